@@ -1,0 +1,218 @@
+"""The frame contract of every feature: sessions down, assets across, and how raw prices get there.
+
+A panel holds one row a NYSE session and one column an asset. Its returns run from one session's
+16:00 New York to the next, for 24/7 series too. A missing price makes two missing returns; it is
+never carried forward, since a carried price is a return of zero that nobody could have earned.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+NOTE_COLUMNS = ("session", "symbol", "rule", "detail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """Prices and volumes aligned to sessions.
+
+    Attributes
+    ----------
+    returns : DataFrame of shape (n_sessions, n_assets)
+        Log returns, decimal, from session t−1 to t. NaN where either price is missing.
+    close : DataFrame of shape (n_sessions, n_assets)
+        The price printed at the session's cut, as the vendor adjusts it for splits. NaN missing.
+    shares, dollars : DataFrame of shape (n_sessions, n_assets)
+        Volume, and volume × close. NaN where not printed or zero.
+    known_at : DataFrame of datetime64[us, UTC]
+        When all prices of an asset up to the session were first known (running maximum).
+    notes : DataFrame
+        Columns `NOTE_COLUMNS`: what is proxied or missing, session by session.
+    """
+
+    returns: pd.DataFrame
+    close: pd.DataFrame
+    shares: pd.DataFrame
+    dollars: pd.DataFrame
+    known_at: pd.DataFrame
+    notes: pd.DataFrame
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """The rows."""
+        return pd.DatetimeIndex(self.returns.index)
+
+    def through(self, session: pd.Timestamp) -> "Panel":
+        """Return the panel as it stood at the end of `session`."""
+        return Panel(
+            returns=self.returns.loc[:session],
+            close=self.close.loc[:session],
+            shares=self.shares.loc[:session],
+            dollars=self.dollars.loc[:session],
+            known_at=self.known_at.loc[:session],
+            notes=self.notes[self.notes["session"] <= session],
+        )
+
+
+def align(
+    prices: pd.DataFrame,
+    hourly: pd.DataFrame,
+    *,
+    symbols: tuple[str, ...],
+    sessions: pd.DatetimeIndex,
+    cuts: pd.DatetimeIndex,
+    hourly_symbols: dict[str, str],
+    utc_day_symbols: tuple[str, ...],
+    proxied_symbols: tuple[str, ...],
+    level_symbols: tuple[str, ...],
+) -> Panel:
+    """Bring exchange, round-the-clock and weekday series to one row a session.
+
+    Parameters
+    ----------
+    prices : DataFrame
+        | session | symbol | close | adj_close | volume | known_at |, one row a key.
+    hourly : DataFrame
+        | bar_start_utc | symbol | close | known_at |, one venue a symbol; may be empty.
+    symbols : tuple of str
+        Columns of the panel, in this order; one without a price is a column of NaN.
+    sessions : DatetimeIndex of shape (n_sessions,)
+        NYSE sessions, increasing.
+    cuts : DatetimeIndex of shape (n_sessions,)
+        16:00 New York of each session, UTC.
+    hourly_symbols : dict
+        Symbol → its name in `hourly`.
+    utc_day_symbols : tuple of str
+        Series printed as UTC days: used only where no hourly bar ends at the cut, and noted.
+    proxied_symbols : tuple of str
+        Series whose daily bar ends at an unstated hour near the cut; noted at every session.
+    level_symbols : tuple of str
+        Index levels: they have no dividend, so a plain close is all there is.
+
+    Returns
+    -------
+    Panel
+        The row at *t* uses prices of sessions *t* and *t* − 1 only.
+
+    Notes
+    -----
+    Each asset has up to two kinds of price: dividend-adjusted and plain close, or 16:00 New York
+    and UTC day. A return compares one kind with itself: mixing an adjusted price with a plain one
+    invents a dividend, mixing clocks invents four hours. The better kind is taken where both of
+    its ends are there.
+    """
+    if len(sessions) != len(cuts):
+        raise ValueError(
+            f"cuts must hold one instant a session, got {len(cuts)} for {len(sessions)}; "
+            "pass cut_instants(sessions)"
+        )
+    held = prices[prices["symbol"].isin(symbols)]
+    wide = {
+        name: _pivot(held, name).reindex(index=sessions, columns=list(symbols))
+        for name in ("close", "adj_close", "volume")
+    }
+    known = _pivot(held, "known_at", dtype="datetime64[us, UTC]").reindex(
+        index=sessions, columns=list(symbols)
+    )
+    better, plain = wide["adj_close"].copy(), wide["close"].copy()
+    close = wide["close"].copy()
+    for symbol, name in hourly_symbols.items():
+        if symbol not in better.columns:
+            continue
+        at_cut, at_cut_known = _at_cuts(hourly[hourly["symbol"] == name], sessions, cuts)
+        better[symbol] = at_cut
+        close[symbol] = at_cut.fillna(plain[symbol])
+        known[symbol] = at_cut_known.fillna(known[symbol])
+    with np.errstate(invalid="ignore"):
+        first = np.log(better).diff()
+        second = np.log(plain).diff()
+    returns = first.fillna(second)
+    shares = wide["volume"].where(wide["volume"] > 0)
+    return Panel(
+        returns=returns,
+        close=close.fillna(better),
+        shares=shares,
+        dollars=shares * wide["close"],
+        known_at=_running_latest(known),
+        notes=_notes(
+            returns, first, better, close,
+            utc_day_symbols=utc_day_symbols, proxied_symbols=proxied_symbols,
+            level_symbols=level_symbols,
+        ),
+    )  # fmt: skip
+
+
+def _pivot(rows: pd.DataFrame, column: str, *, dtype: str = "float64") -> pd.DataFrame:
+    return rows.pivot(index="session", columns="symbol", values=column).astype(dtype)
+
+
+def _at_cuts(
+    bars: pd.DataFrame, sessions: pd.DatetimeIndex, cuts: pd.DatetimeIndex
+) -> tuple[pd.Series, pd.Series]:
+    """Close of the hour that ends at each cut; an older bar never stands in for it."""
+    ends = bars.set_index(pd.DatetimeIndex(bars["bar_start_utc"]) + pd.Timedelta(hours=1))
+    at_cut = ends.reindex(cuts)
+    return (
+        pd.Series(at_cut["close"].to_numpy(dtype=np.float64), index=sessions),
+        pd.Series(pd.DatetimeIndex(at_cut["known_at"]).as_unit("us"), index=sessions),
+    )
+
+
+def _running_latest(known: pd.DataFrame) -> pd.DataFrame:
+    instants = {
+        name: pd.Series(
+            np.maximum.accumulate(
+                column.astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").view("int64")
+            ),
+            index=known.index,
+        )
+        for name, column in known.items()
+    }
+    # NaT is the smallest int64, so a leading gap stays NaT and a later one changes nothing.
+    return pd.DataFrame(instants, columns=known.columns).apply(
+        lambda column: pd.Series(
+            pd.DatetimeIndex(column.to_numpy().view("datetime64[us]")).tz_localize("UTC"),
+            index=column.index,
+        )
+    )
+
+
+def _notes(
+    returns: pd.DataFrame,
+    better_returns: pd.DataFrame,
+    better: pd.DataFrame,
+    close: pd.DataFrame,
+    *,
+    utc_day_symbols: tuple[str, ...],
+    proxied_symbols: tuple[str, ...],
+    level_symbols: tuple[str, ...],
+) -> pd.DataFrame:
+    parts = []
+    for symbol in returns.columns:
+        price = better[symbol].fillna(close[symbol])
+        listed = price.notna().cummax()
+        second_choice = returns[symbol].notna() & better_returns[symbol].isna()
+        marks = [("missing price", listed & price.isna(), "no price was known at the cut-off")]
+        if symbol in utc_day_symbols:
+            marks.append(
+                ("UTC-day return", second_choice, "no hourly bar ends at 16:00 New York")
+            )
+        elif symbol in proxied_symbols:
+            marks.append(
+                ("daily bar near the cut", returns[symbol].notna(), "its last quote is after 16:00")
+            )
+        elif symbol not in level_symbols:
+            marks.append(
+                ("unadjusted return", second_choice, "no adjusted close: a dividend would show")
+            )
+        parts += [
+            pd.DataFrame(
+                {"session": returns.index[mark], "symbol": symbol, "rule": rule, "detail": detail}
+            )
+            for rule, mark, detail in marks
+            if mark.any()
+        ]
+    if not parts:
+        return pd.DataFrame({name: [] for name in NOTE_COLUMNS})
+    return pd.concat(parts, ignore_index=True)

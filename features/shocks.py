@@ -1,0 +1,206 @@
+"""How unusual is today: robust z-scores against earlier sessions, records, and "worst since".
+
+Every baseline ends at t−1. A z that included the day it scores would be capped at (n−1)/√n,
+4.25 for n = 20, whatever happened that day.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+Frame = TypeVar("Frame", pd.Series, pd.DataFrame)
+
+# A normal sample's standard deviation over its median absolute deviation, 1/Φ⁻¹(¾).
+MAD_TO_SIGMA = 1.4826
+
+
+def robust_z(
+    x: Frame, *, window: int, min_observations: int
+) -> Frame:
+    """Distance from the trailing median in robust standard deviations.
+
+    z_t = (x_t − median(x_{t−w..t−1})) / (1.4826 · MAD(x_{t−w..t−1}))
+
+    Parameters
+    ----------
+    x : Series or DataFrame of shape (n_sessions,) or (n_sessions, n_series)
+        Observations, any unit. Index: sessions, increasing.
+    window : int
+        Rows in the baseline, which ends at t−1.
+    min_observations : int
+        Fewest non-missing rows that a baseline must hold.
+
+    Returns
+    -------
+    Same shape as `x`
+        NaN where x_t is missing, the baseline holds fewer than `min_observations` values, or its
+        MAD is zero (a scale of zero has no z; it is never infinity).
+        The value at *t* uses x_t and rows up to *t* − 1.
+
+    Raises
+    ------
+    ValueError
+        window or min_observations out of range.
+    """
+    _require_window(window, min_observations)
+    if isinstance(x, pd.DataFrame):
+        scored = {
+            name: _robust_z(column.to_numpy(dtype=np.float64), window, min_observations)
+            for name, column in x.items()
+        }
+        return pd.DataFrame(scored, index=x.index, columns=x.columns)
+    return pd.Series(
+        _robust_z(x.to_numpy(dtype=np.float64), window, min_observations), x.index, name=x.name
+    )
+
+
+def _require_window(window: int, min_observations: int) -> None:
+    if window < 3:
+        raise ValueError(f"window must be at least 3 rows, got {window}")
+    if not 2 <= min_observations <= window:
+        raise ValueError(
+            f"min_observations must lie between 2 and the window {window}, got {min_observations}"
+        )
+
+
+def _robust_z(x: np.ndarray, window: int, min_observations: int) -> np.ndarray:
+    scores = np.full(len(x), np.nan)
+    if len(x) <= min_observations:
+        return scores
+    # Missing rows before the first make every baseline one window long; NaN never counts.
+    padded = np.concatenate([np.full(window, np.nan), x])
+    baselines = np.lib.stride_tricks.sliding_window_view(padded, window)[: len(x)]
+    ready = (np.isfinite(baselines).sum(axis=1) >= min_observations) & np.isfinite(x)
+    if not ready.any():
+        return scores
+    kept = baselines[ready]
+    centre = np.nanmedian(kept, axis=1)
+    spread = MAD_TO_SIGMA * np.nanmedian(np.abs(kept - centre[:, None]), axis=1)
+    # A spread below rounding of the level is a constant series, not a quiet one.
+    measurable = spread > np.finfo(np.float64).eps * np.abs(centre) * window
+    scores[ready] = np.where(
+        measurable, (x[ready] - centre) / np.where(measurable, spread, 1.0), np.nan
+    )
+    return scores
+
+
+def baseline_count(x: Frame, *, window: int) -> Frame:
+    """Non-missing rows among the `window` rows that end at t−1."""
+    return x.notna().rolling(window, min_periods=1).sum().shift(1, fill_value=0).astype("int64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Records:
+    """Largest value so far, session by session; each frame has the shape of the input.
+
+    Attributes
+    ----------
+    previous : DataFrame
+        Largest value strictly before the session; NaN before `min_observations` values.
+    previous_on : DataFrame of datetime64
+        Session of that value, the earliest one where it was reached twice.
+    multiple : DataFrame
+        Value over the previous record.
+    is_record : DataFrame of bool
+        The value exceeds every earlier one.
+    """
+
+    previous: pd.DataFrame
+    previous_on: pd.DataFrame
+    multiple: pd.DataFrame
+    is_record: pd.DataFrame
+
+
+def records(x: pd.DataFrame, *, min_observations: int) -> Records:
+    """Compare each value with the largest before it.
+
+    Parameters
+    ----------
+    x : DataFrame of shape (n_sessions, n_series)
+        Positive amounts (shares, dollars). NaN where missing; a missing session sets no record.
+    min_observations : int
+        Earlier values needed before the word record means anything.
+
+    Notes
+    -----
+    The value at *t* uses rows up to *t*. The multiple is V_t / max_{s<t} V_s: an increase of 69 %
+    is a multiple of 1.69, never "169 % more".
+    """
+    values = x.to_numpy(dtype=np.float64)
+    n_sessions, n_series = values.shape
+    previous = np.full_like(values, np.nan)
+    position = np.full(values.shape, -1, dtype=np.int64)
+    for series in range(n_series):
+        best, best_at, seen = -np.inf, -1, 0
+        for session in range(n_sessions):
+            if seen >= min_observations:
+                previous[session, series] = best
+                position[session, series] = best_at
+            value = values[session, series]
+            if np.isfinite(value):
+                seen += 1
+                if value > best:
+                    best, best_at = value, session
+    stamps = np.append(x.index.to_numpy(dtype="datetime64[us]"), np.datetime64("NaT", "us"))
+    known = np.isfinite(values) & np.isfinite(previous)
+    multiple = np.divide(values, previous, out=np.full_like(values, np.nan), where=known)
+    frame = {"index": x.index, "columns": x.columns}
+    return Records(
+        previous=pd.DataFrame(previous, **frame),
+        previous_on=pd.DataFrame(stamps[position], **frame),
+        multiple=pd.DataFrame(multiple, **frame),
+        is_record=pd.DataFrame(known & (values > previous), **frame),
+    )
+
+
+def worst_since(x: pd.Series) -> pd.Series:
+    """Session of the last lower value before each session; NaT where none was lower.
+
+    Parameters
+    ----------
+    x : Series of shape (n_sessions,)
+        Returns. NaN is skipped. Index: sessions, increasing.
+
+    Returns
+    -------
+    Series of datetime64
+        The value at *t* uses rows up to *t*. NaT also where x_t is missing.
+    """
+    answer = np.full(len(x), np.datetime64("NaT", "us"))
+    lower: list[tuple[float, np.datetime64]] = []  # values still lower than all after them
+    for place, (value, stamp) in enumerate(
+        zip(x.to_numpy(dtype=np.float64), x.index.to_numpy(dtype="datetime64[us]"), strict=True)
+    ):
+        if not np.isfinite(value):
+            continue
+        while lower and lower[-1][0] >= value:
+            lower.pop()
+        if lower:
+            answer[place] = lower[-1][1]
+        lower.append((value, stamp))
+    return pd.Series(answer, index=x.index, name=x.name)
+
+
+def joint_downside_tail(z: pd.DataFrame, *, start: float) -> pd.Series:
+    """How far, together, assets have fallen beyond an ordinary bad day.
+
+    Σ_i max(0, −z_{i,t} − start) / √n_t over the n_t assets with a z.
+
+    Parameters
+    ----------
+    z : DataFrame of shape (n_sessions, n_assets)
+        Standardised returns, signed so that risk-off is negative.
+    start : float
+        Standard deviations below which a fall does not count.
+
+    Returns
+    -------
+    Series of shape (n_sessions,)
+        Not negative. NaN where no asset has a z. A single asset's fall grows it by its excess
+        over √n only, so that one stock is no cross-section. The value at *t* uses row *t*.
+    """
+    excess = (-z - start).clip(lower=0)
+    present = z.notna().sum(axis=1)
+    return excess.sum(axis=1).where(present > 0) / np.sqrt(present.clip(lower=1))

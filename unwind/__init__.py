@@ -1,0 +1,13 @@
+"""The edge: everything that touches a disk, a provider or a person. No Prefect.
+
+- `unwind.settings`: universe, windows, thresholds (desk.toml)
+- `unwind.sources`: providers of observations
+- `unwind.observations`: the input contract, row by row
+- `unwind.sessions`: the NYSE calendar and the instants at which things are known
+- `unwind.market`: bitemporal store of observations
+- `unwind.analysis`: one session's rows, stage by stage
+- `unwind.tables`: the output contract
+- `unwind.lake`: atomic, versioned Parquet publication
+- `unwind.report`, `unwind.charts`: the desk report
+- `unwind.cli`: the reading commands
+"""

@@ -1,0 +1,211 @@
+"""The market store: every observation as one vendor printed it, with the instant it was known.
+
+Vintages are appended, never overwritten; reading names a cut-off and sees only what was known by
+then. The store is a log of Parquet segments: each append is one file, made visible by rename.
+DuckDB was tried beside it (docs/operations.md): it reads as fast, but its single file shuts
+readers out while a run writes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from unwind.durable import folder_lock, write_atomically
+from unwind.observations import INPUT_TABLES, REJECTED_COLUMNS, InputTable, Observations, screen
+from unwind.sessions import closed_days, known_instants
+from unwind.settings import Settings
+from unwind.sources.protocol import Source, SourceError
+
+REJECTED = "rejected"
+REJECTED_KEY = ["table", "origin", "row", "column", "rule"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What one reading of a source added, per table."""
+
+    source: str
+    received: dict[str, int]
+    added: dict[str, int]
+    quarantined: dict[str, int]
+
+
+def ingest(
+    store: Path, source: Source, *, settings: Settings, received_at: pd.Timestamp
+) -> Ingested:
+    """Screen every table of a source and append what the store does not hold yet.
+
+    Parameters
+    ----------
+    store : Path
+        Folder of the store; made when missing.
+    source : Source
+    settings : Settings
+        Lag rules and clocks.
+    received_at : Timestamp, UTC
+        When the rows arrived. A changed value without a known_at of its own is known from here.
+
+    Raises
+    ------
+    SourceError
+        A table cannot be read, or `prices` holds no usable row.
+    """
+    received, added, quarantined = {}, {}, {}
+    everyday = frozenset(
+        (*settings.clock.crypto_daily, *settings.clock.weekday, *settings.clock.index_levels)
+    )
+    shut = closed_days()
+    with folder_lock(store):
+        for name in source.tables():
+            extract = source.extract(name)
+            observed = screen(
+                extract, INPUT_TABLES[name],
+                received_at=received_at, closed_days=shut, everyday_symbols=everyday,
+            )  # fmt: skip
+            if name == "prices" and observed.rows.empty:
+                raise SourceError(
+                    f"{extract.origin} holds no usable row; {_first_fault(observed)}"
+                )
+            received[name] = len(extract.rows)
+            added[name] = _append(store, observed, settings=settings, received_at=received_at)
+            quarantined[name] = int((observed.rejected["severity"] == "error").sum())
+    return Ingested(
+        source=source.label, received=received, added=added, quarantined=quarantined
+    )
+
+
+def _first_fault(observed: Observations) -> str:
+    if observed.rejected.empty:
+        return "fill the file"
+    fault = observed.rejected.iloc[0]
+    return f"first fault: row {fault['row']}, {fault['rule']}: {fault['remedy']}"
+
+
+def _append(
+    store: Path, observed: Observations, *, settings: Settings, received_at: pd.Timestamp
+) -> int:
+    table = INPUT_TABLES[observed.table]
+    held = _vintages(store, table.name)
+    key = list(table.key)
+    rows = observed.rows.copy()
+    own = rows["known_at"].notna()
+    rule = _default_known_at(rows, table, settings)
+    rows["known_at"] = rows["known_at"].where(own, rule)
+    if not held.empty:
+        rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
+    _write_segment(store, table.name, rows)
+    _append_rejected(store, observed.rejected, table, settings=settings)
+    return len(rows)
+
+
+def _new_vintages(
+    rows: pd.DataFrame,
+    held: pd.DataFrame,
+    *,
+    own: pd.Series,
+    key: list[str],
+    received_at: pd.Timestamp,
+) -> pd.DataFrame:
+    """Keep rows that say something new; date a silent revision at its arrival."""
+    values = [name for name in rows.columns if name not in (*key, "known_at")]
+    marked = pd.concat(
+        [held[[*key, "known_at", *values]].assign(new=False), rows.assign(new=True, own=own)],
+        ignore_index=True,
+    )
+    seen = marked.groupby(key, sort=False)["new"].transform("min") == 0
+    # A revision without a known_at was first seen now: dating it back would be look-ahead.
+    revised = marked["new"] & seen & ~marked["own"].fillna(False).astype(bool)
+    marked.loc[revised, "known_at"] = marked.loc[revised, "known_at"].clip(lower=received_at)
+    marked = marked.sort_values([*key, "known_at", "new"], kind="stable")
+    before = marked.groupby(key, sort=False)[values].shift()
+    same = pd.Series(True, index=marked.index)
+    for name in values:
+        same &= (marked[name] == before[name]) | (marked[name].isna() & before[name].isna())
+    first = ~marked.duplicated(key)
+    keep = marked["new"] & (first | ~same)
+    return marked.loc[keep, rows.columns].reset_index(drop=True)
+
+
+def _default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
+    known = known_instants(rows[table.event], settings.known_at[table.name])
+    if table.name != "prices":
+        return known
+    for rule in ("crypto_daily", "weekday"):
+        listed = rows["symbol"].isin(getattr(settings.clock, rule))
+        other = known_instants(rows.loc[listed, "session"], settings.known_at[rule])
+        known = known.where(~listed, other.reindex(rows.index))
+    return known
+
+
+def _append_rejected(
+    store: Path, rejected: pd.DataFrame, table: InputTable, *, settings: Settings
+) -> None:
+    if rejected.empty:
+        return
+    rows = rejected.copy()
+    rule = settings.known_at[table.name]
+    dated = rows["session"].notna()
+    late = known_instants(rows.loc[dated, "session"], rule)
+    if rule.minutes is not None:
+        late = late.dt.tz_localize("UTC")
+    rows["known_at"] = rows["known_at"].where(rows["known_at"].notna(), late.reindex(rows.index))
+    held = _vintages(store, REJECTED)
+    if not held.empty:
+        both = pd.concat([held, rows], ignore_index=True)
+        rows = both[~both.duplicated(REJECTED_KEY)].iloc[len(held) :]
+    _write_segment(store, REJECTED, rows[list(REJECTED_COLUMNS)])
+
+
+def _write_segment(store: Path, table: str, rows: pd.DataFrame) -> None:
+    if rows.empty:
+        return
+    folder = store / table
+    folder.mkdir(parents=True, exist_ok=True)
+    number = len(list(folder.glob("*.parquet"))) + 1
+    write_atomically(
+        folder / f"{number:06d}.parquet",
+        lambda target: rows.to_parquet(target, index=False, compression="zstd"),
+    )
+
+
+def _vintages(store: Path, table: str) -> pd.DataFrame:
+    paths = sorted((store / table).glob("*.parquet"))
+    if not paths:
+        return pd.DataFrame()
+    frames = [pq.read_table(path).to_pandas() for path in paths]
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_vintages(store: Path, table: str) -> pd.DataFrame:
+    """Every vintage of a table, sorted by key and known_at."""
+    held = _vintages(store, table)
+    if held.empty:
+        return pd.DataFrame({name: [] for name in (*INPUT_TABLES[table].columns, "known_at")})
+    order = [*INPUT_TABLES[table].key, "known_at"]
+    return held.sort_values(order, kind="stable", ignore_index=True)
+
+
+def known_by(vintages: pd.DataFrame, table: str, *, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """One row a key: the newest vintage with known_at ≤ `cutoff`.
+
+    Parameters
+    ----------
+    vintages : DataFrame
+        From `read_vintages`, so sorted by key and known_at.
+    """
+    if vintages.empty:
+        return vintages
+    known = vintages[vintages["known_at"] <= cutoff]
+    return known.drop_duplicates(list(INPUT_TABLES[table].key), keep="last")
+
+
+def read_rejected(store: Path) -> pd.DataFrame:
+    """Every quarantined row; known_at is NaT for faults of a file as a whole."""
+    held = _vintages(store, REJECTED)
+    if held.empty:
+        return pd.DataFrame({name: [] for name in REJECTED_COLUMNS}).astype(
+            {"known_at": "datetime64[us, UTC]", "session": "datetime64[us]"}
+        )
+    return held

@@ -1,0 +1,433 @@
+"""The input contract: every table of the drop folder, and the screening of its rows.
+
+A row that breaks a rule is quarantined and named with file, row, rule, value and remedy; nothing
+is dropped in silence. Pandera holds the column checks; this module holds what a row means.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pandera.pandas as pa
+
+from unwind.sources.protocol import Extract
+
+EARLIEST = pd.Timestamp("1970-01-01")
+
+REJECTED_COLUMNS = (
+    "table", "entity", "rule", "severity", "origin", "row", "column", "value", "remedy",
+    "session", "known_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputTable:
+    """One table of the drop folder.
+
+    Attributes
+    ----------
+    event : str
+        The column that says what the row describes: a session date or a UTC instant.
+    instant : bool
+        The event is a UTC instant, not a date.
+    key : tuple of str
+        With known_at, these name a row.
+    texts, numbers, dates : tuple of str
+        Columns by kind. Numbers may be null.
+    positive, nonnegative : tuple of str
+        Numbers that must be above, or not below, zero where present.
+    optional : tuple of str
+        Columns that a provider may leave out; they are then null.
+    entity : str
+        Column that names whose row it is, for quality rows.
+    """
+
+    name: str
+    event: str
+    key: tuple[str, ...]
+    entity: str
+    texts: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ()
+    nonnegative: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    instant: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every declared column, known_at excluded."""
+        return (self.event, *self.texts, *self.dates, *self.numbers)
+
+    def checks(self) -> pa.DataFrameSchema:
+        """Return the value rules as a pandera schema; each check's `error` is "rule|remedy"."""
+        columns = {}
+        for name in self.numbers:
+            rules = [pa.Check(_finite, error="finite number|write a plain decimal number")]
+            if name in self.positive:
+                rules.append(pa.Check.gt(0, error="positive|correct the price or leave it empty"))
+            if name in self.nonnegative:
+                rules.append(pa.Check.ge(0, error="not negative|correct it or leave it empty"))
+            columns[name] = pa.Column(float, rules, nullable=True)
+        for name in self.texts:
+            columns[name] = pa.Column(
+                checks=pa.Check.str_matches(
+                    r"^[^\x00-\x1f]{1,64}$",
+                    error="plain text of 1 to 64 characters|correct the name",
+                ),
+                nullable=False,
+            )
+        return pa.DataFrameSchema(columns)
+
+
+def _finite(values: pd.Series) -> pd.Series:
+    return values.abs() != float("inf")
+
+
+_BAR = ("open", "high", "low", "close")
+
+INPUT_TABLES = {
+    table.name: table
+    for table in (
+        InputTable(
+            name="prices", event="session", key=("session", "symbol"), entity="symbol",
+            texts=("symbol",), numbers=(*_BAR, "adj_close", "volume"),
+            positive=(*_BAR, "adj_close"), nonnegative=("volume",),
+            optional=("open", "high", "low", "adj_close", "volume"),
+        ),
+        InputTable(
+            name="crypto_hourly", event="bar_start_utc", instant=True,
+            key=("bar_start_utc", "symbol", "venue"), entity="symbol",
+            texts=("symbol", "venue"), numbers=(*_BAR, "volume"),
+            positive=_BAR, nonnegative=("volume",), optional=("open", "high", "low", "volume"),
+        ),
+        InputTable(
+            name="etf_flows", event="session", key=("session", "fund", "vendor"), entity="fund",
+            texts=("fund", "vendor"), numbers=("net_flow_usd_m",),
+        ),
+        InputTable(
+            name="futures", event="session", key=("session", "venue", "contract"),
+            entity="contract", texts=("venue", "contract"), dates=("expiry",),
+            numbers=("open", "high", "low", "settle", "volume"),
+            positive=("open", "high", "low", "settle"), nonnegative=("volume",),
+            optional=("open", "high", "low", "volume"),
+        ),
+        InputTable(
+            name="open_interest", event="session", key=("session", "venue", "contract_group"),
+            entity="venue", texts=("venue", "contract_group"),
+            numbers=("open_interest_btc", "open_interest_usd"),
+            nonnegative=("open_interest_btc", "open_interest_usd"),
+            optional=("open_interest_usd",),
+        ),
+        InputTable(
+            name="cftc_positions", event="as_of", key=("as_of", "venue"), entity="venue",
+            texts=("venue",),
+            numbers=(
+                "open_interest_btc", "leveraged_long_btc", "leveraged_short_btc",
+                "asset_manager_long_btc", "asset_manager_short_btc",
+                "dealer_long_btc", "dealer_short_btc",
+            ),
+            nonnegative=("open_interest_btc",),
+        ),
+        InputTable(
+            name="perpetuals", event="session", key=("session", "venue"), entity="venue",
+            texts=("venue",),
+            numbers=(
+                "funding_rate_daily", "premium_open", "premium_high", "premium_low",
+                "premium_close", "open_interest_btc", "open_interest_usd",
+            ),
+            nonnegative=("open_interest_btc", "open_interest_usd"),
+            optional=(
+                "premium_open", "premium_high", "premium_low", "premium_close",
+                "open_interest_btc", "open_interest_usd",
+            ),
+        ),
+        InputTable(
+            name="implied_vol", event="session", key=("session", "index"), entity="index",
+            texts=("index",), numbers=_BAR, positive=_BAR, optional=("open", "high", "low"),
+        ),
+        InputTable(
+            name="option_chains", event="snapshot_at", instant=True,
+            key=("snapshot_at", "contract"), entity="underlying",
+            texts=("underlying", "contract", "right"), dates=("expiry",),
+            numbers=(
+                "strike", "bid", "ask", "last", "volume", "open_interest", "implied_vol",
+                "underlying_price",
+            ),
+            positive=("strike", "underlying_price"),
+            nonnegative=("bid", "ask", "last", "volume", "open_interest", "implied_vol"),
+        ),
+        InputTable(
+            name="equity_factors_pct", event="session", key=("session",), entity="session",
+            numbers=("MktRF", "SMB", "HML", "RMW", "CMA", "RF", "Mom"),
+            optional=("RMW", "CMA", "RF", "Mom"),
+        ),
+        InputTable(
+            name="structured_notes", event="issued_at", key=("note",), entity="note",
+            texts=("note", "underlying", "observation"), dates=("maturity",),
+            numbers=("barrier", "notional_usd"), positive=("barrier", "notional_usd"),
+        ),
+        InputTable(
+            name="published_zscores", event="session", key=("session", "publisher", "group"),
+            entity="publisher", texts=("publisher", "group"), numbers=("zscore",),
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Screened rows of one table, and what was quarantined.
+
+    Attributes
+    ----------
+    table : str
+    rows : DataFrame
+        Declared columns, and known_at (UTC; NaT: the lag rule will say).
+    rejected : DataFrame
+        One row a fault, columns `REJECTED_COLUMNS`; `row` counts data rows from 1.
+    """
+
+    table: str
+    rows: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+def screen(
+    extract: Extract,
+    table: InputTable,
+    *,
+    received_at: pd.Timestamp,
+    closed_days: pd.DatetimeIndex,
+    everyday_symbols: frozenset[str],
+) -> Observations:
+    """Separate the rows of an extract that keep the contract from those that break it.
+
+    Parameters
+    ----------
+    extract : Extract
+        Raw rows.
+    table : InputTable
+        The contract.
+    received_at : Timestamp, UTC
+        When the rows arrived: nothing can describe or be known after it.
+    closed_days : DatetimeIndex
+        Weekdays and weekends on which the exchange did not trade.
+    everyday_symbols : frozenset of str
+        Symbols that may print on closed days.
+
+    Returns
+    -------
+    Observations
+    """
+    raw = extract.rows.reset_index(drop=True)
+    ledger = _Ledger(extract.origin, table)
+    missing = [
+        name for name in table.columns if name not in raw.columns and name not in table.optional
+    ]
+    if missing:
+        ledger.whole_file(
+            "missing column", ", ".join(missing), f"add the columns; the table has {table.columns}"
+        )
+        empty = pd.DataFrame({name: [] for name in (*table.columns, "known_at")})
+        return Observations(table.name, empty, ledger.frame())
+    for name in raw.columns.difference([*table.columns, "known_at"], sort=True):
+        ledger.whole_file(
+            "unknown column", str(name), "remove it or rename it; it was ignored", severity="warning"
+        )
+
+    rows = pd.DataFrame(index=raw.index)
+    bad = pd.Series(False, index=raw.index)
+    for name in (table.event, *table.dates):
+        rows[name], faults = (
+            _instants(raw[name]) if table.instant and name == table.event else _dates(raw[name])
+        )
+        rule = "time with a zone" if table.instant and name == table.event else "date"
+        bad |= ledger.add(raw, rows, faults, name, rule, "write ISO 8601, e.g. 2026-02-05")
+    for name in table.texts:
+        rows[name] = raw[name].astype("str").where(raw[name].notna(), "")
+    for name in table.numbers:
+        given = raw[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
+        rows[name] = pd.to_numeric(given, errors="coerce").astype("float64")
+        faults = rows[name].isna() & given.notna()
+        bad |= ledger.add(raw, rows, faults, name, "number", "use a decimal point, no separators")
+    rows["known_at"], faults = (
+        _instants(raw["known_at"])
+        if "known_at" in raw.columns
+        else (pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]"), bad & False)
+    )
+    bad |= ledger.add(
+        raw, rows, faults, "known_at", "time with a zone", "write e.g. 2026-02-05T21:15:00Z"
+    )
+
+    event = rows[table.event] if table.instant else rows[table.event].dt.tz_localize("UTC")
+    outside = (event < EARLIEST.tz_localize("UTC")) | (event > received_at)
+    bad |= ledger.add(raw, rows, outside, table.event, "possible date", "correct the date")
+    early = rows["known_at"].notna() & (rows["known_at"] < event)
+    bad |= ledger.add(
+        raw, rows, early, "known_at", "known after it happened", "correct known_at or leave it out"
+    )
+    future = rows["known_at"].notna() & (rows["known_at"] > received_at)
+    bad |= ledger.add(
+        raw, rows, future, "known_at", "known_at not in the future", "correct known_at"
+    )
+    if table.name == "prices":
+        shut = rows["session"].isin(closed_days) & ~rows["symbol"].isin(everyday_symbols)
+        bad |= ledger.add(
+            raw, rows, shut, "session", "exchange open", "the exchange was closed: correct the date, or list the symbol under [clock]"
+        )
+    bad |= _check_values(table, raw, rows, ledger)
+    if {"high", "low"} <= set(rows.columns):
+        inverted = rows["high"] < rows["low"]
+        bad |= ledger.add(raw, rows, inverted, "high", "high ≥ low", "correct the bar")
+        _blank_impossible_ranges(raw, rows, ledger, bad)
+    values = list(table.numbers)
+    empty = rows[values].isna().all(axis=1) & ~bad
+    ledger.add(
+        raw, rows, empty, values[0], "holds a value", "nothing to do: it counts as missing", "info"
+    )
+    bad |= empty
+
+    key = [*table.key, "known_at"]
+    kept = rows[~bad]
+    doubled = kept.duplicated(key, keep=False)
+    identical = kept.duplicated(keep=False) & doubled
+    repeats = kept.duplicated(keep="first") & identical
+    conflicts = doubled & ~identical
+    everywhere = pd.Series(False, index=raw.index)
+    ledger.add(
+        raw, rows, everywhere | repeats.reindex(raw.index, fill_value=False), table.key[-1],
+        "unique row", "remove the repeated row; the first was kept", "info",
+    )  # fmt: skip
+    ledger.add(
+        raw, rows, everywhere | conflicts.reindex(raw.index, fill_value=False), table.key[-1],
+        "unique key", "keep one row a key, or give each its known_at",
+    )  # fmt: skip
+    return Observations(table.name, kept[~(repeats | conflicts)].copy(), ledger.frame())
+
+
+def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    parsed = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
+    dates = parsed.dt.tz_localize(None).dt.as_unit("us")
+    return dates.dt.normalize(), dates.isna() | (dates != dates.dt.normalize())
+
+
+def _instants(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Parse instants; a time without a zone is a fault, never taken for UTC."""
+    parsed = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).dt.as_unit("us")
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        naive = pd.Series(False, index=values.index)
+    else:
+        zoned = values.astype("str").str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
+        naive = values.notna() & ~zoned
+    faults = naive | (parsed.isna() & values.notna())
+    return parsed.where(~faults), faults
+
+
+def _check_values(
+    table: InputTable, raw: pd.DataFrame, rows: pd.DataFrame, ledger: "_Ledger"
+) -> pd.Series:
+    bad = pd.Series(False, index=raw.index)
+    try:
+        table.checks().validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        for (column, check), group in cases.groupby(["column", "check"], sort=True):
+            rule, _, remedy = str(check).partition("|")
+            faults = raw.index.isin(group["index"].dropna().astype("int64"))
+            bad |= ledger.add(
+                raw, rows, pd.Series(faults, index=raw.index), str(column), rule,
+                remedy or "fill it in",
+            )  # fmt: skip
+    return bad
+
+
+def _blank_impossible_ranges(
+    raw: pd.DataFrame, rows: pd.DataFrame, ledger: "_Ledger", bad: pd.Series
+) -> None:
+    """Null the open, high and low of a bar whose close lies outside it; the close itself stands.
+
+    Some vendors sample the close after the range was frozen. The close agrees with other
+    vendors, the range does not, so the range is what is given up – and said.
+    """
+    last = rows["close"] if "close" in rows.columns else rows["settle"]
+    slack = 1e-6 * last.abs()
+    outside = (last > rows["high"] + slack) | (last < rows["low"] - slack)
+    outside |= (rows["open"] > rows["high"] + slack) | (rows["open"] < rows["low"] - slack)
+    outside &= ~bad
+    ledger.add(
+        raw, rows, outside, "close", "open and close within low…high",
+        "open, high and low were left out, the close was kept: ask the vendor", "warning",
+    )  # fmt: skip
+    rows.loc[outside, ["open", "high", "low"]] = float("nan")
+
+
+class _Ledger:
+    """Collects faults while one extract is screened."""
+
+    def __init__(self, origin: str, table: InputTable) -> None:
+        self.origin = origin
+        self.table = table
+        self.parts: list[pd.DataFrame] = []
+
+    def whole_file(self, rule: str, value: str, remedy: str, *, severity: str = "error") -> None:
+        """Name a fault of the file itself; `row` is 0."""
+        self.parts.append(
+            pd.DataFrame(
+                {
+                    "entity": [self.origin],
+                    "rule": [f"{rule} {value}"],
+                    "severity": [severity],
+                    "row": [0],
+                    "column": [value],
+                    "value": [""],
+                    "remedy": [remedy],
+                    "session": pd.Series([pd.NaT], dtype="datetime64[us]"),
+                    "known_at": pd.Series([pd.NaT], dtype="datetime64[us, UTC]"),
+                }
+            )
+        )
+
+    def add(
+        self,
+        raw: pd.DataFrame,
+        rows: pd.DataFrame,
+        faults: pd.Series,
+        column: str,
+        rule: str,
+        remedy: str,
+        severity: str = "error",
+    ) -> pd.Series:
+        """Name every faulty row and hand the mask back."""
+        if not faults.any():
+            return faults
+        entity = raw[self.table.entity][faults].astype("str").str.slice(0, 64)
+        event = rows[self.table.event][faults]
+        if self.table.instant:
+            event = event.dt.tz_localize(None)
+        given = raw[column][faults] if column in raw.columns else pd.Series("", raw.index[faults])
+        self.parts.append(
+            pd.DataFrame(
+                {
+                    "entity": entity,
+                    "rule": f"{column}: {rule}",
+                    "severity": severity,
+                    "row": raw.index[faults] + 1,
+                    "column": column,
+                    "value": given.astype("str").str.slice(0, 64),
+                    "remedy": remedy,
+                    "session": event.dt.normalize(),
+                    "known_at": rows["known_at"][faults]
+                    if "known_at" in rows
+                    else pd.Series(pd.NaT, raw.index[faults], dtype="datetime64[us, UTC]"),
+                }
+            )
+        )
+        return faults
+
+    def frame(self) -> pd.DataFrame:
+        if not self.parts:
+            return pd.DataFrame({name: [] for name in REJECTED_COLUMNS})
+        faults = pd.concat(self.parts, ignore_index=True)
+        faults["table"] = self.table.name
+        faults["origin"] = self.origin
+        return faults[list(REJECTED_COLUMNS)]

@@ -1,0 +1,321 @@
+"""What the reading commands say about a session, from the published tables alone."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from unwind.formatting import magnitude, multiple, number, percent
+from unwind.lake import LakeError, Snapshot, read
+from unwind.tables import TABLES, Table
+
+# Sessions printed before and after the one asked for, in the correlation path.
+PATH_BEFORE, PATH_AFTER = 4, 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SessionDay:
+    """The rows of one session, and the short-window correlations of the sessions around it."""
+
+    snapshot: Snapshot
+    as_of: date
+    tables: dict[str, pd.DataFrame]
+    around: pd.DataFrame
+
+    @property
+    def regime(self) -> pd.Series:
+        """The session's one row of `regimes`."""
+        return self.tables["regimes"].iloc[0]
+
+    @property
+    def short_links(self) -> pd.DataFrame:
+        """Pearson correlations in the shortest window."""
+        rows = self.tables["correlations"]
+        rows = rows[rows["method"] == "pearson"]
+        return rows[rows["window"] == rows["window"].min()]
+
+    def shocks(self, measure: str) -> pd.DataFrame:
+        """Shock rows of one measure."""
+        rows = self.tables["shocks"]
+        return rows[rows["measure"] == measure]
+
+
+def session_day(
+    snapshot: Snapshot, *, as_of: date | None, cutoff: pd.Timestamp | None
+) -> SessionDay:
+    """Collect one session; the newest published one where `as_of` is None.
+
+    Raises
+    ------
+    LakeError
+        The session was not published; the message names the range that was.
+    """
+    regimes = read(snapshot, "regimes", cutoff=cutoff)
+    published = sorted(regimes["as_of"])
+    if not published:
+        raise LakeError(f"snapshot {snapshot.name} holds no session before that cut-off")
+    day = published[-1] if as_of is None else as_of
+    if day not in published:
+        raise LakeError(
+            f"{day} is not published; {len(published)} sessions are, from {published[0]} to "
+            f"{published[-1]}"
+        )
+    tables = {name: read(snapshot, name, as_of=day, cutoff=cutoff) for name in TABLES}
+    place = published.index(day)
+    near = published[max(0, place - PATH_BEFORE) : place + PATH_AFTER + 1]
+    links = read(snapshot, "correlations", cutoff=cutoff)
+    links = links[links["as_of"].isin(near) & (links["method"] == "pearson")]
+    return SessionDay(
+        snapshot=snapshot,
+        as_of=day,
+        tables=tables,
+        around=links[links["window"] == links["window"].min()],
+    )
+
+
+def _number(value: Any) -> Any:
+    """JSON has no NaN, and neither has an honest table: a missing figure is null."""
+    if isinstance(value, (list, tuple)) or not pd.api.types.is_scalar(value):
+        return value
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else value
+
+
+def _records(rows: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+    return [
+        {name: _number(value) for name, value in zip(columns, row, strict=True)}
+        for row in rows[columns].itertuples(index=False, name=None)
+    ]
+
+
+def summary(day: SessionDay) -> dict[str, Any]:
+    """Return the session for a machine: every figure unrounded, nulls with their reason."""
+    regime = day.regime
+    links = day.short_links
+    path = [
+        {
+            "as_of": row.as_of.isoformat(),
+            "pair": f"{row.base}~{row.asset}",
+            "window": int(row.window),
+            "value": _number(row.value),
+            "after": row.as_of > day.as_of,
+        }
+        for row in day.around.sort_values(["asset", "as_of"]).itertuples()
+    ]
+    return {
+        "snapshot": day.snapshot.name,
+        "as_of": day.as_of.isoformat(),
+        "cutoff": regime["cutoff"].isoformat(),
+        "known_at": regime["known_at"].isoformat(),
+        "source": regime["source"],
+        "settings_digest": regime["settings_digest"],
+        "state": regime["state"],
+        "previous_state": regime["previous_state"],
+        "score": _number(regime["score"]),
+        "score_range": [_number(regime["score_lowest"]), _number(regime["score_highest"])],
+        "headline": regime["headline"],
+        "drivers": explanation(day)["drivers"],
+        "returns": _records(
+            day.shocks("return"),
+            ["asset", "simple_return", "value", "unit", "z", "n", "worst_since", "reason"],
+        ),
+        "volumes": _records(
+            pd.concat([day.shocks("volume_shares"), day.shocks("volume_dollars")]),
+            [
+                "asset", "measure", "value", "unit", "z", "previous_record", "previous_record_on",
+                "record_multiple", "is_record", "reason",
+            ],
+        ),
+        "correlations": _records(
+            day.tables["correlations"],
+            [
+                "base", "asset", "method", "window", "value", "lower", "upper", "n", "change",
+                "percentile", "reason",
+            ],
+        ),
+        "correlation_path": path,
+        "short_window": int(links["window"].iloc[0]) if len(links) else None,
+        "volatility": _records(
+            day.tables["volatility"],
+            ["asset", "model", "sigma", "sigma_next", "residual", "converged", "reason"],
+        ),
+        "changepoints": _records(
+            day.tables["changepoints"],
+            ["pair", "break_at", "first_seen", "delay", "before", "after"],
+        ),
+        "quality": _records(
+            day.tables["quality"],
+            ["table", "entity", "rule", "severity", "count", "example", "remedy"],
+        ),
+    }  # fmt: skip
+
+
+def text(day: SessionDay) -> str:
+    """Return the session for a person, some thirty lines."""
+    regime = day.regime
+    base = regime["base"]
+    lines = [
+        str(regime["headline"]),
+        f"  session {day.as_of}, seen from {regime['cutoff']:%Y-%m-%d %H:%M} UTC, "
+        f"source {regime['source']}, snapshot {day.snapshot.name}",
+        "",
+        "Moves (simple, session to session; z against the sessions before)",
+    ]
+    for row in day.shocks("return").sort_values("z").itertuples():
+        since = "" if pd.isna(row.worst_since) else f", lowest since {row.worst_since}"
+        told = since if (row.z or 0) < -1 else ""
+        lines.append(
+            f"  {row.asset:<8}{percent(row.simple_return, decimals=2, signed=True):>10}  z {number(row.z, decimals=1, signed=True):>6}"
+            f"{told}{_because(row.reason)}"
+        )
+    lines += ["", f"Volume of {base}"]
+    for measure, currency in (("volume_shares", ""), ("volume_dollars", "$")):
+        for row in day.shocks(measure).itertuples():
+            if row.asset != base:
+                continue
+            before = (
+                f"{'RECORD, ' if row.is_record is True or row.is_record == 1 else ''}"
+                f"{multiple(row.record_multiple)} the previous record of "
+                f"{row.previous_record_on}"
+                if not pd.isna(row.record_multiple)
+                else "no earlier record"
+            )
+            lines.append(f"  {magnitude(row.value, currency=currency):>14}  {before}{_because(row.reason)}")
+    lines += ["", f"Correlation with {base} (log returns)"]
+    for row in day.short_links.sort_values("value", ascending=False).itertuples():
+        path = " → ".join(
+            number(near.value, decimals=2) + (f" ({near.as_of}, after)" if near.as_of > day.as_of else "")
+            for near in day.around[day.around["asset"] == row.asset].sort_values("as_of").itertuples()
+        )
+        lines.append(
+            f"  {row.asset:<8}{number(row.value, decimals=2):>6} "
+            f"({row.window} sessions, 95 % {number(row.lower, decimals=2)}…"
+            f"{number(row.upper, decimals=2)})  {path}{_because(row.reason)}"
+        )
+    quality = day.tables["quality"]
+    grave = quality[quality["severity"] != "info"]
+    lines += ["", f"Data quality: {len(quality)} notes, {len(grave)} of them warnings or errors"]
+    lines += [
+        f"  {row.severity}: {row.table} {row.entity}: {row.rule} ({row.count} rows); {row.remedy}"
+        for row in grave.itertuples()
+    ]
+    return "\n".join(lines)
+
+
+def _because(reason: Any) -> str:
+    return "" if pd.isna(reason) else f"  [{reason}]"
+
+
+def explanation(day: SessionDay) -> dict[str, Any]:
+    """Return the verdict's arithmetic: drivers, thresholds, state."""
+    regime = day.regime
+    return {
+        "as_of": day.as_of.isoformat(),
+        "state": regime["state"],
+        "previous_state": regime["previous_state"],
+        "sessions_in_state": int(regime["sessions_in_state"]),
+        "score": _number(regime["score"]),
+        "thresholds": {
+            name: _number(regime[f"{name}_threshold"])
+            for name in ("release", "watch", "deleveraging")
+        },
+        "calibrated": False,
+        "drivers": [
+            {name: _number(value) for name, value in driver.items()} for driver in regime["drivers"]
+        ],
+    }
+
+
+def explanation_text(day: SessionDay) -> str:
+    """Return the verdict's arithmetic for a person."""
+    told = explanation(day)
+    lines = [str(day.regime["headline"]), ""]
+    for driver in told["drivers"]:
+        points = driver["contribution"]
+        shown = "missing" if points is None else f"{points:+.2f}"
+        value = "" if driver["value"] is None else f"{driver['value']:.2f}"
+        lines.append(f"  {driver['driver']:<11}{shown:>8}  {driver['meaning']}: {value}")
+    score = "cannot tell" if told["score"] is None else f"{told['score']:.2f}"
+    limits = told["thresholds"]
+    lines += [
+        f"  {'score':<11}{score:>8}",
+        "",
+        f"WATCH from {limits['watch']}, DELEVERAGING from {limits['deleveraging']}; a raised state "
+        f"ends below {limits['release']}.",
+        f"State {told['state']}, session {told['sessions_in_state']} in it; before: "
+        f"{told['previous_state']}.",
+        "The thresholds are settings, not yet calibrated to a false-alarm rate.",
+    ]
+    return "\n".join(lines)
+
+
+def report_path(lake: Path, snapshot: Snapshot, *, as_of: date | None) -> Path:
+    """Where a session's newest report lies.
+
+    Raises
+    ------
+    LakeError
+        None was written for that session.
+    """
+    day = as_of or max(read(snapshot, "regimes")["as_of"])
+    found = sorted((lake / "reports" / day.isoformat()).glob("*.html"))
+    if not found:
+        raise LakeError(f"no report for {day}; run `python -m flows daily --as-of {day}` to write it")
+    return found[-1]
+
+
+def contract(table: Table) -> dict[str, Any]:
+    """Return one table's contract for a machine."""
+    return {
+        "table": table.name,
+        "row": table.row,
+        "key": list(table.key),
+        "columns": [
+            {
+                "name": column.name,
+                "type": str(column.type),
+                "unit": column.unit,
+                "meaning": column.meaning,
+                "nullable": column.nullable,
+            }
+            for column in table.columns
+        ],
+    }
+
+
+def contract_text(tables: list[Table]) -> str:
+    """Return the contract for a person."""
+    parts = []
+    for table in tables:
+        parts.append(f"{table.name}: one row is {table.row}\n")
+        parts += [
+            f"  {column.name:<24}{_type(column.type):<22}{column.unit:<22}{column.meaning}\n"
+            for column in table.columns
+        ]
+        parts.append("\n")
+    return "".join(parts)
+
+
+def contract_markdown(tables: list[Table]) -> str:
+    """Return docs/tables.md."""
+    parts = [
+        "# Output tables\n\nPrinted by `unwind tables --markdown` from `unwind/tables.py`; "
+        "do not edit by hand.\n"
+    ]
+    for table in tables:
+        parts.append(f"\n## {table.name}\n\nOne row is {table.row}. Key: {', '.join(table.key)}.\n\n")
+        parts.append("| column | type | unit | meaning |\n|---|---|---|---|\n")
+        parts += [
+            f"| {column.name} | {_type(column.type)} | {column.unit} | {column.meaning} |\n"
+            for column in table.columns
+        ]
+    return "".join(parts)
+
+
+def _type(kind: Any) -> str:
+    return "list of drivers" if str(kind).startswith("list") else str(kind)

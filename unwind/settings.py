@@ -1,0 +1,218 @@
+"""The desk's settings: frozen, complete, refused when a key is unknown, and known by their digest."""
+
+import datetime
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+DEFAULT_PATH = Path(__file__).with_name("desk.toml")
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._^=-]{0,23}$")]
+
+
+class SettingsError(ValueError):
+    """The settings file cannot be used; the message names the key, the value and the remedy."""
+
+
+class Section(BaseModel):
+    """One table of the settings file: frozen, and it refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Universe(Section):
+    """Who is measured against whom."""
+
+    base: Symbol
+    counterparts: tuple[Symbol, ...] = Field(min_length=1)
+    change_pairs: tuple[tuple[Symbol, Symbol], ...]
+    context: tuple[Symbol, ...]
+    havens: tuple[Symbol, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        members = (self.base, *self.counterparts)
+        if len(set(members)) != len(members):
+            raise ValueError("a symbol stands twice in base and counterparts; name each once")
+        strangers = {symbol for pair in self.change_pairs for symbol in pair} - set(members)
+        if strangers:
+            raise ValueError(
+                f"change_pairs names {sorted(strangers)}, which the universe does not hold; "
+                "add them to counterparts"
+            )
+        return self
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Base first, then the counterparts in their order."""
+        return (self.base, *self.counterparts)
+
+
+class Clock(Section):
+    """Which series are not exchange-traded, and where their 16:00 New York price comes from."""
+
+    crypto_daily: tuple[Symbol, ...]
+    weekday: tuple[Symbol, ...]
+    index_levels: tuple[Symbol, ...]
+    hourly: dict[Symbol, Symbol]
+
+
+class Publication(Section):
+    """The instant at which a session's own run stands."""
+
+    time: datetime.time
+    zone: str
+
+    @model_validator(mode="after")
+    def _zone_exists(self) -> Self:
+        ZoneInfo(self.zone)
+        return self
+
+
+class Lag(Section):
+    """When a row that carries no known_at counts as known."""
+
+    days: int | None = Field(default=None, ge=0, le=60)
+    sessions: int | None = Field(default=None, ge=0, le=20)
+    minutes: int | None = Field(default=None, ge=0, le=10080)
+    time: datetime.time = datetime.time(0)
+    zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        ZoneInfo(self.zone)
+        if [self.days, self.sessions, self.minutes].count(None) != 2:
+            raise ValueError("give exactly one of days, sessions and minutes")
+        return self
+
+
+class Correlation(Section):
+    """Rolling and exponentially weighted correlation of the base against all."""
+
+    windows: tuple[Annotated[int, Field(ge=3, le=2520)], ...] = Field(min_length=1)
+    half_lives: tuple[Annotated[int, Field(ge=1, le=2520)], ...]
+    min_share: float = Field(gt=0, le=1)
+    confidence: float = Field(gt=0.5, lt=1)
+
+
+class Shocks(Section):
+    """Robust z-scores against earlier sessions."""
+
+    window: int = Field(ge=10, le=2520)
+    slow_window: int = Field(ge=10, le=2520)
+    min_observations: int = Field(ge=5)
+    record_min_observations: int = Field(ge=1)
+
+
+class Volatility(Section):
+    """GARCH estimation."""
+
+    window: int = Field(ge=100, le=10000)
+    min_observations: int = Field(ge=100)
+
+
+class Changepoint(Section):
+    """Change points of a pair's correlation."""
+
+    window: int = Field(ge=60, le=10000)
+    min_size: int = Field(ge=2)
+    penalty: float = Field(gt=0)
+    lookback: int = Field(ge=0, le=252)
+    tolerance: int = Field(ge=0)
+
+
+class Verdict(Section):
+    """Score to state."""
+
+    watch: float
+    deleveraging: float
+    release: float
+    dwell: int = Field(ge=1)
+    driver_cap: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.release < self.watch < self.deleveraging:
+            raise ValueError("thresholds must rise: release < watch < deleveraging")
+        return self
+
+
+class Report(Section):
+    """What the desk report draws."""
+
+    history: int = Field(ge=20, le=2520)
+
+
+class Settings(Section):
+    """Everything a run may vary."""
+
+    universe: Universe
+    clock: Clock
+    publication: Publication
+    known_at: dict[str, Lag]
+    correlation: Correlation
+    shocks: Shocks
+    volatility: Volatility
+    changepoint: Changepoint
+    verdict: Verdict
+    report: Report
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read a settings file; ``None`` reads the default desk that ships with the program.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing, is not TOML, misses a key, holds an unknown one or a value out of
+        bounds. One sentence a fault, each with the key, the value and what is allowed.
+    """
+    chosen = path or DEFAULT_PATH
+    try:
+        raw = tomllib.loads(chosen.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"settings file {chosen} does not exist; copy desk.toml") from error
+    except OSError as error:
+        raise SettingsError(f"settings file {chosen} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {chosen} is not valid TOML: {error}") from error
+    return parse_settings(raw, origin=chosen.name)
+
+
+def parse_settings(raw: dict[str, Any], *, origin: str) -> Settings:
+    """Build settings from a parsed document; `origin` names it in messages."""
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        faults = "; ".join(_sentence(fault) for fault in error.errors())
+        raise SettingsError(f"{origin}: {faults}") from error
+
+
+def _sentence(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "settings"
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(fault["loc"][:-1]))
+        return f"unknown key {where}; known keys here: {known}"
+    if fault["type"] == "missing":
+        return f"missing key {where}; the default desk.toml shows it"
+    return f"{where} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at `location`, found by walking the model's fields."""
+    model: type[BaseModel] = Settings
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation if part in model.model_fields else Lag
+        model = annotation if isinstance(annotation, type) else Lag
+    return sorted(model.model_fields)

@@ -1,0 +1,227 @@
+"""The output contract: every desk table, its columns, types, units and meanings.
+
+One declaration serves the writer (`unwind.lake`), the readers, `unwind tables` and docs/tables.md.
+Columns are added, never renamed or retyped, unless `SCHEMA_VERSION` rises.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+DATE = pa.date32()
+INSTANT = pa.timestamp("us", tz="UTC")
+TEXT = pa.string()
+REAL = pa.float64()
+COUNT = pa.int32()
+FLAG = pa.bool_()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its Arrow type, its unit ("" where it has none) and what it means."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One output table: what a row is, the entity columns it is sorted by, and its columns."""
+
+    name: str
+    row: str
+    entity: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, units and meanings in the field metadata."""
+        fields = [
+            pa.field(
+                column.name,
+                column.type,
+                nullable=column.nullable,
+                metadata={"unit": column.unit, "meaning": column.meaning},
+            )
+            for column in self.columns
+        ]
+        return pa.schema(fields, metadata={"table": self.name, "schema_version": str(SCHEMA_VERSION)})
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that name a row: entity, session, cut-off and under which terms."""
+        return (*self.entity, *SLOT)
+
+    def arrow(self, rows: pd.DataFrame) -> pa.Table:
+        """Cast `rows` to the schema, sorted by its key.
+
+        Raises
+        ------
+        ValueError
+            A column is missing, unknown or of another type, or a key stands twice.
+        """
+        names = [column.name for column in self.columns]
+        if missing := [name for name in names if name not in rows.columns]:
+            raise ValueError(f"table {self.name} misses {missing}; declared in unwind/tables.py")
+        if unknown := [name for name in rows.columns if name not in names]:
+            raise ValueError(f"table {self.name} has undeclared {unknown}; declare them first")
+        ordered = rows[names].sort_values(list(self.key), kind="stable", ignore_index=True)
+        if ordered.duplicated(list(self.key)).any():
+            twice = ordered.loc[ordered.duplicated(list(self.key)), list(self.key)].iloc[0].tolist()
+            raise ValueError(f"table {self.name}: the key {twice} stands twice; rows must be unique")
+        return pa.Table.from_pandas(ordered, schema=self.schema, preserve_index=False)
+
+
+# One run fills one slot: a session, seen from a cut-off, from one source, under one desk.
+SLOT = ("as_of", "cutoff", "source", "settings_digest")
+
+MOMENT = (
+    Column("as_of", DATE, "session", "the NYSE session that the row describes", nullable=False),
+    Column("known_at", INSTANT, "UTC", "when the value could first be known", nullable=False),
+    Column("cutoff", INSTANT, "UTC", "where the run stood: it saw rows known by then", nullable=False),
+    Column("settings_digest", TEXT, "", "digest of the settings in force", nullable=False),
+    Column("source", TEXT, "", "provider; simulated data says so", nullable=False),
+)
+
+
+def _table(name: str, row: str, entity: tuple[str, ...], *columns: Column) -> Table:
+    return Table(name, row, entity, (*columns, *MOMENT))
+
+
+CORRELATIONS = _table(
+    "correlations",
+    "base × asset × method × window",
+    ("base", "asset", "method", "window"),
+    Column("base", TEXT, "symbol", "the asset that all others are held against", nullable=False),
+    Column("asset", TEXT, "symbol", "the counterpart", nullable=False),
+    Column("method", TEXT, "", "pearson: equal weights; ewma: exponential weights", nullable=False),
+    Column("window", COUNT, "sessions", "rows in the window; for ewma the half-life", nullable=False),
+    Column("value", REAL, "1", "correlation of log returns, the session included"),
+    Column("lower", REAL, "1", "lower end of the Fisher interval; too narrow under fat tails"),
+    Column("upper", REAL, "1", "upper end of the Fisher interval; too narrow under fat tails"),
+    Column("n", COUNT, "sessions", "complete pairs used (ewma: effective number)", nullable=False),
+    Column("change", REAL, "1", "value less that of the session before"),
+    Column("percentile", REAL, "share", "share of the earlier history at or below the value"),
+    Column("reason", TEXT, "", "why the value is null"),
+)
+
+SHOCKS = _table(
+    "shocks",
+    "series × measure",
+    ("asset", "measure", "window"),
+    Column("asset", TEXT, "symbol", "the series; a pair is written A~B", nullable=False),
+    Column(
+        "measure",
+        TEXT,
+        "",
+        "return, volume_shares, volume_dollars or correlation_change",
+        nullable=False,
+    ),
+    Column("window", COUNT, "sessions", "earlier rows in the baseline, which ends at t−1", nullable=False),
+    Column("value", REAL, "unit", "the measured value, in `unit`"),
+    Column("unit", TEXT, "", "log return, shares, USD or correlation", nullable=False),
+    Column("simple_return", REAL, "decimal", "P(t)/P(t−1) − 1; for returns only"),
+    Column("z", REAL, "robust σ", "(x − median)/(1.4826·MAD) against the baseline; ln x for volumes"),
+    Column("n", COUNT, "sessions", "rows in the baseline", nullable=False),
+    Column("previous_record", REAL, "unit", "largest earlier value; for volumes only"),
+    Column("previous_record_on", DATE, "session", "session of the previous record"),
+    Column("record_multiple", REAL, "×", "value over the previous record"),
+    Column("is_record", FLAG, "", "the value exceeds every earlier one"),
+    Column("worst_since", DATE, "session", "the last session with a lower return; null: lowest on file"),
+    Column("reason", TEXT, "", "why a value is null"),
+)
+
+VOLATILITY = _table(
+    "volatility",
+    "asset × model",
+    ("asset", "model"),
+    Column("asset", TEXT, "symbol", "the series", nullable=False),
+    Column("model", TEXT, "", "garch11-t, or ewma where the fit failed", nullable=False),
+    Column("sigma", REAL, "decimal, one session", "σ of the session, forecast from rows up to t−1"),
+    Column("sigma_next", REAL, "decimal, one session", "σ forecast for the next session"),
+    Column("sigma_annual", REAL, "decimal, 252 sessions", "sigma_next × √252"),
+    Column("residual", REAL, "σ", "(return − μ)/sigma: the standardised surprise of the session"),
+    Column("mu", REAL, "decimal", "mean of the log return"),
+    Column("omega", REAL, "decimal²", "variance intercept"),
+    Column("alpha", REAL, "1", "weight of the last squared surprise"),
+    Column("beta", REAL, "1", "weight of the last variance"),
+    Column("nu", REAL, "degrees of freedom", "Student-t shape"),
+    Column("half_life", REAL, "sessions", "ln ½ / ln(α+β)"),
+    Column("log_likelihood", REAL, "nat", "of the returns in percent"),
+    Column("n", COUNT, "sessions", "returns used", nullable=False),
+    Column("estimated_to", DATE, "session", "last session that the parameters have seen"),
+    Column("converged", FLAG, "", "the optimiser reported success inside the boundary"),
+    Column("reason", TEXT, "", "why a value is null or which fallback stands here"),
+)
+
+CHANGEPOINTS = _table(
+    "changepoints",
+    "one break of a pair's correlation",
+    ("pair", "method", "break_at"),
+    Column("pair", TEXT, "symbols", "written A~B", nullable=False),
+    Column("method", TEXT, "", "search and cost", nullable=False),
+    Column("break_at", DATE, "session", "first session of the new segment", nullable=False),
+    Column("first_seen", DATE, "session", "first session whose data showed the break within tolerance"),
+    Column("delay", COUNT, "sessions", "from the break to the session that showed it"),
+    Column("before", REAL, "1", "correlation in the segment before"),
+    Column("after", REAL, "1", "correlation in the segment after, up to this session"),
+    Column("n_before", COUNT, "sessions", "rows of the segment before", nullable=False),
+    Column("n_after", COUNT, "sessions", "rows of the segment after", nullable=False),
+)
+
+REGIMES = _table(
+    "regimes",
+    "one session",
+    ("base",),
+    Column("base", TEXT, "symbol", "the asset whose links are watched", nullable=False),
+    Column("state", TEXT, "", "CALM, WATCH, DELEVERAGING, RELEASE or UNKNOWN", nullable=False),
+    Column("previous_state", TEXT, "", "state of the session before", nullable=False),
+    Column("sessions_in_state", COUNT, "sessions", "this one included", nullable=False),
+    Column("score", REAL, "points", "sum of the drivers' contributions"),
+    Column("score_lowest", REAL, "points", "the score if each missing driver stood at zero"),
+    Column("score_highest", REAL, "points", "the score if each missing driver stood at its cap"),
+    Column("watch_threshold", REAL, "points", "score from which WATCH is entered"),
+    Column("deleveraging_threshold", REAL, "points", "score from which DELEVERAGING is entered"),
+    Column("release_threshold", REAL, "points", "score below which a raised state is left"),
+    Column("headline", TEXT, "", "the verdict in one sentence", nullable=False),
+    Column(
+        "drivers",
+        pa.list_(
+            pa.struct(
+                [
+                    pa.field("driver", TEXT),
+                    pa.field("contribution", REAL),
+                    pa.field("value", REAL),
+                    pa.field("meaning", TEXT),
+                ]
+            )
+        ),
+        "points",
+        "contributions that add up to the score; null contribution: input missing",
+        nullable=False,
+    ),
+)
+
+QUALITY = _table(
+    "quality",
+    "one thing missing, late, conflicting, proxied or quarantined",
+    ("table", "entity", "rule"),
+    Column("table", TEXT, "", "input table", nullable=False),
+    Column("entity", TEXT, "", "symbol, fund or file", nullable=False),
+    Column("rule", TEXT, "", "what was broken", nullable=False),
+    Column("severity", TEXT, "", "info, warning or error", nullable=False),
+    Column("count", COUNT, "rows", "how many rows", nullable=False),
+    Column("example", TEXT, "", "the first of them: file, row and value"),
+    Column("remedy", TEXT, "", "what to do about it", nullable=False),
+)
+
+TABLES = {
+    table.name: table
+    for table in (CORRELATIONS, SHOCKS, VOLATILITY, CHANGEPOINTS, REGIMES, QUALITY)
+}
