@@ -112,9 +112,7 @@ def align(
         name: _pivot(held, name).reindex(index=sessions, columns=list(symbols))
         for name in ("close", "adj_close", "volume")
     }
-    known = _pivot(held, "known_at", dtype="datetime64[us, UTC]").reindex(
-        index=sessions, columns=list(symbols)
-    )
+    known = _pivot(held, "known_at").reindex(index=sessions, columns=list(symbols))
     better, plain = wide["adj_close"].copy(), wide["close"].copy()
     close = wide["close"].copy()
     for symbol, name in hourly_symbols.items():
@@ -124,9 +122,8 @@ def align(
         better[symbol] = at_cut
         close[symbol] = at_cut.fillna(plain[symbol])
         known[symbol] = at_cut_known.fillna(known[symbol])
-    with np.errstate(invalid="ignore"):
-        first = np.log(better).diff()
-        second = np.log(plain).diff()
+    first = better.apply(np.log).diff()
+    second = plain.apply(np.log).diff()
     returns = first.fillna(second)
     shares = wide["volume"].where(wide["volume"] > 0)
     return Panel(
@@ -143,8 +140,8 @@ def align(
     )  # fmt: skip
 
 
-def _pivot(rows: pd.DataFrame, column: str, *, dtype: str = "float64") -> pd.DataFrame:
-    return rows.pivot(index="session", columns="symbol", values=column).astype(dtype)
+def _pivot(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    return rows.set_index(["session", "symbol"])[column].unstack("symbol")  # noqa: PD010 - keys are unique
 
 
 def _at_cuts(
@@ -195,9 +192,7 @@ def _notes(
         second_choice = returns[symbol].notna() & better_returns[symbol].isna()
         marks = [("missing price", listed & price.isna(), "no price was known at the cut-off")]
         if symbol in utc_day_symbols:
-            marks.append(
-                ("UTC-day return", second_choice, "no hourly bar ends at 16:00 New York")
-            )
+            marks.append(("UTC-day return", second_choice, "no hourly bar ends at 16:00 New York"))
         elif symbol in proxied_symbols:
             marks.append(
                 ("daily bar near the cut", returns[symbol].notna(), "its last quote is after 16:00")

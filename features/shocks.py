@@ -16,9 +16,7 @@ Frame = TypeVar("Frame", pd.Series, pd.DataFrame)
 MAD_TO_SIGMA = 1.4826
 
 
-def robust_z(
-    x: Frame, *, window: int, min_observations: int
-) -> Frame:
+def robust_z(x: Frame, *, window: int, min_observations: int) -> Frame:
     """Distance from the trailing median in robust standard deviations.
 
     z_t = (x_t − median(x_{t−w..t−1})) / (1.4826 · MAD(x_{t−w..t−1}))
@@ -146,12 +144,15 @@ def records(x: pd.DataFrame, *, min_observations: int) -> Records:
     stamps = np.append(x.index.to_numpy(dtype="datetime64[us]"), np.datetime64("NaT", "us"))
     known = np.isfinite(values) & np.isfinite(previous)
     multiple = np.divide(values, previous, out=np.full_like(values, np.nan), where=known)
-    frame = {"index": x.index, "columns": x.columns}
+
+    def framed(content: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(content, index=x.index, columns=x.columns)
+
     return Records(
-        previous=pd.DataFrame(previous, **frame),
-        previous_on=pd.DataFrame(stamps[position], **frame),
-        multiple=pd.DataFrame(multiple, **frame),
-        is_record=pd.DataFrame(known & (values > previous), **frame),
+        previous=framed(previous),
+        previous_on=framed(stamps[position]),
+        multiple=framed(multiple),
+        is_record=framed(known & (values > previous)),
     )
 
 
@@ -203,4 +204,5 @@ def joint_downside_tail(z: pd.DataFrame, *, start: float) -> pd.Series:
     """
     excess = (-z - start).clip(lower=0)
     present = z.notna().sum(axis=1)
-    return excess.sum(axis=1).where(present > 0) / np.sqrt(present.clip(lower=1))
+    joint: pd.Series = excess.sum(axis=1).where(present > 0) / np.sqrt(present.clip(lower=1))
+    return joint

@@ -47,7 +47,8 @@ def standardised(returns: pd.Series) -> pd.Series:
     """
     variance = returns.pow(2).ewm(halflife=VARIANCE_HALF_LIFE, min_periods=VARIANCE_HALF_LIFE)
     scale = np.sqrt(variance.mean().shift(1))
-    return (returns / scale.where(scale > 0)).clip(-STANDARDISED_CAP, STANDARDISED_CAP)
+    ratio: pd.Series = returns / scale.where(scale > 0)
+    return ratio.clip(-STANDARDISED_CAP, STANDARDISED_CAP)
 
 
 def correlation_breaks(
@@ -111,8 +112,8 @@ def correlation_breaks(
     breaks = places(last)
     history: list[tuple[int, list[int]]] = []
     if breaks:
-        for end in range(last - 1, max(last - lookback, 4 * min_size) - 1, -1):
-            history.append((end, places(end)))
+        earliest = max(last - lookback, 4 * min_size)
+        history = [(end, places(end)) for end in range(last - 1, earliest - 1, -1)]
     edges = [max(0, last - window), *breaks, last]
     answer = []
     for number, place in enumerate(breaks, start=1):

@@ -130,7 +130,7 @@ def deleveraging_score(
     )
     start = np.array([driver.start for driver in DRIVERS])
     weight = np.array([driver.weight for driver in DRIVERS])
-    points = (weight * (evidence - start).clip(lower=0)).clip(upper=cap)
+    points = ((evidence - start).clip(lower=0) * weight).clip(upper=cap)
     score = points.sum(axis=1).where(evidence["base_fall"].notna())
     return ScoreHistory(
         evidence=evidence,

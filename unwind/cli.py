@@ -51,7 +51,9 @@ def _instant(option: str, text: str) -> pd.Timestamp:
     try:
         instant = pd.Timestamp(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{option} must be a UTC instant like 2026-02-05T21:15Z, got {text}") from error
+        raise typer.BadParameter(
+            f"{option} must be a UTC instant like 2026-02-05T21:15Z, got {text}"
+        ) from error
     if instant.tzinfo is None:
         raise typer.BadParameter(f"{option} needs a time zone, e.g. {text}Z")
     return instant.tz_convert("UTC")
@@ -116,7 +118,9 @@ def explain(
 
 @app.command()
 def tables(
-    name: Annotated[str | None, typer.Argument(help="One table; all of them when left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One table; all of them when left out.")
+    ] = None,
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/tables.md.")] = False,
 ) -> None:

@@ -162,8 +162,9 @@ def _write(
     cutoffs = [content.column("cutoff").to_pylist() for content in changed.values()]
     known = max((instant for column in cutoffs for instant in column), default=None)
     before = parent.manifest["knowledge"] if parent is not None else ""
-    manifest = {
-        "snapshot": f"{number:06d}-{digest}",
+    name = f"{number:06d}-{digest}"
+    manifest: dict[str, Any] = {
+        "snapshot": name,
         "parent": parent.name if parent is not None else None,
         "schema_version": SCHEMA_VERSION,
         "terms": terms,
@@ -176,7 +177,7 @@ def _write(
     flush(draft / MANIFEST)
     for inner in {path.parent for path in draft.rglob("*.parquet")} | {draft}:
         flush(inner)
-    final = folder / manifest["snapshot"]
+    final = folder / name
     draft.rename(final)
     flush(folder)
     write_atomically(lake / LATEST, lambda target: target.write_text(final.name, encoding="utf-8"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unwind.durable import folder_lock, write_atomically
@@ -65,15 +66,11 @@ def ingest(
                 received_at=received_at, closed_days=shut, everyday_symbols=everyday,
             )  # fmt: skip
             if name == "prices" and observed.rows.empty:
-                raise SourceError(
-                    f"{extract.origin} holds no usable row; {_first_fault(observed)}"
-                )
+                raise SourceError(f"{extract.origin} holds no usable row; {_first_fault(observed)}")
             received[name] = len(extract.rows)
             added[name] = _append(store, observed, settings=settings, received_at=received_at)
             quarantined[name] = int((observed.rejected["severity"] == "error").sum())
-    return Ingested(
-        source=source.label, received=received, added=added, quarantined=quarantined
-    )
+    return Ingested(source=source.label, received=received, added=added, quarantined=quarantined)
 
 
 def _first_fault(observed: Observations) -> str:
@@ -117,7 +114,8 @@ def _new_vintages(
     seen = marked.groupby(key, sort=False)["new"].transform("min") == 0
     # A revision without a known_at was first seen now: dating it back would be look-ahead.
     revised = marked["new"] & seen & ~marked["own"].fillna(False).astype(bool)
-    marked.loc[revised, "known_at"] = marked.loc[revised, "known_at"].clip(lower=received_at)
+    late = marked["known_at"].where(marked["known_at"] > received_at, received_at)
+    marked["known_at"] = marked["known_at"].where(~revised, late)
     marked = marked.sort_values([*key, "known_at", "new"], kind="stable")
     before = marked.groupby(key, sort=False)[values].shift()
     same = pd.Series(True, index=marked.index)
@@ -174,8 +172,8 @@ def _vintages(store: Path, table: str) -> pd.DataFrame:
     paths = sorted((store / table).glob("*.parquet"))
     if not paths:
         return pd.DataFrame()
-    frames = [pq.read_table(path).to_pandas() for path in paths]
-    return pd.concat(frames, ignore_index=True)
+    held: pd.DataFrame = pa.concat_tables([pq.read_table(path) for path in paths]).to_pandas()
+    return held
 
 
 def read_vintages(store: Path, table: str) -> pd.DataFrame:
@@ -197,7 +195,7 @@ def known_by(vintages: pd.DataFrame, table: str, *, cutoff: pd.Timestamp) -> pd.
     """
     if vintages.empty:
         return vintages
-    known = vintages[vintages["known_at"] <= cutoff]
+    known: pd.DataFrame = vintages[vintages["known_at"] <= cutoff]
     return known.drop_duplicates(list(INPUT_TABLES[table].key), keep="last")
 
 

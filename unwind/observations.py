@@ -232,7 +232,10 @@ def screen(
         return Observations(table.name, empty, ledger.frame())
     for name in raw.columns.difference([*table.columns, "known_at"], sort=True):
         ledger.whole_file(
-            "unknown column", str(name), "remove it or rename it; it was ignored", severity="warning"
+            "unknown column",
+            str(name),
+            "remove it or rename it; it was ignored",
+            severity="warning",
         )
 
     rows = pd.DataFrame(index=raw.index)
@@ -273,7 +276,12 @@ def screen(
     if table.name == "prices":
         shut = rows["session"].isin(closed_days) & ~rows["symbol"].isin(everyday_symbols)
         bad |= ledger.add(
-            raw, rows, shut, "session", "exchange open", "the exchange was closed: correct the date, or list the symbol under [clock]"
+            raw,
+            rows,
+            shut,
+            "session",
+            "exchange open",
+            "the exchange was closed: correct the date, or list the symbol under [clock]",
         )
     bad |= _check_values(table, raw, rows, ledger)
     if {"high", "low"} <= set(rows.columns):
@@ -281,11 +289,11 @@ def screen(
         bad |= ledger.add(raw, rows, inverted, "high", "high ≥ low", "correct the bar")
         _blank_impossible_ranges(raw, rows, ledger, bad)
     values = list(table.numbers)
-    empty = rows[values].isna().all(axis=1) & ~bad
+    blank: pd.Series = rows[values].isna().all(axis=1) & ~bad
     ledger.add(
-        raw, rows, empty, values[0], "holds a value", "nothing to do: it counts as missing", "info"
+        raw, rows, blank, values[0], "holds a value", "nothing to do: it counts as missing", "info"
     )
-    bad |= empty
+    bad |= blank
 
     key = [*table.key, "known_at"]
     kept = rows[~bad]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.formatting import magnitude, multiple, number, percent
+from unwind.formatting import Row, magnitude, multiple, number, percent, records
 from unwind.lake import LakeError, Snapshot, read
 from unwind.tables import TABLES, Table
 
@@ -27,19 +27,22 @@ class SessionDay:
     @property
     def regime(self) -> pd.Series:
         """The session's one row of `regimes`."""
-        return self.tables["regimes"].iloc[0]
+        row: pd.Series = self.tables["regimes"].iloc[0]
+        return row
 
     @property
     def short_links(self) -> pd.DataFrame:
         """Pearson correlations in the shortest window."""
         rows = self.tables["correlations"]
         rows = rows[rows["method"] == "pearson"]
-        return rows[rows["window"] == rows["window"].min()]
+        shortest: pd.DataFrame = rows[rows["window"] == rows["window"].min()]
+        return shortest
 
     def shocks(self, measure: str) -> pd.DataFrame:
         """Shock rows of one measure."""
         rows = self.tables["shocks"]
-        return rows[rows["measure"] == measure]
+        chosen: pd.DataFrame = rows[rows["measure"] == measure]
+        return chosen
 
 
 def session_day(
@@ -99,13 +102,13 @@ def summary(day: SessionDay) -> dict[str, Any]:
     links = day.short_links
     path = [
         {
-            "as_of": row.as_of.isoformat(),
-            "pair": f"{row.base}~{row.asset}",
-            "window": int(row.window),
-            "value": _number(row.value),
-            "after": row.as_of > day.as_of,
+            "as_of": row["as_of"].isoformat(),
+            "pair": f"{row['base']}~{row['asset']}",
+            "window": row["window"],
+            "value": row["value"],
+            "after": row["as_of"] > day.as_of,
         }
-        for row in day.around.sort_values(["asset", "as_of"]).itertuples()
+        for row in records(day.around.sort_values(["asset", "as_of"]))
     ]
     return {
         "snapshot": day.snapshot.name,
@@ -166,49 +169,57 @@ def text(day: SessionDay) -> str:
         "",
         "Moves (simple, session to session; z against the sessions before)",
     ]
-    for row in day.shocks("return").sort_values("z").itertuples():
-        since = "" if pd.isna(row.worst_since) else f", lowest since {row.worst_since}"
-        told = since if (row.z or 0) < -1 else ""
+    for row in records(day.shocks("return").sort_values("z")):
+        since = row["worst_since"]
+        told = f", lowest since {since}" if since is not None and (row["z"] or 0) < -1 else ""
         lines.append(
-            f"  {row.asset:<8}{percent(row.simple_return, decimals=2, signed=True):>10}  z {number(row.z, decimals=1, signed=True):>6}"
-            f"{told}{_because(row.reason)}"
+            f"  {row['asset']:<8}{percent(row['simple_return'], decimals=2, signed=True):>10}  "
+            f"z {number(row['z'], decimals=1, signed=True):>6}{told}{_because(row['reason'])}"
         )
     lines += ["", f"Volume of {base}"]
     for measure, currency in (("volume_shares", ""), ("volume_dollars", "$")):
-        for row in day.shocks(measure).itertuples():
-            if row.asset != base:
-                continue
-            before = (
-                f"{'RECORD, ' if row.is_record is True or row.is_record == 1 else ''}"
-                f"{multiple(row.record_multiple)} the previous record of "
-                f"{row.previous_record_on}"
-                if not pd.isna(row.record_multiple)
-                else "no earlier record"
-            )
-            lines.append(f"  {magnitude(row.value, currency=currency):>14}  {before}{_because(row.reason)}")
+        rows = day.shocks(measure)
+        lines += [
+            f"  {magnitude(row['value'], currency=currency):>14}  {_record(row)}"
+            f"{_because(row['reason'])}"
+            for row in records(rows[rows["asset"] == base])
+        ]
     lines += ["", f"Correlation with {base} (log returns)"]
-    for row in day.short_links.sort_values("value", ascending=False).itertuples():
-        path = " → ".join(
-            number(near.value, decimals=2) + (f" ({near.as_of}, after)" if near.as_of > day.as_of else "")
-            for near in day.around[day.around["asset"] == row.asset].sort_values("as_of").itertuples()
-        )
-        lines.append(
-            f"  {row.asset:<8}{number(row.value, decimals=2):>6} "
-            f"({row.window} sessions, 95 % {number(row.lower, decimals=2)}…"
-            f"{number(row.upper, decimals=2)})  {path}{_because(row.reason)}"
-        )
-    quality = day.tables["quality"]
-    grave = quality[quality["severity"] != "info"]
-    lines += ["", f"Data quality: {len(quality)} notes, {len(grave)} of them warnings or errors"]
     lines += [
-        f"  {row.severity}: {row.table} {row.entity}: {row.rule} ({row.count} rows); {row.remedy}"
-        for row in grave.itertuples()
+        f"  {row['asset']:<8}{number(row['value'], decimals=2):>6} "
+        f"({row['window']} sessions, 95 % {number(row['lower'], decimals=2)}…"
+        f"{number(row['upper'], decimals=2)})  {_path(day, row['asset'])}{_because(row['reason'])}"
+        for row in records(day.short_links.sort_values("value", ascending=False))
+    ]
+    quality = records(day.tables["quality"])
+    grave = [row for row in quality if row["severity"] != "info"]
+    lines += ["", f"Data quality: {len(quality)} on file, {len(grave)} beyond information"]
+    lines += [
+        f"  {row['severity']}: {row['table']} {row['entity']}: {row['rule']} "
+        f"({row['count']} rows); {row['remedy']}"
+        for row in grave
     ]
     return "\n".join(lines)
 
 
-def _because(reason: Any) -> str:
-    return "" if pd.isna(reason) else f"  [{reason}]"
+def _record(row: Row) -> str:
+    if row["record_multiple"] is None:
+        return "no earlier record"
+    word = "RECORD, " if row["is_record"] else ""
+    return f"{word}{multiple(row['record_multiple'])} the previous record of {row['previous_record_on']}"
+
+
+def _path(day: SessionDay, asset: str) -> str:
+    near = day.around[day.around["asset"] == asset].sort_values("as_of")
+    return " → ".join(
+        number(row["value"], decimals=2)
+        + (f" ({row['as_of']}, after)" if row["as_of"] > day.as_of else "")
+        for row in records(near)
+    )
+
+
+def _because(reason: str | None) -> str:
+    return "" if reason is None else f"  [{reason}]"
 
 
 def explanation(day: SessionDay) -> dict[str, Any]:
@@ -254,6 +265,28 @@ def explanation_text(day: SessionDay) -> str:
     return "\n".join(lines)
 
 
+def explanation_markdown(day: SessionDay) -> str:
+    """Return the verdict's arithmetic as markdown, for the Prefect artifact."""
+    told = explanation(day)
+    limits = told["thresholds"]
+    lines = ["| driver | evidence | points |", "|---|---:|---:|"]
+    lines += [
+        f"| {driver['meaning']} | {number(driver['value'], decimals=2)} | "
+        f"{number(driver['contribution'], decimals=2, signed=True)} |"
+        for driver in told["drivers"]
+    ]
+    return "\n".join(
+        [
+            *lines,
+            f"| **score** | | **{number(told['score'], decimals=2)}** |",
+            "",
+            f"WATCH from {limits['watch']}, DELEVERAGING from {limits['deleveraging']}; a raised "
+            f"state ends below {limits['release']}. The thresholds are settings, not yet "
+            "calibrated to a false-alarm rate.",
+        ]
+    )
+
+
 def report_path(lake: Path, snapshot: Snapshot, *, as_of: date | None) -> Path:
     """Where a session's newest report lies.
 
@@ -265,7 +298,9 @@ def report_path(lake: Path, snapshot: Snapshot, *, as_of: date | None) -> Path:
     day = as_of or max(read(snapshot, "regimes")["as_of"])
     found = sorted((lake / "reports" / day.isoformat()).glob("*.html"))
     if not found:
-        raise LakeError(f"no report for {day}; run `python -m flows daily --as-of {day}` to write it")
+        raise LakeError(
+            f"no report for {day}; run `python -m flows daily --as-of {day}` to write it"
+        )
     return found[-1]
 
 
@@ -308,7 +343,9 @@ def contract_markdown(tables: list[Table]) -> str:
         "do not edit by hand.\n"
     ]
     for table in tables:
-        parts.append(f"\n## {table.name}\n\nOne row is {table.row}. Key: {', '.join(table.key)}.\n\n")
+        parts.append(
+            f"\n## {table.name}\n\nOne row is {table.row}. Key: {', '.join(table.key)}.\n\n"
+        )
         parts.append("| column | type | unit | meaning |\n|---|---|---|---|\n")
         parts += [
             f"| {column.name} | {_type(column.type)} | {column.unit} | {column.meaning} |\n"

@@ -1,4 +1,4 @@
-"""The desk's settings: frozen, complete, refused when a key is unknown, and known by their digest."""
+"""The desk's settings: frozen, complete, unknown keys refused, and known by their digest."""
 
 import datetime
 import hashlib

@@ -51,7 +51,9 @@ class Table:
             )
             for column in self.columns
         ]
-        return pa.schema(fields, metadata={"table": self.name, "schema_version": str(SCHEMA_VERSION)})
+        return pa.schema(
+            fields, metadata={"table": self.name, "schema_version": str(SCHEMA_VERSION)}
+        )
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -74,7 +76,9 @@ class Table:
         ordered = rows[names].sort_values(list(self.key), kind="stable", ignore_index=True)
         if ordered.duplicated(list(self.key)).any():
             twice = ordered.loc[ordered.duplicated(list(self.key)), list(self.key)].iloc[0].tolist()
-            raise ValueError(f"table {self.name}: the key {twice} stands twice; rows must be unique")
+            raise ValueError(
+                f"table {self.name}: the key {twice} stands twice; rows must be unique"
+            )
         return pa.Table.from_pandas(ordered, schema=self.schema, preserve_index=False)
 
 
@@ -84,7 +88,9 @@ SLOT = ("as_of", "cutoff", "source", "settings_digest")
 MOMENT = (
     Column("as_of", DATE, "session", "the NYSE session that the row describes", nullable=False),
     Column("known_at", INSTANT, "UTC", "when the value could first be known", nullable=False),
-    Column("cutoff", INSTANT, "UTC", "where the run stood: it saw rows known by then", nullable=False),
+    Column(
+        "cutoff", INSTANT, "UTC", "where the run stood: it saw rows known by then", nullable=False
+    ),
     Column("settings_digest", TEXT, "", "digest of the settings in force", nullable=False),
     Column("source", TEXT, "", "provider; simulated data says so", nullable=False),
 )
@@ -101,7 +107,9 @@ CORRELATIONS = _table(
     Column("base", TEXT, "symbol", "the asset that all others are held against", nullable=False),
     Column("asset", TEXT, "symbol", "the counterpart", nullable=False),
     Column("method", TEXT, "", "pearson: equal weights; ewma: exponential weights", nullable=False),
-    Column("window", COUNT, "sessions", "rows in the window; for ewma the half-life", nullable=False),
+    Column(
+        "window", COUNT, "sessions", "rows in the window; for ewma the half-life", nullable=False
+    ),
     Column("value", REAL, "1", "correlation of log returns, the session included"),
     Column("lower", REAL, "1", "lower end of the Fisher interval; too narrow under fat tails"),
     Column("upper", REAL, "1", "upper end of the Fisher interval; too narrow under fat tails"),
@@ -123,17 +131,27 @@ SHOCKS = _table(
         "return, volume_shares, volume_dollars or correlation_change",
         nullable=False,
     ),
-    Column("window", COUNT, "sessions", "earlier rows in the baseline, which ends at t−1", nullable=False),
+    Column(
+        "window",
+        COUNT,
+        "sessions",
+        "earlier rows in the baseline, which ends at t−1",
+        nullable=False,
+    ),
     Column("value", REAL, "unit", "the measured value, in `unit`"),
     Column("unit", TEXT, "", "log return, shares, USD or correlation", nullable=False),
     Column("simple_return", REAL, "decimal", "P(t)/P(t−1) − 1; for returns only"),
-    Column("z", REAL, "robust σ", "(x − median)/(1.4826·MAD) against the baseline; ln x for volumes"),
+    Column(
+        "z", REAL, "robust σ", "(x − median)/(1.4826·MAD) against the baseline; ln x for volumes"
+    ),
     Column("n", COUNT, "sessions", "rows in the baseline", nullable=False),
     Column("previous_record", REAL, "unit", "largest earlier value; for volumes only"),
     Column("previous_record_on", DATE, "session", "session of the previous record"),
     Column("record_multiple", REAL, "×", "value over the previous record"),
     Column("is_record", FLAG, "", "the value exceeds every earlier one"),
-    Column("worst_since", DATE, "session", "the last session with a lower return; null: lowest on file"),
+    Column(
+        "worst_since", DATE, "session", "the last session with a lower return; null: lowest on file"
+    ),
     Column("reason", TEXT, "", "why a value is null"),
 )
 
@@ -167,7 +185,9 @@ CHANGEPOINTS = _table(
     Column("pair", TEXT, "symbols", "written A~B", nullable=False),
     Column("method", TEXT, "", "search and cost", nullable=False),
     Column("break_at", DATE, "session", "first session of the new segment", nullable=False),
-    Column("first_seen", DATE, "session", "first session whose data showed the break within tolerance"),
+    Column(
+        "first_seen", DATE, "session", "first session whose data showed the break within tolerance"
+    ),
     Column("delay", COUNT, "sessions", "from the break to the session that showed it"),
     Column("before", REAL, "1", "correlation in the segment before"),
     Column("after", REAL, "1", "correlation in the segment after, up to this session"),

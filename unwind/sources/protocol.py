@@ -47,3 +47,7 @@ class Source(Protocol):
 
 class SourceError(RuntimeError):
     """A provider could not answer; the message names it, the fault and the remedy."""
+
+
+class SourceUnavailable(SourceError):
+    """A provider did not answer this time and may the next: worth a retry."""

@@ -1,0 +1,67 @@
+# Everything runs in .venv, which any target makes when it is missing. `make` alone prints this help.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := demo
+EVENT := 2026-02-05
+
+# Telemetry off; Prefect keeps its database inside the project, so `make serve` shows what
+# `make demo` ran, and removing the folder removes every trace.
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export PREFECT_SERVER_UI_V2_ENABLED := false
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 90
+export PREFECT_LOGGING_LEVEL ?= WARNING
+# Tiny matrix products inside an optimiser are 10 to 20 times slower on many BLAS threads.
+export OPENBLAS_NUM_THREADS := 1
+demo serve deploy: export PREFECT_HOME := $(CURDIR)/.prefect
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench serve deploy docs clean
+
+help: ## Print this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Make .venv and install the exact versions of constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: unwind needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Run the flows on a simulated February 2026: verdict, lake, report (about a minute)
+	$(BIN)/python -m flows backfill --source simulated --event $(EVENT) --from 2026-01-05 --to 2026-04-01 --chunk 10 --lake $(DEMO)/lake
+	$(BIN)/python -m flows daily --source simulated --event $(EVENT) --as-of $(EVENT) --lake $(DEMO)/lake
+	@echo; $(BIN)/unwind explain --lake $(DEMO)/lake --as-of $(EVENT)
+
+test: $(STAMP) ## Run the test suite (browser tests where a Chromium is found)
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+check: $(STAMP) ## Lint, format, types, import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pip check
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Print speed ratios against peers and limits, in one interleaved run
+	$(BIN)/python -m benchmarks
+
+serve: $(STAMP) ## Start Prefect's server and UI, the deployments and a worker on 127.0.0.1:4200
+	BIN=$(BIN) deployments/serve.sh
+
+deploy: $(STAMP) ## Apply deployments/prefect.yaml to the server in force (twice is fine)
+	BIN=$(BIN) deployments/deploy.sh
+
+docs: $(STAMP) ## Write docs/tables.md from the declarations
+	$(BIN)/unwind tables --markdown > docs/tables.md
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) $(DEMO) .prefect .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,279 @@
+"""Rolling and exponentially weighted Pearson correlation: one against many, and all pairs.
+
+Every function is pairwise complete: a pair's value at *t* rests on the rows of its own window in
+which both members have a return. The order of pairs is that of ``numpy.triu_indices(n_assets, 1)``:
+(0, 1), (0, 2), …, (1, 2), …
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features import correlation_kernels as kernels
+
+Matrix = NDArray[np.float64]
+Pairs = NDArray[np.int64]
+
+MINIMUM = 3  # two points always lie on a line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CorrelationWithBase:
+    """Correlation of one asset with each of the others.
+
+    Attributes
+    ----------
+    value : DataFrame of shape (n_sessions, n_counterparts)
+        In [-1, 1], or NaN.
+    n : DataFrame of shape (n_sessions, n_counterparts)
+        Observations behind each value: complete pairs in the window (int64), or the effective
+        number (Σw)²/Σw² of an exponentially weighted value (float64). Given where `value` is NaN
+        too.
+    """
+
+    value: pd.DataFrame
+    n: pd.DataFrame
+
+
+def correlation_with_base(
+    returns: pd.DataFrame, *, base: str, window: int, min_observations: int
+) -> CorrelationWithBase:
+    """Compute the rolling Pearson correlation of `base` with every other column.
+
+    Parameters
+    ----------
+    returns : DataFrame of shape (n_sessions, n_assets)
+        Log returns, decimal. Index: sessions, increasing. NaN: no return that session.
+    base : str
+        Column held against all others.
+    window : int
+        Rows in the window, the session itself included; at least 3.
+    min_observations : int
+        Complete pairs that a value needs, 3 … `window`.
+
+    Returns
+    -------
+    CorrelationWithBase
+        The value at *t* uses rows *t* − window + 1 … *t* only. NaN until the window is full, where
+        it holds fewer than `min_observations` complete pairs, and where either side is constant
+        over them.
+
+    Raises
+    ------
+    ValueError
+        `base` is no column, a column stands twice, a return is infinite, `window` is below 3, or
+        `min_observations` lies outside 3 … `window`.
+    """
+    _check_window(window, min_observations)
+    columns = _base_first(returns, base)
+    shape = (columns.shape[0] - 1, columns.shape[1])
+    value = np.empty(shape)
+    count = np.empty(shape, dtype=np.int64)
+    kernels.against_base(columns[0], columns[1:], window, min_observations, value, count)
+    return _with_base(returns, base, value, count)
+
+
+def ewma_correlation_with_base(
+    returns: pd.DataFrame, *, base: str, half_life: float, min_observations: int
+) -> CorrelationWithBase:
+    """Compute the exponentially weighted Pearson correlation of `base` with every other column.
+
+    Weights are λ^age over the complete pairs up to *t*, λ = 2^(−1/half_life), age in sessions, and
+    the means are weighted by them too (``ignore_na=False`` of pandas): a session without a pair
+    ages all earlier ones, in every moment alike, and adds nothing.
+
+    Parameters
+    ----------
+    returns : DataFrame of shape (n_sessions, n_assets)
+        Log returns, decimal. Index: sessions, increasing. NaN: no return that session.
+    base : str
+        Column held against all others.
+    half_life : float
+        Sessions after which a weight has halved; positive.
+    min_observations : int
+        Complete pairs, counted from the first row, that a value needs; at least 3.
+
+    Returns
+    -------
+    CorrelationWithBase
+        The value at *t* uses rows up to *t*. NaN before `min_observations` complete pairs, while
+        either side is constant, and at a session without a complete pair: no window would ever
+        retire the value of a series that has ended. `n` is the effective number (Σw)²/Σw².
+
+    Raises
+    ------
+    ValueError
+        `base` is no column, a column stands twice, a return is infinite, `half_life` is not
+        positive and finite, or `min_observations` is below 3.
+    """
+    if not (half_life > 0 and np.isfinite(half_life)):
+        raise ValueError(f"half_life must be a positive number of sessions, got {half_life}")
+    if min_observations < MINIMUM:
+        raise ValueError(f"min_observations must be at least {MINIMUM}, got {min_observations}")
+    columns = _base_first(returns, base)
+    shape = (columns.shape[0] - 1, columns.shape[1])
+    value = np.empty(shape)
+    effective = np.empty(shape)
+    decay = 0.5 ** (1.0 / half_life)
+    kernels.ewma_against_base(columns[0], columns[1:], decay, min_observations, value, effective)
+    return _with_base(returns, base, value, effective)
+
+
+def rolling_correlation(
+    returns: pd.DataFrame | Matrix, *, window: int, min_observations: int
+) -> Matrix:
+    """Compute the rolling Pearson correlation of all pairs.
+
+    Parameters
+    ----------
+    returns : DataFrame or array of shape (n_sessions, n_assets)
+        Log returns, decimal; rows in time order. NaN: no return that session.
+    window, min_observations : int
+        As in `correlation_with_base`.
+
+    Returns
+    -------
+    array of shape (n_pairs, n_sessions), float64
+        One row a pair, in the order of ``numpy.triu_indices(n_assets, 1)``; NaN as in
+        `correlation_with_base`. 8·n_pairs·n_sessions bytes in one allocation: see
+        `correlation_blocks` where that is too much.
+
+    Raises
+    ------
+    ValueError
+        As in `correlation_with_base`.
+    """
+    _check_window(window, min_observations)
+    columns = _columns(returns)
+    left, right = np.triu_indices(columns.shape[0], 1)
+    out = np.empty((len(left), columns.shape[1]))
+    kernels.all_pairs(columns, left, right, window, min_observations, out)
+    return out
+
+
+def correlation_blocks(
+    returns: pd.DataFrame | Matrix, *, window: int, min_observations: int, block_pairs: int
+) -> Iterator[tuple[Pairs, Matrix]]:
+    """Compute the rolling Pearson correlation of all pairs, a block of pairs at a time.
+
+    Parameters
+    ----------
+    returns, window, min_observations
+        As in `rolling_correlation`.
+    block_pairs : int
+        Most pairs in a block; a block takes 8·block_pairs·n_sessions bytes.
+
+    Yields
+    ------
+    pairs : array of shape (n_block, 2), int64
+        Column positions (i, j), i < j, of each row of `values`.
+    values : array of shape (n_block, n_sessions), float64
+        The rows of `rolling_correlation` for these pairs.
+
+    Raises
+    ------
+    ValueError
+        As in `rolling_correlation`, and where `block_pairs` is below 1.
+    """
+    _check_window(window, min_observations)
+    if block_pairs < 1:
+        raise ValueError(f"block_pairs must be at least 1, got {block_pairs}")
+    columns = _columns(returns)
+    left, right = np.triu_indices(columns.shape[0], 1)
+
+    def blocks() -> Iterator[tuple[Pairs, Matrix]]:
+        for start in range(0, len(left), block_pairs):
+            chosen = slice(start, start + block_pairs)
+            out = np.empty((len(left[chosen]), columns.shape[1]))
+            kernels.all_pairs(columns, left[chosen], right[chosen], window, min_observations, out)
+            yield np.column_stack([left[chosen], right[chosen]]), out
+
+    return blocks()
+
+
+def latest_correlation(
+    returns: pd.DataFrame | Matrix, *, window: int, min_observations: int
+) -> Matrix:
+    """Compute the Pearson correlation matrix of the last window.
+
+    Parameters
+    ----------
+    returns, window, min_observations
+        As in `rolling_correlation`.
+
+    Returns
+    -------
+    array of shape (n_assets, n_assets), float64
+        Symmetric; the last column of `rolling_correlation` as a matrix. The diagonal is 1, or NaN
+        for an asset that is constant or has fewer than `min_observations` returns in the window.
+
+    Raises
+    ------
+    ValueError
+        As in `rolling_correlation`.
+    """
+    _check_window(window, min_observations)
+    columns = _columns(returns)
+    assets, rows = columns.shape
+    matrix = np.full((assets, assets), np.nan)
+    if rows < window:
+        return matrix
+    tail = np.ascontiguousarray(columns[:, rows - window :])
+    left, right = np.triu_indices(assets)
+    out = np.empty((len(left), window))
+    kernels.all_pairs(tail, left, right, window, min_observations, out)
+    matrix[left, right] = out[:, -1]
+    matrix[right, left] = out[:, -1]
+    return matrix
+
+
+def _check_window(window: int, min_observations: int) -> None:
+    if window < MINIMUM:
+        raise ValueError(f"window must be at least {MINIMUM} rows, got {window}")
+    if not MINIMUM <= min_observations <= window:
+        raise ValueError(
+            f"min_observations must lie in {MINIMUM} … window ({window}), got {min_observations}"
+        )
+
+
+def _base_first(returns: pd.DataFrame, base: str) -> Matrix:
+    if not returns.columns.is_unique:
+        twice = returns.columns[returns.columns.duplicated()].tolist()
+        raise ValueError(f"columns {twice} stand twice in returns; name each asset once")
+    if base not in returns.columns:
+        raise ValueError(f"base {base} is no column of returns; columns: {list(returns.columns)}")
+    order = [base, *(column for column in returns.columns if column != base)]
+    return _columns(returns[order])
+
+
+def _columns(returns: pd.DataFrame | Matrix) -> Matrix:
+    """Give the returns as a contiguous (asset, session) array; refuse infinite ones."""
+    if isinstance(returns, pd.DataFrame):
+        values = returns.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = np.asarray(returns, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"returns must be (n_sessions, n_assets), got {values.ndim} dimensions")
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0]
+        where = f"row {row}, column {column}"
+        if isinstance(returns, pd.DataFrame):
+            where = f"{returns.columns[column]} at {returns.index[row]}"
+        raise ValueError(
+            f"returns must be finite or NaN, got {values[row, column]} for {where}; "
+            "a price of zero or a bad print stands behind it"
+        )
+    return np.ascontiguousarray(values.T)
+
+
+def _with_base(
+    returns: pd.DataFrame, base: str, value: Matrix, n: NDArray[np.int64] | Matrix
+) -> CorrelationWithBase:
+    counterparts = returns.columns.drop(base)
+    return CorrelationWithBase(
+        value=pd.DataFrame(value.T, index=returns.index, columns=counterparts),
+        n=pd.DataFrame(n.T, index=returns.index, columns=counterparts),
+    )

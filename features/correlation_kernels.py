@@ -1,0 +1,129 @@
+"""Compiled loops of `features.correlation`; call that module, not this one."""
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> tuple[float, int]:
+    """Two-pass correlation of rows `first` … `last` − 1; NaN where either side is constant."""
+    n = 0
+    head_x = head_y = sum_x = sum_y = 0.0
+    varies_x = varies_y = False
+    for row in range(first, last):
+        if np.isnan(x[row]) or np.isnan(y[row]):
+            continue
+        if n == 0:
+            head_x, head_y = x[row], y[row]
+        varies_x |= x[row] != head_x
+        varies_y |= y[row] != head_y
+        sum_x += x[row] - head_x
+        sum_y += y[row] - head_y
+        n += 1
+    if not (varies_x and varies_y):
+        return np.nan, n
+    mean_x = head_x + sum_x / n
+    mean_y = head_y + sum_y / n
+    left_x = left_y = xx = yy = xy = 0.0
+    for row in range(first, last):
+        if np.isnan(x[row]) or np.isnan(y[row]):
+            continue
+        dx, dy = x[row] - mean_x, y[row] - mean_y
+        left_x += dx
+        left_y += dy
+        xx += dx * dx
+        yy += dy * dy
+        xy += dx * dy
+    # The mean itself is rounded: what the deviations leave over corrects for that.
+    xx -= left_x * left_x / n
+    yy -= left_y * left_y / n
+    xy -= left_x * left_y / n
+    rho = xy / np.sqrt(xx) / np.sqrt(yy)
+    return min(1.0, max(-1.0, rho)), n
+
+
+@njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
+def against_base(
+    base: Matrix,
+    columns: Matrix,
+    window: int,
+    min_observations: int,
+    value: Matrix,
+    count: NDArray[np.int64],
+) -> None:
+    """Fill `value` and `count` (column, row) for one base against each row of `columns`."""
+    assets, rows = columns.shape
+    for asset in prange(assets):
+        for row in range(rows):
+            first = max(0, row + 1 - window)
+            rho, n = pair_correlation(base, columns[asset], first, row + 1)
+            count[asset, row] = n
+            value[asset, row] = rho if row + 1 >= window and n >= min_observations else np.nan
+
+
+@njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
+def all_pairs(
+    columns: Matrix,
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    window: int,
+    min_observations: int,
+    out: Matrix,
+) -> None:
+    """Fill `out` (pair, row) for the listed pairs."""
+    rows = columns.shape[1]
+    for pair in prange(len(left)):
+        x, y = columns[left[pair]], columns[right[pair]]
+        for row in range(rows):
+            rho, n = pair_correlation(x, y, max(0, row + 1 - window), row + 1)
+            out[pair, row] = rho if row + 1 >= window and n >= min_observations else np.nan
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def ewma_against_base(
+    base: Matrix,
+    columns: Matrix,
+    decay: float,
+    min_observations: int,
+    value: Matrix,
+    effective: Matrix,
+) -> None:
+    """Fill `value` and `effective` (column, row) by the weighted Welford recursion."""
+    assets, rows = columns.shape
+    for asset in range(assets):
+        x, y = base, columns[asset]
+        n = 0
+        weight = squares = mean_x = mean_y = xx = yy = xy = head_x = head_y = 0.0
+        varies_x = varies_y = False
+        for row in range(rows):
+            weight *= decay
+            squares *= decay * decay
+            xx *= decay
+            yy *= decay
+            xy *= decay
+            seen = not (np.isnan(x[row]) or np.isnan(y[row]))
+            if seen:
+                if n == 0:
+                    head_x = mean_x = x[row]
+                    head_y = mean_y = y[row]
+                varies_x |= x[row] != head_x
+                varies_y |= y[row] != head_y
+                dx, dy = x[row] - mean_x, y[row] - mean_y
+                share = weight / (weight + 1.0)
+                weight += 1.0
+                squares += 1.0
+                mean_x += dx / weight
+                mean_y += dy / weight
+                xx += share * dx * dx
+                yy += share * dy * dy
+                xy += share * dx * dy
+                n += 1
+            effective[asset, row] = weight * weight / squares if n else 0.0
+            if seen and n >= min_observations and varies_x and varies_y:
+                rho = xy / np.sqrt(xx) / np.sqrt(yy)
+                value[asset, row] = min(1.0, max(-1.0, rho))
+            else:
+                value[asset, row] = np.nan

@@ -1,0 +1,18 @@
+"""Prefect and nothing else: one deployable flow a file, tasks of one to three lines.
+
+- `flows.daily`: one session, from source to verdict, tables, report and artifacts
+- `flows.backfill`: many sessions, resumable
+- `flows.tasks`, `flows.parameters`, `flows.artifacts`: what they share
+- `python -m flows`: run them from a shell
+
+Telemetry is off, and the user interface asks no outside host, unless the environment says
+otherwise; both must be set before Prefect is imported.
+"""
+
+import os
+
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_SERVER_UI_V2_ENABLED", "false")
+# A temporary server needs more than Prefect's 20 seconds on a busy machine.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")

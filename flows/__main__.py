@@ -1,0 +1,164 @@
+"""`python -m flows daily | backfill`: run a flow from a shell; its exit status is the outcome."""
+
+import json
+import logging
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from prefect.client.schemas.objects import State
+from pydantic import ValidationError
+
+from flows.backfill import backfill
+from flows.daily import daily
+from flows.parameters import READABLE, DataSource, open_source
+from unwind.settings import load_settings
+from unwind.sources.scenarios import SCENARIOS
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Run the desk's flows through Prefect, with a server of their own or the one configured.",
+)
+
+
+class Kind(StrEnum):
+    """Providers that a shell can name."""
+
+    files = "files"
+    simulated = "simulated"
+
+
+Source = Annotated[Kind, typer.Option("--source", help="Where observations come from.")]
+FolderPath = Annotated[str | None, typer.Option("--path", help="Drop folder, for files.")]
+ScenarioName = Annotated[
+    str, typer.Option("--scenario", help=f"For simulated: {', '.join(SCENARIOS)}.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="For simulated.")]
+Event = Annotated[
+    datetime, typer.Option("--event", formats=["%Y-%m-%d"], help="Event day, for simulated.")
+]
+Lake = Annotated[str, typer.Option("--lake", envvar="UNWIND_LAKE", help="Folder of the lake.")]
+SettingsPath = Annotated[
+    str | None, typer.Option("--settings", envvar="UNWIND_SETTINGS", help="Settings file.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+Day = typer.Option(formats=["%Y-%m-%d"])
+
+DEFAULT_EVENT = datetime(2026, 2, 5)  # noqa: DTZ001 - a date, as typer parses one
+
+
+def _source(kind: Kind, path: str | None, scenario: str, seed: int, event: datetime) -> DataSource:
+    chosen = DataSource(
+        kind=kind.value, path=path, scenario=scenario, seed=seed, event=event.date()
+    )
+    open_source(chosen)  # a missing folder is said before a server is started
+    return chosen
+
+
+@app.command("daily")
+def run_daily(
+    source: Source = Kind.files,
+    path: FolderPath = None,
+    scenario: ScenarioName = "multi_strat_unwind",
+    seed: Seed = 1,
+    event: Event = DEFAULT_EVENT,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Session. Default: today."),
+    ] = None,
+    cutoff: Annotated[
+        str | None, typer.Option("--cutoff", help="UTC instant. Default: publication time.")
+    ] = None,
+    lake: Lake = "lake",
+    settings: SettingsPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one session and print its verdict."""
+    load_settings(None if settings is None else Path(settings))
+    state = daily(
+        source=_source(source, path, scenario, seed, event),
+        lake=lake,
+        as_of=None if as_of is None else as_of.date(),
+        cutoff=cutoff,
+        settings=settings,
+        return_state=True,
+    )
+    _finish(state, as_json=as_json)
+
+
+@app.command("backfill")
+def run_backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")],
+    source: Source = Kind.files,
+    path: FolderPath = None,
+    scenario: ScenarioName = "multi_strat_unwind",
+    seed: Seed = 1,
+    event: Event = DEFAULT_EVENT,
+    lake: Lake = "lake",
+    settings: SettingsPath = None,
+    chunk: Annotated[
+        int, typer.Option("--chunk", min=1, max=250, help="Sessions a publication.")
+    ] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Run every session of a range."""
+    load_settings(None if settings is None else Path(settings))
+    state = backfill(
+        source=_source(source, path, scenario, seed, event),
+        first=first.date(),
+        last=last.date(),
+        lake=lake,
+        settings=settings,
+        chunk=chunk,
+        return_state=True,
+    )
+    _finish(state, as_json=as_json)
+
+
+def _finish(state: State[Any], *, as_json: bool) -> None:
+    """Print the outcome; a failed run is one sentence and exit status 1."""
+    if not state.is_completed():
+        sys.stderr.write(f"unwind: {state.message}\n")
+        raise typer.Exit(1)
+    outcome = state.result() if state.name == "Completed" else {"skipped": state.message}
+    if as_json:
+        sys.stdout.write(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n")
+        return
+    sys.stdout.write(f"\n{state.message}\n")
+    for name in ("lake", "snapshot", "report"):
+        if name in outcome:
+            sys.stdout.write(f"  {name:<9}{outcome[name]}\n")
+
+
+class _WithoutStack(logging.Filter):
+    """Take the stack off log records of readable faults: the sentence says it all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], READABLE):
+            record.exc_info = None
+        return True
+
+
+def main() -> None:
+    """Run a command; a fault of input is one sentence and exit status 2."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_WithoutStack())
+    try:
+        app()
+    except READABLE as error:
+        sys.stderr.write(f"unwind: {error}\n")
+        sys.exit(2)
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+        sys.stderr.write(f"unwind: {faults}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The day as Prefect artifacts, in reading order: verdict, why, correlations, shocks, quality."""
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from unwind.digest import verdict_markdown
+from unwind.formatting import Grid, correlation_grid, quality_grid, shock_grid
+from unwind.reading import SessionDay, explanation_markdown
+
+
+def publish_artifacts(day: SessionDay) -> None:
+    """Write the artifacts of one session to the flow run."""
+    regime = day.regime
+    create_markdown_artifact(
+        key="verdict",
+        description=f"Verdict for {day.as_of}",
+        markdown=verdict_markdown(
+            as_of=day.as_of,
+            cutoff=regime["cutoff"],
+            source=regime["source"],
+            settings_digest=regime["settings_digest"],
+            tables=day.tables,
+        ),
+    )
+    create_markdown_artifact(
+        key="why", description=f"Why: {day.as_of}", markdown=explanation_markdown(day)
+    )
+    for key, grid, description in (
+        ("correlations", correlation_grid(day.tables["correlations"]), "Correlation with the base"),
+        ("shocks", shock_grid(day.tables["shocks"]), "Shocks, largest first"),
+        ("data-quality", quality_grid(day.tables["quality"]), "Missing, late, quarantined"),
+    ):
+        create_table_artifact(key=key, table=_rows(grid), description=f"{description}, {day.as_of}")
+
+
+def _rows(grid: Grid) -> list[dict[str, str]]:
+    heads = [heading.text for heading in grid.headings]
+    return [dict(zip(heads, line.cells, strict=True)) for line in grid.lines] or [
+        dict.fromkeys(heads, "")
+    ]

@@ -1,0 +1,108 @@
+"""What a person may choose for a run: bounded, so Prefect draws a form and refuses the rest."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from models.errors import NotEnoughData
+from unwind.durable import Busy
+from unwind.lake import LakeError
+from unwind.sessions import (
+    CUT_ZONE,
+    CalendarError,
+    is_session,
+    publication_instant,
+    require_session,
+)
+from unwind.settings import Settings, SettingsError
+from unwind.sources.files import FilesSource
+from unwind.sources.protocol import Source, SourceError
+from unwind.sources.scenarios import SCENARIOS
+from unwind.sources.simulated import SimulatedSource
+
+# Faults of input, not of the program: a person gets the sentence, not the stack.
+READABLE = (SettingsError, SourceError, CalendarError, LakeError, Busy, NotEnoughData)
+
+# A simulated market starts this long before its event, so that every window is full by then.
+SIMULATED_DAYS_BEFORE = 800
+SIMULATED_DAYS_AFTER = 60
+
+
+def _known_scenario(name: str) -> str:
+    if name not in SCENARIOS:
+        raise ValueError(f"no scenario {name}; there are {', '.join(SCENARIOS)}")
+    return name
+
+
+# An enumeration in the form; checked against the one list there is.
+ScenarioName = Annotated[
+    str, AfterValidator(_known_scenario), WithJsonSchema({"type": "string", "enum": [*SCENARIOS]})
+]
+
+
+class DataSource(BaseModel):
+    """Where the observations come from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["files", "simulated"] = Field(
+        default="files", description="files: a drop folder. simulated: a market with known truth."
+    )
+    path: str | None = Field(
+        default=None, description="The drop folder, for files.", examples=["/data/drop"]
+    )
+    scenario: ScenarioName = Field(
+        default="multi_strat_unwind", description="What happens in the simulated market."
+    )
+    seed: int = Field(default=1, ge=0, le=2**31, description="Seed of the simulated market.")
+    event: date = Field(
+        default=date(2026, 2, 5), description="Day of the simulated event.", examples=["2026-02-05"]
+    )
+
+
+def open_source(chosen: DataSource) -> Source:
+    """Build the provider that the parameters describe.
+
+    Raises
+    ------
+    SourceError
+        The drop folder is missing or unusable.
+    """
+    if chosen.kind == "simulated":
+        return SimulatedSource(
+            chosen.scenario,
+            seed=chosen.seed,
+            first=(pd.Timestamp(chosen.event) - pd.Timedelta(days=SIMULATED_DAYS_BEFORE)).date(),
+            last=(pd.Timestamp(chosen.event) + pd.Timedelta(days=SIMULATED_DAYS_AFTER)).date(),
+            event=chosen.event,
+        )
+    if chosen.path is None:
+        raise SourceError("the files source needs a path; name the drop folder")
+    return FilesSource(Path(chosen.path))
+
+
+def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
+    """The session to run: the one asked for, or the scheduled day; None where that is no session.
+
+    Raises
+    ------
+    CalendarError
+        A day was asked for that is no session.
+    """
+    if as_of is not None:
+        return require_session(as_of)
+    day = pd.Timestamp(scheduled).tz_convert(CUT_ZONE).date()
+    return day if is_session(day) else None
+
+
+def cutoff_of(cutoff: datetime | None, *, session: date, settings: Settings) -> pd.Timestamp:
+    """The instant at which the run stands: the one asked for, or the session's publication."""
+    if cutoff is None:
+        return publication_instant(session, settings.publication)
+    instant = pd.Timestamp(cutoff)
+    if instant.tzinfo is None:
+        raise CalendarError(f"cutoff {instant} has no time zone; write e.g. {instant.isoformat()}Z")
+    return instant.tz_convert("UTC").as_unit("us")

@@ -1,0 +1,108 @@
+"""Tasks: one to three lines around calls to the right.
+
+Frames are never cached or hashed (`NO_CACHE`): a task is re-run, and gives the same bytes. Only the
+source is retried, since only it can answer differently the second time.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import exponential_backoff
+
+from features.panel import Panel
+from unwind import analysis
+from unwind.analysis import Market
+from unwind.lake import Snapshot, publish
+from unwind.market import Ingested, ingest
+from unwind.report_files import write_report_file
+from unwind.rows.correlations import Link
+from unwind.rows.moment import Moment
+from unwind.rows.regimes import Verdict
+from unwind.settings import Settings
+from unwind.sources.protocol import Source, SourceUnavailable
+
+Rows = dict[str, pd.DataFrame]
+
+
+def _passing(_task: object, _run: object, state: object) -> bool:
+    """Retry only what may pass by itself: a missing folder stays missing."""
+    outcome = state.result(raise_on_failure=False)  # type: ignore[attr-defined]
+    return isinstance(outcome, SourceUnavailable)
+
+
+@task(
+    name="read the source",
+    cache_policy=NO_CACHE,
+    retries=4,
+    retry_delay_seconds=exponential_backoff(backoff_factor=2),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_passing,
+)
+def read_source(
+    lake: Path, source: Source, settings: Settings, received_at: pd.Timestamp
+) -> Ingested:
+    """Run `unwind.market.ingest`."""
+    return ingest(lake / "market", source, settings=settings, received_at=received_at)
+
+
+@task(name="load the market", cache_policy=NO_CACHE)
+def load_market(lake: Path) -> Market:
+    """Run `unwind.analysis.load_market`."""
+    return analysis.load_market(lake / "market")
+
+
+@task(name="align to sessions", cache_policy=NO_CACHE)
+def align_to_sessions(market: Market, moment: Moment, settings: Settings) -> Panel:
+    """Run `unwind.analysis.observe`."""
+    return analysis.observe(market, moment, settings=settings)
+
+
+@task(name="measure correlations and shocks", cache_policy=NO_CACHE)
+def measure(panel: Panel, moment: Moment, settings: Settings) -> tuple[tuple[Link, ...], Rows]:
+    """Run `unwind.analysis.measure`."""
+    return analysis.measure(panel, moment, settings=settings)
+
+
+@task(name="estimate volatility and breaks", cache_policy=NO_CACHE)
+def estimate(panel: Panel, moment: Moment, settings: Settings) -> Rows:
+    """Run `unwind.analysis.estimate`."""
+    return analysis.estimate(panel, moment, settings=settings)
+
+
+@task(name="reach the verdict", cache_policy=NO_CACHE)
+def conclude(
+    panel: Panel, market: Market, measured: tuple[Link, ...], moment: Moment, settings: Settings
+) -> tuple[Verdict, Rows]:
+    """Run `unwind.analysis.conclude`."""
+    return analysis.conclude(panel, market, measured, moment, settings=settings)
+
+
+@task(name="publish the tables", cache_policy=NO_CACHE)
+def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
+    """Run `unwind.lake.publish`."""
+    return publish(lake, rows, settings=settings, source=source, run=run)
+
+
+@task(name="write the report", cache_policy=NO_CACHE)
+def write_report(
+    lake: Path,
+    snapshot: Snapshot,
+    panel: Panel,
+    measured: tuple[Link, ...],
+    verdict: Verdict,
+    moment: Moment,
+    settings: Settings,
+) -> Path:
+    """Run `unwind.report_files.write_report_file`."""
+    return write_report_file(lake, snapshot, panel, measured, verdict, moment, settings=settings)
+
+
+@task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)
+def analyse_chunk(
+    market: Market, moments: list[Moment], settings: Settings, first: str, last: str
+) -> Rows:
+    """Run `unwind.analysis.analyse` for each session; `first` and `last` name the run."""
+    days = [analysis.analyse(market, moment, settings=settings) for moment in moments]
+    return analysis.stacked(days)

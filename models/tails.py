@@ -1,0 +1,619 @@
+"""The σ translator: how rare "kσ" is under a normal law, a Student-t and a fitted tail.
+
+A desk that says "3.5σ, a 0.05 % event" has assumed a normal law; under a Student-t with six
+degrees of freedom the same figure is 0.52 %. A σ figure therefore comes with all three readings,
+a return period, and an interval where a point would mislead.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special, stats
+
+from features.shocks import MAD_TO_SIGMA
+from models.errors import NotEnoughData
+
+Array = NDArray[np.float64]
+Side = Literal["lower", "upper", "both"]
+
+# Below ξ = −½ the maximum-likelihood estimate is irregular (Smith 1985): no interval holds there.
+LEAST_REGULAR_XI = -0.5
+# At ξ = −1 the likelihood ceases to be bounded; intervals are cut there.
+LEAST_XI = -1.0
+# ν = 500 is a normal law for every purpose; at ν = 2 the variance is gone.
+NU_BOUNDS = (2.05, 500.0)
+# A sample whose robust standard deviation lies outside is not in units of σ.
+STANDARD_DEVIATION_BOUNDS = (0.5, 2.0)
+# Where τ = ξ/β is searched, as ln(1 + τ · largest excess): dense where ordinary tails lie.
+_GRID = np.concatenate(
+    [-np.geomspace(30, 6, 30), np.arange(-5.95, 8, 0.05), np.geomspace(8, 60, 30)]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StudentFit:
+    """Student-t with location zero, fitted by maximum likelihood.
+
+    Attributes
+    ----------
+    nu : float
+        Degrees of freedom, in `NU_BOUNDS`; at the upper bound the sample is as thin as a normal.
+    standard_deviation : float
+        Of the fitted law, in units of the sample; 1 for perfectly standardised residuals.
+    n : int
+        Values used.
+    log_likelihood : float
+        At the optimum.
+    converged : bool
+        The optimiser succeeded and ν is not at its lower bound.
+    """
+
+    nu: float
+    standard_deviation: float
+    n: int
+    log_likelihood: float
+    converged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GpdFit:
+    """Generalised Pareto law of the excesses over a threshold.
+
+    Attributes
+    ----------
+    xi, beta : float
+        Shape and scale.
+    xi_lower, xi_upper : float or None
+        Profile-likelihood interval of ξ; the lower end is cut at −1. None where not converged.
+    threshold : float
+        u, in units of the sample.
+    n, exceedances : int
+        Values in the sample, and those strictly above u.
+    confidence : float
+        Level of every interval drawn from this fit.
+    log_likelihood : float
+        Of the excesses, at the optimum.
+    converged : bool
+        The optimum lies inside ξ > −½. Where False, ξ and β are the constrained optimum: shown,
+        never to be used for a probability.
+    excesses : array of shape (exceedances,)
+        Values less u.
+    """
+
+    xi: float
+    beta: float
+    xi_lower: float | None
+    xi_upper: float | None
+    threshold: float
+    n: int
+    exceedances: int
+    confidence: float
+    log_likelihood: float
+    converged: bool
+    excesses: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TailProbability:
+    """P(X > level) with its profile-likelihood interval; zero where beyond the fitted end point."""
+
+    probability: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SigmaTranslation:
+    """One "kσ" in three readings. Probabilities per session; return periods in sessions.
+
+    Attributes
+    ----------
+    sigma : float
+        The magnitude k.
+    side : {"lower", "upper", "both"}
+        P(Z < −k), P(Z > k) or P(|Z| > k).
+    n : int
+        Finite values in the sample; 0 without one.
+    confidence : float
+        Level of the intervals.
+    normal_probability, normal_return_period : float or None
+        Under a standard normal; the period is None where the probability underflows.
+    nu, student_sigma : float or None
+        Degrees of freedom, and the standard deviation of the fitted law in units of the sample.
+    student_probability, student_return_period : float or None
+        Under that Student-t.
+    threshold, exceedances, xi, xi_lower, xi_upper, beta
+        The fit of the tail; see `GpdFit`. For "both" it is a fit to |z|.
+    gpd_probability, gpd_probability_lower, gpd_probability_upper : float or None
+        Under the tail fit, with profile-likelihood interval.
+    gpd_return_period, gpd_return_period_lower, gpd_return_period_upper : float or None
+        Their reciprocals. None also where the probability is zero: the period is unbounded.
+    sessions_since : int or None
+        Rows from the last value at least as extreme to the session being scored; 1 is the last
+        row of the sample, which is t−1. None where the sample holds none.
+    converged : bool
+        Both fits converged.
+    reason : str or None
+        Why a figure is None, one clause a figure.
+    """
+
+    sigma: float
+    side: Side
+    n: int
+    confidence: float
+    normal_probability: float
+    normal_return_period: float | None
+    nu: float | None
+    student_sigma: float | None
+    student_probability: float | None
+    student_return_period: float | None
+    threshold: float | None
+    exceedances: int | None
+    xi: float | None
+    xi_lower: float | None
+    xi_upper: float | None
+    beta: float | None
+    gpd_probability: float | None
+    gpd_probability_lower: float | None
+    gpd_probability_upper: float | None
+    gpd_return_period: float | None
+    gpd_return_period_lower: float | None
+    gpd_return_period_upper: float | None
+    sessions_since: int | None
+    converged: bool
+    reason: str | None
+
+
+def normal_tail(sigma: float, *, two_sided: bool) -> float:
+    """P(Z > σ), or P(|Z| > σ) when two-sided, for a standard normal Z; `sigma` not negative."""
+    _require_magnitude(sigma)
+    return float(stats.norm.sf(sigma)) * (2 if two_sided else 1)
+
+
+def student_tail(sigma: float, *, nu: float, two_sided: bool) -> float:
+    """P(Z > σ), or P(|Z| > σ) when two-sided, for a Student-t scaled to unit variance.
+
+    Raises
+    ------
+    ValueError
+        sigma is negative or not finite; nu is not above 2, where no unit variance exists.
+    """
+    _require_magnitude(sigma)
+    if not nu > 2:
+        raise ValueError(f"nu must be above 2 for a unit variance to exist, got {nu}")
+    # ν → ∞ is the normal limit, which the scaling cannot take.
+    scale = math.sqrt(nu / (nu - 2)) if math.isfinite(nu) else 1.0
+    return float(stats.t.sf(sigma * scale, nu)) * (2 if two_sided else 1)
+
+
+def fit_student(sample: Array, *, min_observations: int) -> StudentFit:
+    """Fit ν and the standard deviation of a Student-t with location zero.
+
+    Parameters
+    ----------
+    sample : array of shape (n,)
+        Standardised values, one a session. NaN is left out.
+    min_observations : int
+        Fewest values to fit on.
+
+    Notes
+    -----
+    The density is the unit-variance Student-t of Bollerslev (1987), scaled. The scale is fitted
+    too because robust z-scores of fat-tailed series do not have variance one; forcing it would
+    push the misfit into ν.
+
+    Raises
+    ------
+    ValueError
+        An infinite value, a sample of more than one dimension or one that does not vary.
+    NotEnoughData
+        Fewer than `min_observations` values.
+    """
+    values = _finite(sample)
+    if len(values) < min_observations:
+        raise NotEnoughData(need=min_observations, got=len(values), what="fit_student")
+    if np.ptp(values) == 0:
+        raise ValueError(f"sample must vary, got {len(values)} times {values[0]:g}")
+    squares, n = values**2, len(values)
+
+    def loss(parameters: Array) -> float:
+        variance, nu = math.exp(2 * parameters[0]), 1 / parameters[1]
+        constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2)
+        constant -= 0.5 * math.log(math.pi * (nu - 2) * variance)
+        kernel = (nu + 1) / 2 * np.log1p(squares / (variance * (nu - 2))).mean()
+        return float(kernel - constant)
+
+    centre = 0.5 * math.log(squares.mean())
+    found = optimize.minimize(
+        loss,
+        np.array([centre, 1 / 6]),
+        jac="3-point",
+        method="L-BFGS-B",
+        bounds=[(centre - 5, centre + 5), (1 / NU_BOUNDS[1], 1 / NU_BOUNDS[0])],
+        options={"ftol": 1e-13, "gtol": 1e-8},
+    )
+    nu = 1 / float(found.x[1])
+    return StudentFit(
+        nu=nu,
+        standard_deviation=math.exp(found.x[0]),
+        n=n,
+        log_likelihood=-float(found.fun) * n,
+        converged=bool(found.success) and nu > NU_BOUNDS[0] * (1 + 1e-6),
+    )
+
+
+def tail_threshold(sample: Array, *, share: float) -> float:
+    """Return the (k+1)-th largest value, k = ⌊share · n⌋, so that k values exceed it unless tied.
+
+    The rule of McNeil and Frey (2000), section 2.2: fix the number of exceedances, not the level.
+
+    Raises
+    ------
+    ValueError
+        share outside (0, ½], or an infinite value.
+    NotEnoughData
+        The share of the sample is less than one value.
+    """
+    _require_share(share)
+    values = np.sort(_finite(sample))
+    k = math.floor(share * len(values) + 1e-9)
+    if k < 1:
+        raise NotEnoughData(need=math.ceil(1 / share), got=len(values), what="tail_threshold")
+    return float(values[len(values) - k - 1])
+
+
+def fit_gpd(sample: Array, *, threshold: float, min_exceedances: int, confidence: float) -> GpdFit:
+    """Fit a generalised Pareto law to the excesses over a threshold by maximum likelihood.
+
+    The two parameters are reduced to one, τ = ξ/β (Grimshaw 1993), whose likelihood is searched on
+    a grid and refined: a simplex in (ξ, β) stops early or at a wrong optimum.
+
+    Parameters
+    ----------
+    sample : array of shape (n,)
+        Values whose *upper* tail is wanted (losses for falls), one a session. NaN is left out.
+    threshold : float
+        u; values strictly above it are fitted.
+    min_exceedances : int
+        Fewest values above u to fit on; at least 2.
+    confidence : float
+        Level of the profile-likelihood interval, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        An argument out of range, an infinite value, a sample of more than one dimension.
+    NotEnoughData
+        Fewer than `min_exceedances` values above u.
+    """
+    _require_confidence(confidence)
+    if not math.isfinite(threshold):
+        raise ValueError(f"threshold must be finite, got {threshold}")
+    if min_exceedances < 2:
+        raise ValueError(f"min_exceedances must be at least 2, got {min_exceedances}")
+    values = _finite(sample)
+    excesses = values[values > threshold] - threshold
+    count = len(excesses)
+    if count < min_exceedances:
+        raise NotEnoughData(need=min_exceedances, got=count, what="fit_gpd (exceedances)")
+
+    def reduced(w: Array) -> Array:
+        logs, slopes = _sums(w, excesses)
+        value = -count * (np.log(slopes / count) + 1) - logs
+        return np.where(logs >= LEAST_REGULAR_XI * count, value, -np.inf)
+
+    w, best = _maximise(reduced)
+    logs, slopes = _sums(np.array([w]), excesses)
+    xi, beta = float(logs[0]) / count, float(slopes[0]) / count
+    # A maximum on the edge of ξ ≥ −½ is the constraint's doing, not the data's.
+    converged = xi > LEAST_REGULAR_XI + 1e-3 and w < _GRID[-1]
+    lower, upper = None, None
+    if converged:
+        allowance = float(stats.chi2.ppf(confidence, 1)) / 2
+
+        def edge(w: Array, sign: int) -> Array:
+            shapes = [_tau(w, excesses) / rate for rate in _rates(w, excesses, best - allowance)]
+            candidates = sign * np.array(shapes)
+            usable = np.isfinite(candidates) & (np.array(shapes) >= LEAST_XI)
+            return np.asarray(np.where(usable, candidates, -np.inf).max(axis=0))
+
+        lower = -_maximise(lambda w: edge(w, -1))[1]
+        upper = _maximise(lambda w: edge(w, 1))[1]
+    return GpdFit(
+        xi=xi,
+        beta=beta,
+        xi_lower=lower,
+        xi_upper=upper,
+        threshold=float(threshold),
+        n=len(values),
+        exceedances=count,
+        confidence=confidence,
+        log_likelihood=best,
+        converged=converged,
+        excesses=excesses,
+    )
+
+
+def gpd_tail(fit: GpdFit, *, level: float) -> TailProbability:
+    """P(X > level) = (N_u/n)(1 + ξ(level − u)/β)^(−1/ξ), with its profile-likelihood interval.
+
+    McNeil and Frey (2000), section 2.2. The interval is the range of the probability over all
+    (share, ξ, β) whose joint likelihood, binomial × Pareto, lies within ½χ²₁ of the optimum: the
+    profile-likelihood interval, with the uncertainty of N_u/n in it.
+
+    Raises
+    ------
+    ValueError
+        `level` is not above the threshold, where the fit says nothing, or the fit has not
+        converged.
+    """
+    if not (math.isfinite(level) and level > fit.threshold):
+        raise ValueError(
+            f"level must be finite and above the threshold {fit.threshold:g}, got {level:g}; "
+            "below it count the sample instead"
+        )
+    if not fit.converged:
+        raise ValueError("fit must have converged, got ξ at its bound −0.5; read its flag first")
+    distance = level - fit.threshold
+    inside = 1 + fit.xi * distance / fit.beta
+    if fit.xi == 0:
+        beyond = math.exp(-distance / fit.beta)
+    else:
+        beyond = inside ** (-1 / fit.xi) if inside > 0 else 0.0
+    lowest = -_maximise(lambda w: -_log_tail_edge(w, fit, distance, -1))[1]
+    highest = _maximise(lambda w: _log_tail_edge(w, fit, distance, 1))[1]
+    return TailProbability(
+        probability=fit.exceedances / fit.n * beyond,
+        lower=math.exp(lowest),
+        upper=math.exp(highest),
+    )
+
+
+def translate_sigma(
+    sigma: float,
+    sample: Array | None,
+    *,
+    side: Side,
+    threshold_share: float,
+    confidence: float,
+    min_observations: int,
+    min_exceedances: int,
+) -> SigmaTranslation:
+    """Read "kσ" under a normal, a Student-t and a peaks-over-threshold fit.
+
+    Parameters
+    ----------
+    sigma : float
+        The magnitude k, not negative; say `side="lower"` for a fall.
+    sample : array of shape (n,) or None
+        Earlier standardised values in session order, ending at t−1: GARCH residuals, or z-scores
+        of ln volume or of correlation changes. NaN is left out of the fits. None: normal only.
+    side : {"lower", "upper", "both"}
+        Which tail. "lower" fits −z, "both" fits |z|.
+    threshold_share : float
+        Share of the sample above the threshold, in (0, ½]; McNeil and Frey (2000) use 0.1.
+    confidence : float
+        Level of the intervals, in (0, 1).
+    min_observations, min_exceedances : int
+        Fewest values for any fit, and above the threshold for the tail fit.
+
+    Notes
+    -----
+    The probabilities are those of one session. Residuals count as independent; where volatility
+    clustering is left in the sample, the intervals are too narrow.
+
+    Raises
+    ------
+    ValueError
+        An argument out of range or a sample with an infinite value. Too little data, a sample that
+        does not vary or a fit that fails is no error: its figures are None, with the reason.
+    """
+    _require_magnitude(sigma)
+    _require_confidence(confidence)
+    _require_share(threshold_share)
+    if side not in ("lower", "upper", "both"):
+        raise ValueError(f'side must be "lower", "upper" or "both", got {side!r}')
+    two_sided = side == "both"
+    rows = np.empty(0) if sample is None else np.asarray(sample, dtype=np.float64)
+    values = _finite(rows)
+    student, tail, at_level = None, None, None
+    reasons: list[str] = []
+    if sample is None:
+        reasons.append("Student-t and tail fit: no sample was given")
+    elif (fault := _unfit(values, min_observations)) is not None:
+        reasons.append(f"Student-t and tail fit: {fault}")
+    else:
+        student = fit_student(values, min_observations=min_observations)
+        if not student.converged:
+            reasons.append(f"Student-t: no optimum inside ν > {NU_BOUNDS[0]}")
+        towards = {"lower": np.negative, "upper": np.positive, "both": np.abs}[side](values)
+        try:
+            tail = fit_gpd(
+                towards,
+                threshold=tail_threshold(towards, share=threshold_share),
+                min_exceedances=min_exceedances,
+                confidence=confidence,
+            )
+        except NotEnoughData as error:
+            reasons.append(f"tail fit: {error}")
+    if tail is not None and not tail.converged:
+        reasons.append("tail fit: no optimum inside ξ > −0.5; the tail looks bounded")
+    elif tail is not None and sigma <= tail.threshold:
+        reasons.append(f"tail fit: {sigma:g}σ is not above the threshold {tail.threshold:.4g}")
+    elif tail is not None:
+        at_level = gpd_tail(tail, level=sigma)
+        if at_level.lower == 0:
+            reasons.append("longest return period: unbounded, the tail may end below this level")
+    normal = normal_tail(sigma, two_sided=two_sided)
+    thick = (
+        student_tail(sigma / student.standard_deviation, nu=student.nu, two_sided=two_sided)
+        if student is not None and student.converged
+        else None
+    )
+    return SigmaTranslation(
+        sigma=float(sigma),
+        side=side,
+        n=len(values),
+        confidence=confidence,
+        normal_probability=normal,
+        normal_return_period=_return_period(normal),
+        nu=student.nu if student else None,
+        student_sigma=student.standard_deviation if student else None,
+        student_probability=thick,
+        student_return_period=_return_period(thick),
+        threshold=tail.threshold if tail else None,
+        exceedances=tail.exceedances if tail else None,
+        xi=tail.xi if tail else None,
+        xi_lower=tail.xi_lower if tail else None,
+        xi_upper=tail.xi_upper if tail else None,
+        beta=tail.beta if tail else None,
+        gpd_probability=at_level.probability if at_level else None,
+        gpd_probability_lower=at_level.lower if at_level else None,
+        gpd_probability_upper=at_level.upper if at_level else None,
+        gpd_return_period=_return_period(at_level.probability if at_level else None),
+        gpd_return_period_lower=_return_period(at_level.upper if at_level else None),
+        gpd_return_period_upper=_return_period(at_level.lower if at_level else None),
+        sessions_since=_sessions_since(rows, sigma, side),
+        converged=bool(student and student.converged and tail.converged if tail else None),
+        reason="; ".join(reasons) or None,
+    )
+
+
+def _tau(w: Array, excesses: Array) -> Array:
+    return np.asarray(np.expm1(w) / excesses.max())
+
+
+def _sums(w: Array, excesses: Array) -> tuple[Array, Array]:
+    """Σ ln(1+τy) and that over τ: with them the log-likelihood is −N·lnβ − first − second/β."""
+    tau = _tau(w, excesses)
+    logs = np.log1p(np.multiply.outer(tau, excesses)).sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        return logs, np.where(tau == 0, excesses.sum(), logs / tau)
+
+
+def _maximise(function: Callable[[Array], Array]) -> tuple[float, float]:
+    """Arg max and max over the grid, narrowed five times; −inf marks what is not allowed."""
+    grid = _GRID
+    for _ in range(6):
+        values = function(grid)
+        place = int(np.argmax(values))
+        best_at, best = float(grid[place]), float(values[place])
+        grid = np.linspace(grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)], 33)
+    return best_at, best
+
+
+def _rates(w: Array, excesses: Array, level: float) -> tuple[Array, Array]:
+    """Both values of 1/β at which the log-likelihood is `level`, given τ; NaN where it is lower.
+
+    With x = ΣY/(Nβ) the condition reads x − ln x = 1 + h, whose roots are Lambert's W.
+    """
+    count = len(excesses)
+    logs, slopes = _sums(w, excesses)
+    spare = (-count * (np.log(slopes / count) + 1) - logs - level) / count
+    argument = -np.exp(-1 - np.where(spare >= 0, spare, np.nan))
+    roots = [-special.lambertw(argument, branch).real for branch in (0, -1)]
+    return roots[0] * count / slopes, roots[1] * count / slopes
+
+
+def _log_tail_edge(w: Array, fit: GpdFit, distance: float, sign: int) -> Array:
+    """Largest (+1) or least (−1) ln P(X > level) at each τ, the likelihood ratio being spent.
+
+    At the edge both parts of the likelihood have the same slope λ in ln P: the share above u has
+    odds (N−λ)/(n−N), and 1/β = N/(Σ−λD), where ln P(X > level | X > u) = −D/β. The λ that spends
+    the allowance is found by bisection for all τ at once.
+    """
+    count, spared = fit.exceedances, fit.n - fit.exceedances
+    logs, slopes = _sums(w, fit.excesses)
+    tau = _tau(w, fit.excesses)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        reaches = 1 + tau * distance > 0
+        span = np.where(tau == 0, distance, np.log1p(tau * distance) / tau)
+    reduced = -count * (np.log(slopes / count) + 1) - logs
+    allowance = stats.chi2.ppf(fit.confidence, 1) / 2 + reduced - fit.log_likelihood
+    possible = (allowance >= 0) & (logs / count >= LEAST_XI)
+    usable = possible & reaches
+    ratio = np.where(usable, span / slopes, 1.0)
+
+    def spend(slope: Array) -> tuple[Array, Array]:
+        """Log-likelihood lost, and ln P, at this λ."""
+        rate = 1 / (1 - slope * ratio)
+        lost = count * (rate - 1 - np.log(rate))
+        log_probability = -rate * ratio * count
+        if spared:
+            log_odds = np.log((count - slope) / spared)
+            log_share, log_rest = -np.logaddexp(0, -log_odds), -np.logaddexp(0, log_odds)
+            lost += count * (math.log(count / fit.n) - log_share)
+            lost += spared * (math.log(spared / fit.n) - log_rest)
+            log_probability += log_share
+        return lost, log_probability
+
+    if sign < 0:
+        far = np.minimum(count, 1 / ratio) * (1 - 1e-12)
+    else:
+        far = -np.expm1(1 + np.maximum(allowance, 0) / count) / ratio
+    near = np.zeros_like(ratio)
+    for _ in range(40):
+        middle = (near + far) / 2
+        affordable = spend(middle)[0] <= allowance
+        near, far = np.where(affordable, middle, near), np.where(affordable, far, middle)
+    edge = np.where(usable, spend(near)[1], -sign * np.inf)
+    # A law that fits well enough and ends below the level: the probability may be zero.
+    return np.where(possible & ~reaches, -np.inf, edge)
+
+
+def _unfit(values: Array, min_observations: int) -> str | None:
+    """Say why a sample cannot stand for "so many σ"; None where it can."""
+    if len(values) < min_observations:
+        return f"the sample needs at least {min_observations} values, got {len(values)}"
+    if np.ptp(values) == 0:
+        return "the sample does not vary"
+    low, high = STANDARD_DEVIATION_BOUNDS
+    scale = float(np.median(np.abs(values - np.median(values)))) * MAD_TO_SIGMA
+    if low <= scale <= high:
+        return None
+    return (
+        f"the sample is not in units of σ: its robust standard deviation must lie between {low} "
+        f"and {high}, got {scale:.4g}; divide each row by its σ forecast"
+    )
+
+
+def _sessions_since(rows: Array, sigma: float, side: Side) -> int | None:
+    towards = {"lower": np.negative, "upper": np.positive, "both": np.abs}[side](rows)
+    reached = np.flatnonzero(towards >= sigma)
+    return len(rows) - int(reached[-1]) if len(reached) else None
+
+
+def _return_period(probability: float | None) -> float | None:
+    if probability is None or probability <= 1 / np.finfo(np.float64).max:
+        return None
+    return 1 / probability
+
+
+def _finite(sample: Array) -> Array:
+    values = np.asarray(sample, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"sample must have one dimension, got {values.ndim}")
+    if np.isinf(values).any():
+        raise ValueError("sample must not hold an infinite value; correct the row or make it NaN")
+    return values[~np.isnan(values)]
+
+
+def _require_magnitude(sigma: float) -> None:
+    if not (math.isfinite(sigma) and sigma >= 0):
+        raise ValueError(
+            f"sigma must be finite and not negative, got {sigma}; it is a magnitude, name the side"
+        )
+
+
+def _require_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
+
+
+def _require_share(share: float) -> None:
+    if not 0 < share <= 0.5:
+        raise ValueError(f"threshold_share must lie in (0, 0.5], got {share}")

@@ -1,0 +1,424 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from models.errors import NotEnoughData
+from models.tails import (
+    LEAST_REGULAR_XI,
+    NU_BOUNDS,
+    fit_gpd,
+    fit_student,
+    gpd_tail,
+    normal_tail,
+    student_tail,
+    tail_threshold,
+    translate_sigma,
+)
+from tests import naive_systemic
+
+REFERENCES = Path("../shared/references/sigma")
+USUAL = {
+    "threshold_share": 0.1,
+    "confidence": 0.95,
+    "min_observations": 100,
+    "min_exceedances": 30,
+}
+
+needs_references = pytest.mark.skipif(
+    not REFERENCES.exists(), reason="reference tables are not beside the checkout"
+)
+
+
+def standardised_t(n, *, nu, seed):
+    return stats.t(nu).rvs(n, random_state=seed) * np.sqrt((nu - 2) / nu)
+
+
+class TestPublishedProbabilities:
+    @needs_references
+    def test_every_cell_of_the_reference_table(self):
+        table = pd.read_csv(REFERENCES / "sigma_tail_probabilities.csv")
+        for row in table.to_dict("records"):
+            sigma = row["sigma"]
+            one_sided = normal_tail(sigma, two_sided=False)
+            assert one_sided == pytest.approx(row["normal_one_sided"], rel=1e-6)
+            assert 1 / one_sided / 252 == pytest.approx(row["normal_years_252"], rel=1e-6)
+            for nu in (3, 4, 5, 6, 8):
+                expected = row[f"t{nu}_unitvar_one_sided"]
+                assert student_tail(sigma, nu=nu, two_sided=False) == pytest.approx(
+                    expected, rel=1e-6
+                )
+
+    def test_the_prime_broker_figure_of_february_2026(self):
+        # "3.5σ, a 0.05 % event, ten times rarer than 3σ": the ratio is 5.8, and only if normal.
+        assert normal_tail(3.5, two_sided=True) == pytest.approx(4.652582e-4, rel=1e-6)
+        assert normal_tail(3.0, two_sided=True) == pytest.approx(2.699796e-3, rel=1e-6)
+        assert 1 / normal_tail(3.5, two_sided=True) == pytest.approx(2149, abs=0.5)
+        assert student_tail(3.5, nu=6, two_sided=True) == pytest.approx(0.0052, abs=5e-5)
+        assert 1 / student_tail(3.5, nu=6, two_sided=True) == pytest.approx(193, abs=1)
+        assert student_tail(3.5, nu=4, two_sided=True) == pytest.approx(0.0078, abs=5e-5)
+
+    def test_an_endless_nu_is_the_normal_law(self):
+        assert student_tail(2.0, nu=np.inf, two_sided=False) == pytest.approx(
+            normal_tail(2.0, two_sided=False), rel=1e-14
+        )
+
+    @pytest.mark.parametrize("sigma", [-1.0, np.nan, np.inf])
+    def test_a_magnitude_is_finite_and_not_negative(self, sigma):
+        with pytest.raises(ValueError, match="sigma must be finite and not negative"):
+            normal_tail(sigma, two_sided=True)
+        with pytest.raises(ValueError, match="sigma must be finite and not negative"):
+            student_tail(sigma, nu=5, two_sided=True)
+        with pytest.raises(ValueError, match="sigma must be finite and not negative"):
+            translate_sigma(sigma, None, side="both", **USUAL)
+
+    @pytest.mark.parametrize("nu", [2.0, 1.0, np.nan])
+    def test_no_unit_variance_at_two_degrees_of_freedom(self, nu):
+        with pytest.raises(ValueError, match="nu must be above 2"):
+            student_tail(3.0, nu=nu, two_sided=True)
+
+
+class TestDanishFireLosses:
+    """McNeil (1997); R evir gives ξ 0.496806, β 6.974552 over u = 10."""
+
+    @needs_references
+    def test_the_published_fit(self):
+        losses = pd.read_csv(REFERENCES / "danish.csv")["loss"].to_numpy()
+        fit = fit_gpd(losses, threshold=10, min_exceedances=30, confidence=0.95)
+        assert fit.exceedances == 109
+        assert fit.n == 2167
+        assert fit.xi == pytest.approx(0.496806, abs=1e-3)
+        assert fit.beta == pytest.approx(6.974552, abs=1e-3)
+        assert fit.converged
+        # The optimum is at least as high as at R's figures.
+        of_r = stats.genpareto.logpdf(fit.excesses, 0.496806, scale=6.974552).sum()
+        assert of_r <= fit.log_likelihood < of_r + 1e-5
+
+    @needs_references
+    def test_the_interval_of_a_loss_of_a_hundred_million(self):
+        losses = pd.read_csv(REFERENCES / "danish.csv")["loss"].to_numpy()
+        fit = fit_gpd(losses, threshold=10, min_exceedances=30, confidence=0.95)
+        tail = gpd_tail(fit, level=100)
+        by_hand = 109 / 2167 * (1 + fit.xi * 90 / fit.beta) ** (-1 / fit.xi)
+        assert tail.probability == pytest.approx(by_hand, rel=1e-12)
+        low, high = naive_systemic.tail_interval(fit.excesses, fit.n, 90.0, 0.95)
+        assert tail.lower == pytest.approx(low, rel=0.01)
+        assert tail.upper == pytest.approx(high, rel=0.01)
+
+
+class TestTailFit:
+    def test_four_values_above_the_threshold_by_hand(self):
+        # Mean excess 1 with e-fold spacing; the likelihood is checked at the optimum by its slopes.
+        sample = np.concatenate([np.zeros(6), [1.1, 1.4, 2.0, 5.0]])
+        fit = fit_gpd(sample, threshold=1.0, min_exceedances=4, confidence=0.9)
+        assert (fit.n, fit.exceedances) == (10, 4)
+        for step in (1e-4, -1e-4):
+            for xi, beta in ((fit.xi + step, fit.beta), (fit.xi, fit.beta + step)):
+                there = stats.genpareto.logpdf(fit.excesses, xi, scale=beta).sum()
+                assert there < fit.log_likelihood
+
+    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("xi", [-0.2, 0.0, 0.3, 1.2])
+    def test_equals_the_best_of_many_searches(self, xi, seed):
+        sample = stats.genpareto(xi).rvs(60, random_state=seed)
+        fit = fit_gpd(sample, threshold=0.0, min_exceedances=30, confidence=0.95)
+        slow_xi, slow_beta, best = naive_systemic.gpd_maximum(sample)
+        assert fit.log_likelihood == pytest.approx(best, abs=1e-6)
+        if fit.converged:
+            assert fit.xi == pytest.approx(slow_xi, abs=1e-4)
+            assert fit.beta == pytest.approx(slow_beta, rel=1e-4)
+
+    def test_never_below_the_likelihood_of_scipy(self):
+        for seed in range(40):
+            sample = stats.t(4).rvs(600, random_state=seed)
+            fit = fit_gpd(
+                sample,
+                threshold=tail_threshold(sample, share=0.1),
+                min_exceedances=30,
+                confidence=0.95,
+            )
+            xi, _, beta = stats.genpareto.fit(fit.excesses, floc=0)
+            if xi > LEAST_REGULAR_XI:
+                of_scipy = stats.genpareto.logpdf(fit.excesses, xi, scale=beta).sum()
+                assert fit.log_likelihood >= of_scipy - 1e-6
+
+    def test_the_interval_of_the_shape_loses_what_chi_square_allows(self):
+        sample = stats.genpareto(0.25).rvs(150, random_state=3)
+        fit = fit_gpd(sample, threshold=0.0, min_exceedances=30, confidence=0.95)
+        for end in (fit.xi_lower, fit.xi_upper):
+            scales = fit.beta * np.exp(np.linspace(-1, 1, 20001))
+            profile = max(
+                stats.genpareto.logpdf(sample[:, None], end, scale=scales[None, :]).sum(axis=0)
+            )
+            assert 2 * (fit.log_likelihood - profile) == pytest.approx(3.8415, abs=1e-3)
+
+    @pytest.mark.parametrize("xi", [-0.15, 0.2])
+    def test_the_interval_of_the_probability_equals_the_brute_force_one(self, xi):
+        excesses = stats.genpareto(xi).rvs(80, random_state=4)
+        sample = np.concatenate([excesses, np.full(720, -1.0)])
+        fit = fit_gpd(sample, threshold=0.0, min_exceedances=30, confidence=0.95)
+        for level in (0.5, 3.0):
+            tail = gpd_tail(fit, level=level)
+            low, high = naive_systemic.tail_interval(excesses, 800, level, 0.95)
+            assert tail.upper == pytest.approx(high, rel=0.02)
+            assert tail.lower == pytest.approx(low, rel=0.02, abs=1e-7)
+
+    def test_a_bounded_tail_is_flagged_not_fitted(self):
+        fit = fit_gpd(np.linspace(0, 1, 200), threshold=0.5, min_exceedances=30, confidence=0.95)
+        assert not fit.converged
+        assert fit.xi == pytest.approx(LEAST_REGULAR_XI)
+        assert fit.xi_lower is None
+        with pytest.raises(ValueError, match="fit must have converged"):
+            gpd_tail(fit, level=0.9)
+
+    def test_ties_alone_are_flagged(self):
+        sample = np.concatenate([np.zeros(100), np.ones(40)])
+        fit = fit_gpd(sample, threshold=0.5, min_exceedances=30, confidence=0.95)
+        assert not fit.converged
+
+    def test_beyond_the_fitted_end_point_the_probability_is_zero_but_its_upper_end_is_not(self):
+        sample = stats.genpareto(-0.3).rvs(200, random_state=1)
+        fit = fit_gpd(sample, threshold=0.0, min_exceedances=30, confidence=0.95)
+        end_point = -fit.beta / fit.xi
+        tail = gpd_tail(fit, level=end_point * 1.02)
+        assert tail.probability == 0
+        assert tail.lower == 0
+        assert tail.upper > 1e-6
+
+    def test_below_the_threshold_the_fit_says_nothing(self):
+        fit = fit_gpd(
+            stats.expon.rvs(size=100, random_state=1),
+            threshold=1.0,
+            min_exceedances=20,
+            confidence=0.95,
+        )
+        with pytest.raises(ValueError, match="above the threshold"):
+            gpd_tail(fit, level=1.0)
+
+    def test_too_few_exceedances(self):
+        with pytest.raises(NotEnoughData, match="at least 30"):
+            fit_gpd(np.arange(40.0), threshold=30, min_exceedances=30, confidence=0.95)
+
+    def test_arguments_out_of_range(self):
+        sample = np.arange(40.0)
+        with pytest.raises(ValueError, match="confidence must lie in"):
+            fit_gpd(sample, threshold=1, min_exceedances=10, confidence=1.0)
+        with pytest.raises(ValueError, match="min_exceedances must be at least 2"):
+            fit_gpd(sample, threshold=1, min_exceedances=1, confidence=0.9)
+        with pytest.raises(ValueError, match="threshold must be finite"):
+            fit_gpd(sample, threshold=np.nan, min_exceedances=5, confidence=0.9)
+        with pytest.raises(ValueError, match="infinite"):
+            fit_gpd(np.append(sample, np.inf), threshold=1, min_exceedances=5, confidence=0.9)
+        with pytest.raises(ValueError, match="one dimension"):
+            fit_gpd(sample[:, None], threshold=1, min_exceedances=5, confidence=0.9)
+
+    @given(
+        seed=st.integers(0, 10_000),
+        scale=st.floats(1e-6, 1e6),
+        distance=st.floats(0.05, 20),
+    )
+    @settings(max_examples=25, deadline=None)
+    def test_units_and_order_do_not_matter(self, seed, scale, distance):
+        rng = np.random.default_rng(seed)
+        sample = rng.standard_t(4, 200)
+        fit = fit_gpd(sample, threshold=1.0, min_exceedances=10, confidence=0.9)
+        other = fit_gpd(
+            rng.permutation(sample) * scale, threshold=scale, min_exceedances=10, confidence=0.9
+        )
+        assert other.converged == fit.converged
+        if not fit.converged:
+            return
+        assert other.xi == pytest.approx(fit.xi, abs=1e-5)
+        tail = gpd_tail(fit, level=1 + distance)
+        scaled = gpd_tail(other, level=scale * (1 + distance))
+        assert 0 <= tail.lower <= tail.probability <= tail.upper <= 1
+        assert scaled.upper == pytest.approx(tail.upper, rel=1e-4)
+
+    def test_nine_intervals_in_ten_hold_the_truth(self):
+        # Nominal 95 %; the threshold is itself estimated and N_u fixed, which costs a little.
+        hits = 0
+        for seed in range(100):
+            sample = stats.genpareto(0.3).rvs(1000, random_state=seed)
+            fit = fit_gpd(
+                sample,
+                threshold=tail_threshold(sample, share=0.1),
+                min_exceedances=30,
+                confidence=0.95,
+            )
+            tail = gpd_tail(fit, level=6.0)
+            hits += tail.lower <= stats.genpareto(0.3).sf(6.0) <= tail.upper
+        assert 0.88 <= hits / 100 <= 0.99
+
+
+class TestThreshold:
+    def test_the_second_largest_of_ten_leaves_one_above(self):
+        sample = np.array([3, 1, 2, 9, 5, 4, 8, 7, 6, 0.0])
+        assert tail_threshold(sample, share=0.1) == 8
+        assert tail_threshold(sample, share=0.29) == 7
+
+    def test_missing_values_do_not_count(self):
+        assert tail_threshold(np.array([1, np.nan, 2, 3, 4.0]), share=0.25) == 3
+
+    def test_a_share_of_less_than_one_value(self):
+        with pytest.raises(NotEnoughData):
+            tail_threshold(np.arange(5.0), share=0.1)
+
+    @pytest.mark.parametrize("share", [0.0, 0.6, np.nan])
+    def test_share_out_of_range(self, share):
+        with pytest.raises(ValueError, match="threshold_share must lie in"):
+            tail_threshold(np.arange(50.0), share=share)
+
+
+class TestStudentFit:
+    @pytest.mark.parametrize("nu", [3, 5, 12])
+    def test_equals_scipy_at_location_zero(self, nu):
+        sample = standardised_t(1500, nu=nu, seed=nu)
+        fit = fit_student(sample, min_observations=100)
+        degrees, _, scale = stats.t.fit(sample, floc=0)
+        assert fit.nu == pytest.approx(degrees, rel=2e-3)
+        assert fit.standard_deviation == pytest.approx(
+            scale * np.sqrt(degrees / (degrees - 2)), rel=2e-3
+        )
+        assert fit.log_likelihood == pytest.approx(
+            stats.t.logpdf(sample, degrees, scale=scale).sum(), abs=1e-4
+        )
+
+    def test_recovers_what_was_drawn(self):
+        fit = fit_student(standardised_t(40_000, nu=5, seed=1), min_observations=100)
+        assert fit.nu == pytest.approx(5, abs=0.3)
+        assert fit.standard_deviation == pytest.approx(1, abs=0.02)
+        assert fit.converged
+
+    def test_a_sample_thinner_than_normal_ends_at_the_upper_bound(self):
+        fit = fit_student(stats.uniform(-1.7, 3.4).rvs(500, random_state=1), min_observations=100)
+        assert fit.nu == pytest.approx(NU_BOUNDS[1])
+        assert fit.converged
+
+    def test_no_variance_is_flagged(self):
+        fit = fit_student(stats.cauchy.rvs(size=1000, random_state=1), min_observations=100)
+        assert not fit.converged
+
+    def test_constant_and_short_samples(self):
+        with pytest.raises(ValueError, match="sample must vary"):
+            fit_student(np.ones(200), min_observations=100)
+        with pytest.raises(NotEnoughData):
+            fit_student(np.arange(50.0), min_observations=100)
+
+
+class TestTranslation:
+    def test_all_readings_of_a_calm_market_agree_within_their_error(self):
+        sample = np.random.default_rng(1).standard_normal(4000)
+        translation = translate_sigma(3.0, sample, side="both", **USUAL)
+        assert translation.converged
+        assert translation.reason is None
+        assert translation.student_probability == pytest.approx(0.0027, rel=0.3)
+        assert (
+            translation.gpd_probability_lower
+            < translation.normal_probability
+            < translation.gpd_probability_upper
+        )
+
+    def test_a_fat_tail_makes_the_normal_reading_absurd(self):
+        translation = translate_sigma(5.0, standardised_t(2500, nu=4, seed=3), side="both", **USUAL)
+        assert translation.normal_return_period > 1e6
+        assert translation.student_return_period < 3000
+        assert translation.gpd_return_period_lower < translation.gpd_return_period
+        assert translation.gpd_return_period < translation.gpd_return_period_upper
+        assert translation.gpd_return_period == 1 / translation.gpd_probability
+        assert translation.gpd_return_period_lower == 1 / translation.gpd_probability_upper
+
+    def test_falls_and_rises_have_their_own_tails(self):
+        rng = np.random.default_rng(5)
+        sample = np.where(rng.random(3000) < 0.5, 1, -1) * rng.exponential(0.6, 3000)
+        sample[sample < 0] *= 1.8
+        down = translate_sigma(3.0, sample, side="lower", **USUAL)
+        up = translate_sigma(3.0, sample, side="upper", **USUAL)
+        assert down.gpd_probability > 3 * up.gpd_probability
+        mirrored = translate_sigma(3.0, -sample, side="upper", **USUAL)
+        assert mirrored.gpd_probability == down.gpd_probability
+        assert mirrored.gpd_probability_upper == down.gpd_probability_upper
+
+    def test_worst_since_counts_back_from_the_scored_session(self):
+        sample = standardised_t(500, nu=8, seed=1).clip(-2.5, 2.5)
+        sample[-7] = -4.0
+        sample[-2] = 4.2
+        assert translate_sigma(3.5, sample, side="lower", **USUAL).sessions_since == 7
+        assert translate_sigma(3.5, sample, side="both", **USUAL).sessions_since == 2
+        assert translate_sigma(4.0, sample, side="lower", **USUAL).sessions_since == 7
+        assert translate_sigma(4.5, sample, side="both", **USUAL).sessions_since is None
+
+    def test_missing_sessions_leave_the_fit_and_stay_in_the_count(self):
+        whole = standardised_t(800, nu=6, seed=2)
+        whole[-10] = 5.0
+        holed = np.insert(whole, [0, 200, 800], np.nan)
+        first = translate_sigma(3.5, whole, side="both", **USUAL)
+        second = translate_sigma(3.5, holed, side="both", **USUAL)
+        assert second.n == 800
+        assert second.gpd_probability == first.gpd_probability
+        assert (first.sessions_since, second.sessions_since) == (10, 11)
+
+    def test_without_a_sample_only_the_normal_reading(self):
+        translation = translate_sigma(3.5, None, side="both", **USUAL)
+        assert translation.normal_probability == pytest.approx(4.652582e-4, rel=1e-6)
+        assert translation.student_probability is None
+        assert translation.gpd_probability is None
+        assert "no sample" in translation.reason
+        assert not translation.converged
+
+    @pytest.mark.parametrize(
+        ("sample", "clause"),
+        [
+            (np.ones(500), "does not vary"),
+            (np.full(500, np.nan), "at least 100 values, got 0"),
+            (np.arange(20.0), "at least 100 values, got 20"),
+            (standardised_t(500, nu=5, seed=1) * 0.01, "not in units of σ"),
+            (np.concatenate([np.zeros(400), np.arange(9.0)]), "not in units of σ"),
+        ],
+    )
+    def test_a_sample_that_cannot_answer_gives_reasons_not_figures(self, sample, clause):
+        translation = translate_sigma(3.5, sample, side="both", **USUAL)
+        assert translation.student_probability is None
+        assert translation.gpd_probability is None
+        assert translation.xi is None
+        assert clause in translation.reason
+
+    def test_too_short_a_tail_keeps_the_student_reading(self):
+        translation = translate_sigma(3.5, standardised_t(150, nu=5, seed=1), side="lower", **USUAL)
+        assert translation.student_probability is not None
+        assert translation.gpd_probability is None
+        assert "exceedances" in translation.reason
+
+    def test_an_ordinary_day_is_below_the_threshold(self):
+        translation = translate_sigma(0.5, standardised_t(800, nu=5, seed=1), side="both", **USUAL)
+        assert translation.gpd_probability is None
+        assert translation.xi is not None
+        assert "is not above the threshold" in translation.reason
+
+    def test_an_infinite_value_is_refused(self):
+        with pytest.raises(ValueError, match="infinite"):
+            translate_sigma(3.0, np.append(np.zeros(200), np.inf), side="both", **USUAL)
+
+    def test_unknown_side(self):
+        with pytest.raises(ValueError, match="side must be"):
+            translate_sigma(3.0, None, side="left", **USUAL)
+
+    def test_a_move_beyond_all_reason_underflows_to_no_period(self):
+        translation = translate_sigma(40.0, None, side="both", **USUAL)
+        assert translation.normal_return_period is None
+
+    @given(seed=st.integers(0, 10_000), sigma=st.floats(0, 12))
+    @settings(max_examples=25, deadline=None)
+    def test_larger_moves_are_never_likelier(self, seed, sigma):
+        sample = np.random.default_rng(seed).standard_t(5, 400) * np.sqrt(3 / 5)
+        here = translate_sigma(sigma, sample, side="lower", **USUAL)
+        further = translate_sigma(sigma + 0.5, sample, side="lower", **USUAL)
+        assert further.normal_probability < here.normal_probability
+        assert further.student_probability < here.student_probability
+        if here.gpd_probability is not None:
+            assert further.gpd_probability <= here.gpd_probability
+            assert further.gpd_probability_upper <= here.gpd_probability_upper * (1 + 1e-6)
+            assert further.gpd_probability_lower <= here.gpd_probability_lower * (1 + 1e-6)
