@@ -15,7 +15,6 @@ from features.jackknife import COSINES, SMALLEST, complete_rows, cosine_variance
 Floats = NDArray[np.float64]
 
 
-
 def fisher_interval(value: ArrayLike, n: ArrayLike, *, confidence: float) -> tuple[Floats, Floats]:
     """Interval of a correlation by Fisher's z: tanh(atanh r ± Φ⁻¹((1+confidence)/2)/√(n−3)).
 
@@ -138,18 +137,22 @@ def robust_interval_with_base(
         )
     if base not in returns.columns:
         raise ValueError(f"base must be a column of the returns, got {base!r}; add it or rename")
+    if np.isinf(returns.to_numpy(np.float64)).any():
+        raise ValueError(
+            "returns must be finite or NaN, got an infinity; check the prices for zero"
+        )
     quantile = _student_quantile(confidence)
     others = returns.drop(columns=base)
     lower, upper = _rolling_interval(
-        returns[base].to_numpy(np.float64),
-        np.asfortranarray(others.to_numpy(np.float64)),
+        np.ascontiguousarray(returns[base].to_numpy(np.float64)),
+        np.ascontiguousarray(others.to_numpy(np.float64).T),
         window,
         max(min_observations, SMALLEST),
         quantile,
     )
     return (
-        pd.DataFrame(lower, index=others.index, columns=others.columns),
-        pd.DataFrame(upper, index=others.index, columns=others.columns),
+        pd.DataFrame(lower.T, index=others.index, columns=others.columns),
+        pd.DataFrame(upper.T, index=others.index, columns=others.columns),
     )
 
 
@@ -180,15 +183,14 @@ def _interval(x: Floats, y: Floats, quantile: float) -> tuple[float, float]:
 def _rolling_interval(
     base: Floats, others: Floats, window: int, min_observations: int, quantile: float
 ) -> tuple[Floats, Floats]:
-    rows, assets = others.shape
-    lower = np.full((rows, assets), np.nan)
-    upper = np.full((rows, assets), np.nan)
+    assets, rows = others.shape
+    lower = np.full((assets, rows), np.nan)
+    upper = np.full((assets, rows), np.nan)
     for asset in range(assets):
-        column = others[:, asset]
         for row in range(window - 1, rows):
             x = base[row - window + 1 : row + 1]
-            y = column[row - window + 1 : row + 1]
+            y = others[asset, row - window + 1 : row + 1]
             complete = ~(np.isnan(x) | np.isnan(y))
             if complete.sum() >= min_observations:
-                lower[row, asset], upper[row, asset] = _interval(x[complete], y[complete], quantile)
+                lower[asset, row], upper[asset, row] = _interval(x[complete], y[complete], quantile)
     return lower, upper

@@ -14,31 +14,31 @@ class DependentCorrelations:
     """Whether `first` and `second` correlate differently with the shared asset.
 
     Differences and intervals are on Fisher's z scale, atanh r(shared, first) − atanh r(shared,
-    second). Every number is NaN when `abstained`.
+    second); they are NaN when `abstained`.
 
     Attributes
     ----------
-    first, second, between : float
-        r(shared, first), r(shared, second) and r(first, second).
     n : int
         Complete rows.
+    first, second, between : float
+        r(shared, first), r(shared, second) and r(first, second).
     difference, standard_error, statistic, p_value, lower, upper : float
         The robust form, the one to publish: jackknifed long-run variance, Student-t with 8 degrees
         of freedom.
     steiger_z, steiger_p_value : float
-        Steiger (1980), Z̄₂*, pooled correlation; normal rows assumed.
+        Steiger (1980); normal rows assumed.
     meng_z, meng_p_value, meng_lower, meng_upper : float
-        Meng–Rosenthal–Rubin (1992), equations 1–3; normal rows assumed.
+        Meng–Rosenthal–Rubin (1992); normal rows assumed.
     abstained : bool
         Too few rows, a constant series or a perfect correlation; `reason` says which.
     reason : str
         Empty unless `abstained`.
     """
 
-    first: float
-    second: float
-    between: float
     n: int
+    first: float = np.nan
+    second: float = np.nan
+    between: float = np.nan
     difference: float = np.nan
     standard_error: float = np.nan
     statistic: float = np.nan
@@ -94,62 +94,75 @@ def compare_dependent_correlations(
     base, one, two = complete_rows(shared, first, second)
     n = len(base)
     if n < SMALLEST:
-        return DependentCorrelations(
-            first=np.nan,
-            second=np.nan,
-            between=np.nan,
-            n=n,
-            abstained=True,
-            reason=f"{n} complete rows; the test needs {SMALLEST}",
-        )
+        reason = f"{n} complete rows; the test needs {SMALLEST}"
+        return DependentCorrelations(n=n, abstained=True, reason=reason)
     r_first, pseudo_first = pseudo_values(base, one)
     r_second, pseudo_second = pseudo_values(base, two)
     between, _ = pseudo_values(one, two)
-    correlations = np.array([r_first, r_second, between])
-    if not np.all(np.abs(correlations) < 1):  # NaN is caught too
-        return DependentCorrelations(
-            first=r_first,
-            second=r_second,
-            between=between,
-            n=n,
-            abstained=True,
-            reason="a series is constant, or two of the three are perfectly correlated",
-        )
+    test = DependentCorrelations(n=n, first=r_first, second=r_second, between=between)
+    if not all(abs(r) < 1 for r in (r_first, r_second, between)):  # NaN is caught too
+        reason = "a series is constant, or two of the three are perfectly correlated"
+        return replace(test, abstained=True, reason=reason)
     difference = float(np.arctanh(r_first) - np.arctanh(r_second))
     error = float(np.sqrt(cosine_variance(pseudo_first - pseudo_second) / (n - 3)))
     statistic = difference / error
-    steiger_z = difference * np.sqrt((n - 3) / (2 - 2 * _steiger_covariance(*correlations)))
-    meng_error = np.sqrt(_meng_variance(*correlations) / (n - 3))
+    steiger = steiger_z(r_first, r_second, between, n=n)
+    meng, meng_error = meng_z(r_first, r_second, between, n=n)
     normal = float(special.ndtri(upper_probability))
-    return DependentCorrelations(
-        first=r_first,
-        second=r_second,
-        between=between,
-        n=n,
+    return replace(
+        test,
         difference=difference,
         standard_error=error,
         statistic=statistic,
         p_value=float(2 * special.stdtr(COSINES, -abs(statistic))),
         lower=difference - quantile * error,
         upper=difference + quantile * error,
-        steiger_z=float(steiger_z),
-        steiger_p_value=float(2 * special.ndtr(-abs(steiger_z))),
-        meng_z=float(difference / meng_error),
-        meng_p_value=float(2 * special.ndtr(-abs(difference / meng_error))),
-        meng_lower=float(difference - normal * meng_error),
-        meng_upper=float(difference + normal * meng_error),
+        steiger_z=steiger,
+        steiger_p_value=float(2 * special.ndtr(-abs(steiger))),
+        meng_z=meng,
+        meng_p_value=float(2 * special.ndtr(-abs(meng))),
+        meng_lower=difference - normal * meng_error,
+        meng_upper=difference + normal * meng_error,
     )
 
 
-def _steiger_covariance(first: float, second: float, between: float) -> float:
-    """Covariance of two z that share an asset, at their mean correlation (Steiger 1980, eq. 11)."""
+def steiger_z(first: float, second: float, between: float, *, n: int) -> float:
+    """Steiger's Z for r(shared, first) = r(shared, second), covariance at their mean correlation.
+
+    Parameters
+    ----------
+    first, second, between : float
+        r(shared, first), r(shared, second) and r(first, second), each inside (-1, 1).
+    n : int
+        Independent normal rows, more than 3.
+
+    Returns
+    -------
+    float
+        Standard normal under equality.
+
+    References
+    ----------
+    Steiger (1980), Psychological Bulletin 87, eq. 14.
+    """
     mean = (first + second) / 2
     psi = between * (1 - 2 * mean**2) - mean**2 * (1 - 2 * mean**2 - between**2) / 2
-    return psi / (1 - mean**2) ** 2
+    covariance = psi / (1 - mean**2) ** 2
+    difference = np.arctanh(first) - np.arctanh(second)
+    return float(difference * np.sqrt((n - 3) / (2 - 2 * covariance)))
 
 
-def _meng_variance(first: float, second: float, between: float) -> float:
-    """(n − 3) times the variance of the z difference (Meng, Rosenthal and Rubin 1992, eqs. 1–3)."""
+def meng_z(first: float, second: float, between: float, *, n: int) -> tuple[float, float]:
+    """Meng–Rosenthal–Rubin Z for the same question, and the standard error of the z difference.
+
+    Arguments as in `steiger_z`.
+
+    References
+    ----------
+    Meng, Rosenthal and Rubin (1992), Psychological Bulletin 111, eqs. 1–3.
+    """
     mean_square = (first**2 + second**2) / 2
     f = min(1.0, (1 - between) / (2 * (1 - mean_square)))
-    return 2 * (1 - between) * (1 - f * mean_square) / (1 - mean_square)
+    h = (1 - f * mean_square) / (1 - mean_square)
+    error = float(np.sqrt(2 * (1 - between) * h / (n - 3)))
+    return float((np.arctanh(first) - np.arctanh(second)) / error), error

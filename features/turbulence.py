@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# A spread below this share of the level is rounding, not variation.
+_ROUNDING = 1e-12
+
 
 def turbulence(returns: pd.DataFrame, *, window: int, min_observations: int) -> pd.DataFrame:
     """Mahalanobis distance of the session's returns from the sessions before it.
@@ -237,10 +240,6 @@ def marchenko_pastur(
     return pd.DataFrame(result, standardised.index, columns).astype(
         {"assets": "int64", "rows": "int64"}
     )
-
-
-# A spread below this share of the level is rounding, not variation.
-_ROUNDING = 1e-12
 
 
 def _checked(frame: pd.DataFrame, window: int, min_observations: int) -> Array:

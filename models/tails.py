@@ -27,7 +27,7 @@ LEAST_XI = -1.0
 # ν = 500 is a normal law for every purpose; at ν = 2 the variance is gone.
 NU_BOUNDS = (2.05, 500.0)
 # A sample whose robust standard deviation lies outside is not in units of σ.
-STANDARD_DEVIATION_BOUNDS = (0.5, 2.0)
+STANDARD_DEVIATION_BOUNDS = (0.3, 3.0)
 # Where τ = ξ/β is searched, as ln(1 + τ · largest excess): dense where ordinary tails lie.
 _GRID = np.concatenate(
     [-np.geomspace(30, 6, 30), np.arange(-5.95, 8, 0.05), np.geomspace(8, 60, 30)]
@@ -234,7 +234,7 @@ def fit_student(sample: Array, *, min_observations: int) -> StudentFit:
         jac="3-point",
         method="L-BFGS-B",
         bounds=[(centre - 5, centre + 5), (1 / NU_BOUNDS[1], 1 / NU_BOUNDS[0])],
-        options={"ftol": 1e-13, "gtol": 1e-8},
+        options={"ftol": 1e-12, "gtol": 1e-6},
     )
     nu = 1 / float(found.x[1])
     return StudentFit(
@@ -496,9 +496,9 @@ def _sums(w: Array, excesses: Array) -> tuple[Array, Array]:
 
 
 def _maximise(function: Callable[[Array], Array]) -> tuple[float, float]:
-    """Arg max and max over the grid, narrowed five times; −inf marks what is not allowed."""
+    """Arg max and max over the grid, narrowed four times; −inf marks what is not allowed."""
     grid = _GRID
-    for _ in range(6):
+    for _ in range(5):
         values = function(grid)
         place = int(np.argmax(values))
         best_at, best = float(grid[place]), float(values[place])
@@ -535,8 +535,10 @@ def _log_tail_edge(w: Array, fit: GpdFit, distance: float, sign: int) -> Array:
     reduced = -count * (np.log(slopes / count) + 1) - logs
     allowance = stats.chi2.ppf(fit.confidence, 1) / 2 + reduced - fit.log_likelihood
     possible = (allowance >= 0) & (logs / count >= LEAST_XI)
+    # A law that fits well enough and ends below the level: the probability may be zero.
+    edge = np.where(possible & ~reaches, -np.inf, -sign * np.inf)
     usable = possible & reaches
-    ratio = np.where(usable, span / slopes, 1.0)
+    allowance, ratio = allowance[usable], (span / slopes)[usable]
 
     def spend(slope: Array) -> tuple[Array, Array]:
         """Log-likelihood lost, and ln P, at this λ."""
@@ -544,25 +546,25 @@ def _log_tail_edge(w: Array, fit: GpdFit, distance: float, sign: int) -> Array:
         lost = count * (rate - 1 - np.log(rate))
         log_probability = -rate * ratio * count
         if spared:
-            log_odds = np.log((count - slope) / spared)
-            log_share, log_rest = -np.logaddexp(0, -log_odds), -np.logaddexp(0, log_odds)
+            odds = (count - slope) / spared
+            log_share = np.log(odds / (1 + odds))
             lost += count * (math.log(count / fit.n) - log_share)
-            lost += spared * (math.log(spared / fit.n) - log_rest)
+            lost += spared * (math.log(spared / fit.n) + np.log1p(odds))
             log_probability += log_share
         return lost, log_probability
 
     if sign < 0:
-        far = np.minimum(count, 1 / ratio) * (1 - 1e-12)
+        # The share's odds reach zero at λ = N; with nothing below u there is no share to lower.
+        far = (np.minimum(count, 1 / ratio) if spared else 1 / ratio) * (1 - 1e-12)
     else:
-        far = -np.expm1(1 + np.maximum(allowance, 0) / count) / ratio
+        far = -np.expm1(1 + allowance / count) / ratio
     near = np.zeros_like(ratio)
-    for _ in range(40):
+    for _ in range(34):
         middle = (near + far) / 2
         affordable = spend(middle)[0] <= allowance
         near, far = np.where(affordable, middle, near), np.where(affordable, far, middle)
-    edge = np.where(usable, spend(near)[1], -sign * np.inf)
-    # A law that fits well enough and ends below the level: the probability may be zero.
-    return np.where(possible & ~reaches, -np.inf, edge)
+    edge[usable] = spend(near)[1]
+    return edge
 
 
 def _unfit(values: Array, min_observations: int) -> str | None:

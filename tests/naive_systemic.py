@@ -193,10 +193,10 @@ def tail_interval(excesses, n, distance, confidence):
     allowance = stats.chi2.ppf(confidence, 1) / 2
     lowest, highest = math.inf, -math.inf
     hat = count / n
-    for share in hat * np.exp(np.linspace(-0.7, 0.7, 561)):
-        if share >= 1:
-            continue
-        lost = count * math.log(hat / share) + (n - count) * math.log((1 - hat) / (1 - share))
+    for share in [1.0] if count == n else hat * np.exp(np.linspace(-0.7, 0.7, 561)):
+        lost = 0.0
+        if count < n:
+            lost = count * math.log(hat / share) + (n - count) * math.log((1 - hat) / (1 - share))
         allowed = pareto >= best - (allowance - lost)
         if allowed.any():
             lowest = min(lowest, share * beyond[allowed].min())

@@ -147,7 +147,8 @@ def correlation_chart(
         axes.set_ylim(-1, 1)
         axes.set_yticks([-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
         _break_marks(axes, pd.DatetimeIndex(values.index), breaks)
-        for place, (symbol, (lower, upper)) in enumerate(intervals.items()):
+        for place, symbol in enumerate(symbol for symbol in roles if symbol in intervals):
+            lower, upper = intervals[symbol]
             axes.vlines(
                 1 + (4 + 5 * place) / float(axes.get_window_extent().width),
                 lower,

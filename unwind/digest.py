@@ -53,7 +53,7 @@ class Verdict:
     base: str
     state: str
     previous_state: str
-    sessions_in_state: int | None
+    sessions_in_state: int
     score: float | None
     lowest: float | None
     highest: float | None
@@ -87,8 +87,6 @@ class Verdict:
     @property
     def duration(self) -> str:
         """How long the state has stood, and what stood before."""
-        if self.sessions_in_state is None:
-            return f"{self.previous_state} the session before"
         if self.sessions_in_state == 1:
             return f"first session in this state, {self.previous_state} the session before"
         return f"session {self.sessions_in_state} in this state"
@@ -133,7 +131,7 @@ def read_verdict(regimes: pd.DataFrame) -> Verdict | None:
         base=plain(row["base"]),
         state=plain(row["state"]),
         previous_state=plain(row["previous_state"]),
-        sessions_in_state=row["sessions_in_state"],
+        sessions_in_state=int(row["sessions_in_state"]),
         score=row["score"],
         lowest=row["score_lowest"],
         highest=row["score_highest"],
@@ -218,6 +216,7 @@ def _rows(count: int) -> str:
 
 def _doubts_on_volatility(volatility: pd.DataFrame) -> list[str]:
     failed = [row for row in records(volatility) if not row["converged"]]
+    failed.sort(key=lambda row: (row["asset"], row["model"]))
     sentences = [_volatility_doubt(row) for row in failed[:LISTED]]
     if left := len(failed) - len(sentences):
         sentences.append(f"{left} more volatility fits did not converge: see volatility.")

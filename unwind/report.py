@@ -296,9 +296,9 @@ def _scores(history: pd.DataFrame, verdict: Verdict | None) -> Picture:
 
 
 def volatility_grid(rows: pd.DataFrame) -> Grid:
-    """Format σ by asset, in the order of the rows; a fit that did not converge says so."""
+    """Format σ by asset; a fit that did not converge says so."""
     return grid_of(
-        records(rows),
+        sorted(records(rows), key=lambda row: (row["asset"], row["model"])),
         {
             Heading("Series"): lambda row: plain(row["asset"]),
             Heading("σ annualised, next session", numeric=True): lambda row: percent(

@@ -1,5 +1,6 @@
 """The NYSE calendar, and the instants at which a session ends and things become known."""
 
+import warnings
 from datetime import date, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -23,7 +24,10 @@ class CalendarError(ValueError):
 
 @lru_cache(maxsize=1)
 def _calendar() -> exchange_calendars.ExchangeCalendar:
-    return exchange_calendars.get_calendar("XNYS", start=CALENDAR_START)
+    with warnings.catch_warnings():
+        # The library (4.13) drops a time zone in a way that pandas 3.1 deprecates for pandas 4.
+        warnings.filterwarnings("ignore", "Series.values returning an ndarray")
+        return exchange_calendars.get_calendar("XNYS", start=CALENDAR_START)
 
 
 def all_sessions() -> pd.DatetimeIndex:

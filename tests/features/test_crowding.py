@@ -231,24 +231,21 @@ class TestMultiStrategy:
             multi_strategy(sleeves.assign(bad=np.inf), **SCORE)
 
 
+def score_factors(*names):
+    factors = pd.read_parquet(FACTORS).set_index("session")
+    factors.index = pd.to_datetime(factors.index)
+    return multi_strategy(
+        factors.loc[:"2008-06-30", list(names)], window=252, min_observations=126, min_sleeves=3
+    )
+
+
 @pytest.mark.market
 @pytest.mark.skipif(not FACTORS.exists(), reason="the factor returns are not beside the checkout")
 class TestQuantMeltdown:
     """7–10 August 2007: Khandani and Lo (2007); factor returns of the French data library."""
 
-    @pytest.fixture(scope="class")
-    def factors(self):
-        table = pd.read_parquet(FACTORS).set_index("session")
-        table.index = pd.to_datetime(table.index)
-        return table.loc[:"2008-06-30"]
-
-    @pytest.fixture(scope="class")
-    def table(self, factors):
-        return multi_strategy(
-            factors[["HML", "RMW", "CMA", "Mom"]], window=252, min_observations=126, min_sleeves=3
-        )
-
-    def test_all_four_lose_on_the_eighth_and_ninth_and_rebound_on_the_tenth(self, table):
+    def test_all_four_lose_on_the_eighth_and_ninth_and_rebound_on_the_tenth(self):
+        table = score_factors("HML", "RMW", "CMA", "Mom")
         assert table.loc["2007-08-08":"2007-08-10", "degrossing"].tolist() == [True, True, False]
         assert table.loc["2007-08-10", "losing"] == 0
         assert table.loc["2007-08-08", "average_z"] == pytest.approx(-8.16, abs=0.01)
@@ -256,20 +253,16 @@ class TestQuantMeltdown:
         assert table.loc["2007-08-10", "rebound"] == pytest.approx(4.72, abs=0.01)
         assert np.isnan(table.loc["2007-08-08", "rebound"])
 
-    def test_nothing_else_in_four_years_comes_near(self, table):
+    def test_nothing_else_in_four_years_comes_near(self):
+        table = score_factors("HML", "RMW", "CMA", "Mom")
         assert set(table["average_z"].nsmallest(2).index) == {
             pd.Timestamp("2007-08-08"),
             pd.Timestamp("2007-08-09"),
         }
         assert table["rebound"].idxmax() == pd.Timestamp("2007-08-10")
 
-    def test_size_gained_so_five_factors_are_no_degrossing_day(self, factors):
-        table = multi_strategy(
-            factors[["SMB", "HML", "RMW", "CMA", "Mom"]],
-            window=252,
-            min_observations=126,
-            min_sleeves=3,
-        )
+    def test_size_gained_so_five_factors_are_no_degrossing_day(self):
+        table = score_factors("SMB", "HML", "RMW", "CMA", "Mom")
         assert table.loc["2007-08-08":"2007-08-09", "losing"].tolist() == [4, 4]
         assert not table.loc["2007-08-08":"2007-08-09", "degrossing"].any()
         assert table.loc["2007-08-08", "average_z"] < -6
@@ -282,7 +275,7 @@ class TestFebruary2026:
 
     def test_the_proxy_sees_no_degrossing_day(self):
         prices = pd.read_parquet(ETFS)
-        wide = prices.pivot(index="session", columns="symbol", values="adj_close")
+        wide = prices.set_index(["session", "symbol"])["adj_close"].unstack()  # noqa: PD010
         wide.index = pd.to_datetime(wide.index)
         wide = wide[wide["SPY"].notna()]
         returns = np.log(wide).diff()

@@ -167,6 +167,14 @@ class TestTailFit:
             assert tail.upper == pytest.approx(high, rel=0.02)
             assert tail.lower == pytest.approx(low, rel=0.02, abs=1e-7)
 
+    def test_with_nothing_below_the_threshold_only_the_shape_is_uncertain(self):
+        sample = stats.genpareto(0.2).rvs(80, random_state=5)
+        fit = fit_gpd(sample, threshold=0.0, min_exceedances=30, confidence=0.95)
+        tail = gpd_tail(fit, level=0.3)
+        low, high = naive_systemic.tail_interval(sample, 80, 0.3, 0.95)
+        assert tail.lower == pytest.approx(low, rel=0.01)
+        assert tail.upper == pytest.approx(high, rel=0.01)
+
     def test_a_bounded_tail_is_flagged_not_fitted(self):
         fit = fit_gpd(np.linspace(0, 1, 200), threshold=0.5, min_exceedances=30, confidence=0.95)
         assert not fit.converged

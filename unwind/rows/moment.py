@@ -39,7 +39,7 @@ def known_from(
     """When a value that uses these assets up to the session was first known."""
     instants = panel.known_at.loc[moment.stamp]
     held: dict[str, pd.Timestamp] = {
-        str(name): instant for name, instant in instants.items() if not pd.isna(instant)
+        str(name): instant for name, instant in instants.to_dict().items() if not pd.isna(instant)
     }
     shared = [] if base is None else [held.get(base, moment.cutoff)]
     return [max([*shared, held.get(str(asset), moment.cutoff)]) for asset in assets]

@@ -70,7 +70,7 @@ class Day:
         Where four fifths or more of bitcoin's scripted move lie (New York clock).
     momentum : float
         Usual daily moves that the strongest winner of twelve months loses on top; the weakest
-        loser gains them, and those between are in proportion to their rank.
+        loser gains them, those between by rank. Assets without crypto only.
     volume_record : float or None
         IBIT volume in shares over its largest earlier value.
     vix, dvol : float
@@ -259,7 +259,7 @@ _YEN_DAYS = {
 
 _OUTFLOW_DAY = Day(
     returns={"BTC-USD": -1.3, "ETH-USD": -1.7, "MSTR": -2.0, "COIN": -1.6},
-    noise=0.5,
+    noise=0.25,
     dvol=0.01,
     basis=-0.006,
     open_interest_cme=-0.012,
@@ -363,7 +363,8 @@ CRYPTO = {
 TRUSTS = {"IBIT": ("BTC-USD", 5.7e-4, 4.1e7), "ETHA": ("ETH-USD", 7.5e-3, 1.9e7)}
 
 FACTORS = ("market", "technology", "metals", "rates", "dollar", "credit")
-TAIL = 6.0  # degrees of freedom of every Student-t innovation
+TAIL = 6.0  # degrees of freedom of the Student-t innovations …
+CRYPTO_TAIL = 8.0  # … and of a day of crypto, after GARCH thinner-tailed than equities
 HOLIDAY = 0.3  # share of a weekday's move that is left when the exchange is shut
 WEEKEND = 0.63  # crypto volatility on Saturday and Sunday over weekdays, BTCUSDT 2024–2026
 TRACKING = 4e-4  # a trust's close against its coins
@@ -453,6 +454,19 @@ def autoregression(shocks: Floats, *, persistence: float) -> Floats:
     return path
 
 
+def conditional_variance(shocks: Floats, *, alpha: float, beta: float) -> Floats:
+    """Return GARCH(1,1) variances over their mean (Bollerslev 1986, equation 6).
+
+    Shocks have unit variance. There is one row more than shocks: row t uses shocks before t, and
+    the last is the forecast of the step after them.
+    """
+    growth = alpha * shocks**2 + beta
+    variance = np.ones((len(shocks) + 1, *shocks.shape[1:]))
+    for row in range(len(shocks)):
+        variance[row + 1] = (1 - alpha - beta) + variance[row] * growth[row]
+    return variance
+
+
 def student(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Draw Student-t innovations of unit variance, rows in time order."""
     draws: Floats = generator.standard_t(TAIL, shape) / np.sqrt(TAIL / (TAIL - 2))
@@ -468,13 +482,16 @@ def simulate_path(plan: Scenario, *, seed: int, first: date, last: date, event: 
     trades = np.asarray(weekdays.isin(sessions))
     place = int(sessions.searchsorted(pd.Timestamp(event)))
     scripts = _scripts(plan, place, weekdays)
+    # The row of the session before, -1 ahead of the first.
+    before = np.searchsorted(np.flatnonzero(trades), np.arange(len(weekdays))) - 1
+    before = np.append(np.flatnonzero(trades), -1)[before]
     volatility = np.ones(len(weekdays))
     if plan.stress is not None:
         since = sessions.searchsorted(weekdays) - place
         volatility[(since >= plan.stress[0]) & (since <= plan.stress[1])] = plan.volatility
 
     shocks = student(_stream(seed, "factors"), (len(weekdays), len(FACTORS)))
-    factor_variance = _conditional_variance(shocks, alpha=0.08, beta=0.89)
+    factor_variance = conditional_variance(shocks, alpha=0.08, beta=0.89)
     pace = (np.where(trades, 1.0, HOLIDAY) * volatility / np.sqrt(252))[:, None]
     factors = np.sqrt(factor_variance[:-1]) * shocks * pace
 
@@ -487,9 +504,10 @@ def simulate_path(plan: Scenario, *, seed: int, first: date, last: date, event: 
         moves += _loaded(factors, asset)[clock.window] * clock.cash_weight
         for row, day in scripts.items():
             if symbol in day.returns:
-                hours = clock.window == row
+                # Since the close of the session before: a holiday has a window of its own.
+                hours = (clock.window > before[row]) & (clock.window <= row)
                 moves[hours] *= day.noise
-                moves[hours] += np.log1p(day.returns[symbol] / 100) * clock.script(row, day.hours)
+                moves[hours] += np.log1p(day.returns[symbol] / 100) * clock.script(hours, day.hours)
         bars[symbol] = _bars(moves, asset.price, _stream(seed, f"{symbol} range"))
         prices[symbol] = bars[symbol][clock.closing, 3]
     for trust, (coin, coins_a_share, _) in TRUSTS.items():
@@ -497,7 +515,7 @@ def simulate_path(plan: Scenario, *, seed: int, first: date, last: date, event: 
         prices[trust] = prices[coin] * coins_a_share * np.exp(gap)
 
     own = student(_stream(seed, "own"), (len(weekdays), len(EXCHANGE)))
-    own *= np.sqrt(_conditional_variance(own, alpha=0.06, beta=0.90)[:-1]) * pace
+    own *= np.sqrt(conditional_variance(own, alpha=0.06, beta=0.90)[:-1]) * pace
     crypto = np.bincount(clock.window, weights=hourly.moves[:, 0], minlength=len(weekdays))
     returns = np.column_stack(
         [
@@ -506,7 +524,7 @@ def simulate_path(plan: Scenario, *, seed: int, first: date, last: date, event: 
         ]
     )
     for row, day in scripts.items():
-        _apply(day, returns, row)
+        _apply(day, returns, row, holidays=slice(before[row] + 1, row))
     for column, (symbol, asset) in enumerate(EXCHANGE.items()):
         prices[symbol] = asset.price * np.exp(np.cumsum(returns[:, column]))
 
@@ -540,15 +558,6 @@ def _scripts(plan: Scenario, event: int, on: pd.DatetimeIndex) -> dict[int, Day]
     }
 
 
-def _conditional_variance(shocks: Floats, *, alpha: float, beta: float) -> Floats:
-    """GARCH(1,1) variances over their mean, one row more than shocks: the last is a forecast."""
-    growth = alpha * shocks**2 + beta
-    variance = np.ones((len(shocks) + 1, *shocks.shape[1:]))
-    for row in range(len(shocks)):
-        variance[row + 1] = (1 - alpha - beta) + variance[row] * growth[row]
-    return variance
-
-
 def _loaded(factors: Floats, asset: Asset) -> Floats:
     # Column by column: a matrix product may round a row differently when rows are added.
     total = np.zeros(len(factors))
@@ -557,19 +566,21 @@ def _loaded(factors: Floats, asset: Asset) -> Floats:
     return total
 
 
-def _apply(day: Day, returns: Floats, row: int) -> None:
+def _apply(day: Day, returns: Floats, row: int, *, holidays: slice) -> None:
     """Write one session's script into the weekday returns, from rows before it only."""
     symbols = list(EXCHANGE)
     for symbol, percent in day.returns.items():
         if symbol in EXCHANGE:
             column = symbols.index(symbol)
+            returns[holidays, column] *= day.noise
             returns[row, column] = np.log1p(percent / 100) + day.noise * returns[row, column]
     if day.momentum:
         # Twelve months without the last one: crowded winners are sold, crowded shorts bought back.
-        past = returns[max(row - 252, 0) : max(row - 21, 0)].sum(axis=0)
-        rank = past.argsort().argsort() / (len(symbols) - 1) * 2 - 1
-        usual = np.array([asset.annual for asset in EXCHANGE.values()]) / np.sqrt(252)
-        returns[row] -= day.momentum * usual * rank
+        sleeve = [column for column, asset in enumerate(EXCHANGE.values()) if not asset.crypto]
+        past = returns[max(row - 252, 0) : max(row - 21, 0), sleeve].sum(axis=0)
+        rank = past.argsort().argsort() / (len(sleeve) - 1) * 2 - 1
+        usual = np.array([EXCHANGE[symbols[column]].annual for column in sleeve]) / np.sqrt(252)
+        returns[row, sleeve] -= day.momentum * usual * rank
 
 
 class _Hourly(NamedTuple):
@@ -581,9 +592,9 @@ def _hourly_factors(seed: int, days: pd.DatetimeIndex) -> _Hourly:
     """Hourly moves of the crypto factor and of ether's own, in units of annual volatility."""
     normal = _stream(seed, "crypto hours").standard_normal((len(days), 24, 2))
     # One mixing variable a day makes the day's sum Student-t, not only its hours.
-    mixed = _stream(seed, "crypto days").chisquare(TAIL, (len(days), 2))
-    normal *= np.sqrt((TAIL - 2) / mixed)[:, None, :] * HOUR_PROFILE[:, None]
-    variance = _conditional_variance(normal.sum(axis=1), alpha=0.08, beta=0.89)
+    mixed = _stream(seed, "crypto days").chisquare(CRYPTO_TAIL, (len(days), 2))
+    normal *= np.sqrt((CRYPTO_TAIL - 2) / mixed)[:, None, :] * HOUR_PROFILE[:, None]
+    variance = conditional_variance(normal.sum(axis=1), alpha=0.08, beta=0.89)
     pace = np.where(days.day_of_week < 5, 1.0, WEEKEND) / np.sqrt(CRYPTO_YEAR)
     moves = normal * (np.sqrt(variance[:-1]) * pace[:, None])[:, None, :]
     return _Hourly(moves.reshape(-1, 2), variance[1:, 0])
@@ -623,9 +634,8 @@ class _Clock:
             cash_weight=weight,
         )
 
-    def script(self, row: int, hours: Hours) -> Floats:
-        """Return weights, adding to one, of the hours of one window."""
-        inside = self.window == row
+    def script(self, inside: NDArray[np.bool_], hours: Hours) -> Floats:
+        """Return weights, adding to one, of the hours of a session."""
         new_york = self.new_york[inside]
         named = {
             "any": np.ones(len(new_york), dtype=bool),

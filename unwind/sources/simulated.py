@@ -413,9 +413,10 @@ def _snapshot(
     size = np.exp(-(distance**2) / 4)
     panic = np.where(sign < 0, 1 + 10 * fall, 1 + 4 * fall)
     uneven = np.exp(0.6 * noise.standard_normal((len(place), 2)))
+    days = expiries.strftime("%y%m%d")
     names = [
-        f"IBIT{day:%y%m%d}{'C' if call > 0 else 'P'}{price * 1000:08.0f}"
-        for day, call, price in zip(expiry, sign, strike, strict=True)
+        f"IBIT{days[i]}{'C' if call > 0 else 'P'}{price * 1000:08.0f}"
+        for i, call, price in zip(place, sign, strike, strict=True)
     ]
     return pd.DataFrame(
         {
@@ -462,10 +463,12 @@ def _futures(path: Path) -> pd.DataFrame:
     # Listed: the four nearest last Fridays of a month.
     months = len(path.weekdays) // 20 + 7
     fridays = pd.DatetimeIndex([_friday(path.days[0], ahead, week=-1) for ahead in range(months)])
+    names = np.array([f"MBT{MONTH_CODES[day.month - 1]}{day.year % 10}" for day in fridays])
     nearest = fridays.searchsorted(path.weekdays)
     row = np.repeat(np.arange(len(path.weekdays)), 4)
     rank = np.tile(np.arange(4), len(path.weekdays))
-    expiry = fridays[nearest[row] + rank].as_unit("us")
+    listed = nearest[row] + rank
+    expiry = fridays[listed].as_unit("us")
     years = np.asarray((expiry - path.weekdays[row]).days, dtype="float64") / 365
     # Later months carry a little more: funding for longer is dearer.
     bars = spot[row] * (1 + (basis[row] + 0.004 * rank) * years + 5e-5 * noise[row, 1])[:, None]
@@ -474,7 +477,7 @@ def _futures(path: Path) -> pd.DataFrame:
         {
             "session": path.weekdays[row],
             "venue": "CME",
-            "contract": [f"MBT{MONTH_CODES[day.month - 1]}{day.year % 10}" for day in expiry],
+            "contract": names[listed],
             "expiry": expiry,
             "open": bars[:, 0],
             "high": bars[:, 1],

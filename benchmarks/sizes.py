@@ -1,0 +1,204 @@
+"""Sizes of the correlation tests and coverage of the intervals, by simulation.
+
+Run by hand: ``python -m benchmarks.sizes --replications 2000`` (about a quarter of an hour on one
+core) prints the table that `docs/methods.md` quotes. Rates are in percent of replications, nominal
+5 for the tests and 95 for the intervals; ``±`` is one Monte-Carlo standard error. "textbook" is the
+published limit, "used" the p-value or interval that the service publishes.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.asymmetry import asymmetry_test
+from features.constancy import constancy_test
+from features.correlation_tests import fisher_interval, robust_interval
+from features.dependent_correlations import compare_dependent_correlations
+from features.exceedance import exceedance_test
+
+Floats = NDArray[np.float64]
+Outcome = dict[str, bool]
+
+LAWS = ("normal", "t4", "garch", "strong garch")
+"""Independent rows, multivariate normal and Student-t with 4 degrees of freedom; then a GARCH(1,1)
+for each asset, α, β = 0.05, 0.93 or (strong) 0.08, 0.90, on multivariate t₆ shocks.
+"""
+
+_GARCH = {"garch": (0.05, 0.93), "strong garch": (0.08, 0.90)}
+_BURN_IN = 250
+
+
+def simulate(
+    law: str, *, replications: int, n: int, correlation: Floats, generator: np.random.Generator
+) -> Floats:
+    """Unit-variance returns of shape (replications, n, assets); `correlation` is that of shocks."""
+    assets = len(correlation)
+    rows = n + (_BURN_IN if law in _GARCH else 0)
+    shocks = generator.standard_normal((replications, rows, assets))
+    shocks = shocks @ np.linalg.cholesky(correlation).T
+    if law == "normal":
+        return shocks
+    nu = 4 if law == "t4" else 6
+    shared = generator.chisquare(nu, (replications, rows, 1))
+    shocks *= np.sqrt((nu - 2) / shared)
+    if law == "t4":
+        return shocks
+    alpha, beta = _GARCH[law]
+    variance = np.ones((replications, assets))
+    for row in range(rows):
+        shocks[:, row] *= np.sqrt(variance)
+        variance = 1 - alpha - beta + alpha * shocks[:, row] ** 2 + beta * variance
+    return shocks[:, _BURN_IN:]
+
+
+def equicorrelated(rho: float, *, assets: int) -> Floats:
+    """Return the matrix with `rho` off its diagonal."""
+    return np.full((assets, assets), rho) + (1 - rho) * np.eye(assets)
+
+
+@cache
+def true_correlation(law: str, rho: float) -> float:
+    """Correlation of returns, which own volatility clusters pull below that of the shocks."""
+    if law not in _GARCH:
+        return rho
+    generator = np.random.default_rng(0)
+    long = simulate(
+        law,
+        replications=400,
+        n=20_000,
+        correlation=equicorrelated(rho, assets=2),
+        generator=generator,
+    ).reshape(-1, 2)
+    return float(np.asarray(np.corrcoef(long.T))[0, 1])
+
+
+def rates(
+    outcome: Callable[[Floats], Outcome], samples: Floats
+) -> dict[str, tuple[float, float, int]]:
+    """Share of samples for which each named outcome holds, its standard error, and how many."""
+    table = pd.DataFrame([outcome(sample) for sample in samples])
+    return {
+        str(name): (
+            float(column.mean()),
+            float(np.sqrt(column.mean() * (1 - column.mean()) / len(column))),
+            len(column),
+        )
+        for name, column in table.items()
+    }
+
+
+def covers(sample: Floats, *, truth: float) -> Outcome:
+    """Whether each interval holds the true correlation."""
+    x, y = sample.T
+    plain = fisher_interval(np.asarray(np.corrcoef(x, y))[0, 1], len(x), confidence=0.95)
+    robust = robust_interval(x, y, confidence=0.95)
+    return {
+        "interval, Fisher (textbook)": bool(plain[0] <= truth <= plain[1]),
+        "interval, robust (used)": robust[0] <= truth <= robust[1],
+    }
+
+
+def rejects_equality(sample: Floats) -> Outcome:
+    """Dependent correlations, of assets 1 and 2 with asset 0."""
+    test = compare_dependent_correlations(*sample.T, confidence=0.95)
+    return {
+        "Steiger (textbook)": test.steiger_p_value <= 0.05,
+        "Meng-Rosenthal-Rubin (textbook)": test.meng_p_value <= 0.05,
+        "dependent correlations, robust (used)": test.p_value <= 0.05,
+    }
+
+
+def rejects_constancy(sample: Floats, *, draws: int) -> Outcome:
+    """Wied–Krämer–Dehling."""
+    x, y = (pd.Series(column) for column in sample.T)
+    test = constancy_test(x, y, draws=draws, seed=1)
+    return {
+        "Wied-Kramer-Dehling, bridge (textbook)": test.p_value_asymptotic <= 0.05,
+        "Wied-Kramer-Dehling, permuted (used)": test.p_value <= 0.05,
+    }
+
+
+def rejects_symmetry(sample: Floats, *, thresholds: tuple[float, ...], draws: int) -> Outcome:
+    """Hong–Tu–Zhou; the minimum of exceedances is low, so that no replication abstains."""
+    test = asymmetry_test(*sample.T, thresholds=thresholds, min_exceedances=4, draws=draws, seed=1)
+    name = f"Hong-Tu-Zhou at {', '.join(f'{c:g}' for c in thresholds)}"
+    return {
+        f"{name}, chi2 (textbook)": test.p_value_asymptotic <= 0.05,
+        f"{name}, sign flips (used)": test.p_value <= 0.05,
+    }
+
+
+def rejects_implied_curve(sample: Floats, *, thresholds: tuple[float, ...], draws: int) -> Outcome:
+    """Exceedance correlations below −c against either null; under t₄ the normal null is false."""
+    found = {}
+    for null in ("normal", "elliptical"):
+        test = exceedance_test(
+            *sample.T,
+            thresholds=thresholds,
+            side="lower",
+            null=null,
+            min_exceedances=4,
+            draws=draws,
+            seed=1,
+        )
+        name = f"exceedance at {', '.join(f'{c:g}' for c in thresholds)}, {null} null"
+        found[name] = test.p_value <= 0.05
+    return found
+
+
+def table(
+    *, replications: int, draws: int, seed: int
+) -> Iterator[tuple[str, str, int, float, str]]:
+    """Yield test, law, n, correlation of the shocks, and the rate with its standard error."""
+    generator = np.random.default_rng(seed)
+
+    def run(
+        outcome: Callable[[Floats], Outcome], law: str, n: int, correlation: Floats
+    ) -> Iterator[tuple[str, str, int, float, str]]:
+        samples = simulate(
+            law, replications=replications, n=n, correlation=correlation, generator=generator
+        )
+        for name, (rate, error, _) in rates(outcome, samples).items():
+            yield name, law, n, correlation[0, 1], f"{100 * rate:5.1f} ± {100 * error:.1f}"
+
+    for law in LAWS:
+        for rho in (0.0, 0.5, 0.8):
+            pair = equicorrelated(rho, assets=2)
+            truth = true_correlation(law, rho)
+            for n in (20, 63, 252):
+                yield from run(lambda s, t=truth: covers(s, truth=t), law, n, pair)  # type: ignore[misc]
+            for n in (63, 252):
+                yield from run(lambda s: rejects_constancy(s, draws=draws), law, n, pair)
+            for n, thresholds in ((252, (0.0,)), (1000, (0.0, 0.5, 1.0))):
+                for test in (rejects_symmetry, rejects_implied_curve):
+                    yield from run(
+                        lambda s, f=test, c=thresholds: f(s, thresholds=c, draws=draws),  # type: ignore[misc]
+                        law,
+                        n,
+                        pair,
+                    )
+        for rho in (0.3, 0.6):
+            for n in (20, 63, 252):
+                yield from run(rejects_equality, law, n, equicorrelated(rho, assets=3))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replications", type=int, default=2000)
+    parser.add_argument("--draws", type=int, default=199)
+    parser.add_argument("--seed", type=int, default=20260205)
+    arguments = parser.parse_args()
+    print(f"{'test':46s} {'law':13s} {'n':>5s} {'rho':>4s}  rate, %")
+    for name, law, n, rho, rate in table(
+        replications=arguments.replications, draws=arguments.draws, seed=arguments.seed
+    ):
+        print(f"{name:46s} {law:13s} {n:5d} {rho:4.1f}  {rate}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Shared ground: where the real data lies, a small market, one Prefect server a session."""
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import flows  # noqa: F401 - switches telemetry off before Prefect is imported
+from unwind.sessions import sessions_between
+from unwind.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+RECEIVED = pd.Timestamp("2026-11-22T00:00Z")
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return load_settings()
+
+
+@pytest.fixture(scope="session")
+def market_folder() -> Path:
+    folder = SHARED / "market" / "ibit_era"
+    if not (folder / "prices.parquet").exists():
+        pytest.skip("the real market data is not beside this checkout")
+    return folder
+
+
+def small_prices(
+    symbols: tuple[str, ...], *, first: date, last: date, seed: int = 7
+) -> pd.DataFrame:
+    """A drop-folder price table of correlated random walks, one row a session and symbol."""
+    sessions = sessions_between(first, last)
+    generator = np.random.default_rng(seed)
+    common = generator.standard_t(5, len(sessions)) * 0.008
+    parts = []
+    for symbol in symbols:
+        own = generator.standard_t(5, len(sessions)) * 0.008
+        close = 100 * np.exp(np.cumsum(0.6 * common + own))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "session": sessions,
+                    "symbol": symbol,
+                    "open": close,
+                    "high": close * 1.01,
+                    "low": close * 0.99,
+                    "close": close,
+                    "adj_close": close,
+                    "volume": np.round(1e6 * np.exp(generator.normal(0, 0.3, len(sessions)))),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def write_drop(folder: Path, prices: pd.DataFrame, **tables: pd.DataFrame) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in {"prices": prices, **tables}.items():
+        rows.to_parquet(folder / f"{name}.parquet", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drop(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    """The default universe over three years, without anything optional."""
+    prices = small_prices(
+        (*settings.universe.symbols, "VIX"), first=date(2023, 6, 1), last=date(2026, 2, 20)
+    )
+    return write_drop(tmp_path_factory.mktemp("drop"), prices)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One temporary Prefect server for all tests that run flows."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield

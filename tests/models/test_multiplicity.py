@@ -1,0 +1,69 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.multiplicity import false_discovery, family_wise
+
+PROBABILITIES = st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1, max_size=12)
+
+
+class TestFamily:
+    def test_against_r(self):
+        # R 4: p.adjust(c(.01,.02,.03,.04,.05), "holm") is .05 .08 .09 .09 .09, "BY" .1141667 all.
+        p = pd.Series([0.01, 0.02, 0.03, 0.04, 0.05])
+        np.testing.assert_allclose(family_wise(p), [0.05, 0.08, 0.09, 0.09, 0.09])
+        np.testing.assert_allclose(false_discovery(p), 5 * [0.1141667], rtol=1e-6)
+
+    def test_by_hand(self):
+        # The smallest of three is tripled, the next doubled, none falls below one before it.
+        p = pd.Series([0.04, 0.01, 0.03], index=["a", "b", "c"])
+        assert family_wise(p).to_dict() == pytest.approx({"a": 0.06, "b": 0.03, "c": 0.06})
+
+    def test_an_abstained_test_is_no_member(self):
+        p = pd.Series([0.01, np.nan, 0.04], index=[("A~B", 21), ("A~B", 63), ("A~C", 21)])
+        adjusted = family_wise(p)
+        assert np.isnan(adjusted.iloc[1])
+        np.testing.assert_allclose(adjusted.iloc[[0, 2]], [0.02, 0.04])
+        assert adjusted.index.equals(p.index)
+
+    def test_nobody_knew(self):
+        assert family_wise(pd.Series([np.nan, np.nan])).isna().all()
+
+    @given(values=PROBABILITIES, seed=st.integers(0, 99))
+    def test_never_below_the_plain_p_and_blind_to_order(self, values, seed):
+        p = pd.Series(values, dtype=float)
+        order = np.random.default_rng(seed).permutation(len(p))
+        for adjust in (family_wise, false_discovery):
+            adjusted = adjust(p)
+            known = p.notna()
+            assert adjusted.notna().equals(known)
+            assert (adjusted[known] >= p[known] - 1e-12).all()
+            assert (adjusted[known] <= 1).all()
+            pd.testing.assert_series_equal(adjust(p.iloc[order]).sort_index(), adjusted)
+
+    def test_refuses_statistics(self):
+        with pytest.raises(ValueError, match=r"p-values must lie in \[0, 1\], got -1.0 … 0.2"):
+            family_wise(pd.Series([0.2, -1.0]))
+
+
+class TestOverlappingWindows:
+    def test_the_family_error_is_held_where_plain_tests_err_far_more_often(self):
+        """Null z statistics of overlapping windows of one series: 500 families of 20 windows."""
+        generator = np.random.default_rng(1)
+        shocks = generator.standard_normal((500, 590))
+        sums = np.cumsum(shocks, axis=1)
+        starts = np.arange(0, 500, 25)[:20]
+        z = (sums[:, starts + 99] - np.where(starts > 0, sums[:, starts - 1], 0)) / 10
+        p = 2 * (1 - np.vectorize(_normal)(np.abs(z)))
+        plain = np.mean((p <= 0.05).any(axis=1))
+        held = np.mean([(family_wise(pd.Series(row)) <= 0.05).any() for row in p])
+        assert plain > 0.25
+        assert held <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 500)
+
+
+def _normal(value: float) -> float:
+    from math import erf, sqrt
+
+    return (1 + erf(value / sqrt(2))) / 2

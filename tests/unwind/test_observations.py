@@ -1,0 +1,143 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from unwind.observations import INPUT_TABLES, Observations, screen
+from unwind.sessions import closed_days
+from unwind.sources.protocol import Extract
+
+RECEIVED = pd.Timestamp("2026-03-01T00:00Z")
+
+
+def _screen(rows: pd.DataFrame, table: str = "prices") -> Observations:
+    return screen(
+        Extract(f"{table}.parquet", rows), INPUT_TABLES[table], received_at=RECEIVED,
+        closed_days=closed_days(), everyday_symbols=frozenset({"BTC-USD", "USDJPY"}),
+    )  # fmt: skip
+
+
+def _bar(**changed: object) -> pd.DataFrame:
+    row = {
+        "session": "2026-02-05", "symbol": "IBIT", "open": 40.0, "high": 41.0, "low": 35.0,
+        "close": 36.1, "adj_close": 36.1, "volume": 284.4e6,
+    }  # fmt: skip
+    return pd.DataFrame([row | changed])
+
+
+class TestGoodRow:
+    def test_passes_whole(self) -> None:
+        observed = _screen(_bar())
+        assert observed.rejected.empty
+        assert observed.rows["close"].tolist() == [36.1]
+        assert observed.rows["session"].tolist() == [pd.Timestamp("2026-02-05")]
+
+    def test_optional_columns_may_be_left_out(self) -> None:
+        observed = _screen(_bar()[["session", "symbol", "close"]])
+        assert observed.rejected.empty
+        assert observed.rows["volume"].isna().all()
+
+
+class TestBadRow:
+    @pytest.mark.parametrize(
+        ("changed", "rule"),
+        [
+            ({"close": -1.0}, "close: positive"),
+            ({"close": 0.0}, "close: positive"),
+            ({"close": np.inf}, "close: finite number"),
+            ({"volume": -5.0}, "volume: not negative"),
+            ({"high": 30.0}, "high: high ≥ low"),
+            ({"session": "2026-02-30"}, "session: date"),
+            ({"session": "2026-02-05T10:00"}, "session: date"),
+            ({"session": "1869-02-05"}, "session: possible date"),
+            ({"session": "2031-02-05"}, "session: possible date"),
+            ({"session": "2026-02-07"}, "session: exchange open"),
+            ({"symbol": ""}, "symbol: plain text of 1 to 64 characters"),
+            ({"symbol": None}, "symbol: plain text of 1 to 64 characters"),
+            ({"symbol": "A\x00B"}, "symbol: plain text of 1 to 64 characters"),
+            ({"close": "36,10"}, "close: number"),
+            ({"close": "#N/A"}, "close: number"),
+            ({"known_at": "2026-02-05 21:15"}, "known_at: time with a zone"),
+            ({"known_at": "2027-01-01T00:00Z"}, "known_at: known_at not in the future"),
+            ({"known_at": "2026-01-01T00:00Z"}, "known_at: known after it happened"),
+        ],
+    )
+    def test_is_quarantined_and_named(self, changed: dict[str, object], rule: str) -> None:
+        both = pd.concat([_bar(symbol="IGV"), _bar(**changed)], ignore_index=True)
+        if "known_at" in changed:
+            both.loc[0, "known_at"] = "2026-02-05T21:15:00Z"
+        observed = _screen(both)
+        assert observed.rows["symbol"].tolist() == ["IGV"]
+        fault = observed.rejected.iloc[0]
+        assert rule in observed.rejected["rule"].tolist()
+        assert fault["origin"] == "prices.parquet"
+        assert fault["row"] == 2
+        assert fault["remedy"]
+
+    def test_a_closed_day_is_open_to_series_that_trade_on_it(self) -> None:
+        assert _screen(_bar(session="2026-02-07", symbol="BTC-USD")).rejected.empty
+
+    def test_unsorted_input_makes_no_difference(self) -> None:
+        rows = pd.concat([_bar(symbol="B"), _bar(symbol="A")], ignore_index=True)
+        assert len(_screen(rows).rows) == 2
+
+
+class TestDuplicates:
+    def test_conflicting_rows_are_both_quarantined(self) -> None:
+        rows = pd.concat([_bar(), _bar(close=37.0)], ignore_index=True)
+        observed = _screen(rows)
+        assert observed.rows.empty
+        assert observed.rejected["row"].tolist() == [1, 2]
+        assert set(observed.rejected["rule"]) == {"symbol: unique key"}
+
+    def test_a_repeated_row_is_kept_once_and_named(self) -> None:
+        observed = _screen(pd.concat([_bar(), _bar()], ignore_index=True))
+        assert len(observed.rows) == 1
+        assert observed.rejected["row"].tolist() == [2]
+
+    def test_two_vintages_of_one_key_are_no_duplicate(self) -> None:
+        rows = pd.concat(
+            [
+                _bar(known_at="2026-02-05T21:15:00Z"),
+                _bar(close=36.2, known_at="2026-02-06T14:00:00Z"),
+            ],
+            ignore_index=True,
+        )
+        assert len(_screen(rows).rows) == 2
+
+
+class TestImpossibleRange:
+    def test_keeps_the_close_and_gives_up_the_range(self) -> None:
+        observed = _screen(_bar(high=36.0, low=35.0, open=35.5))
+        assert observed.rows["close"].tolist() == [36.1]
+        assert observed.rows[["open", "high", "low"]].isna().all().all()
+        assert observed.rejected["severity"].tolist() == ["warning"]
+
+
+class TestColumns:
+    def test_an_unknown_one_is_named_and_ignored(self) -> None:
+        observed = _screen(_bar(colour="red"))
+        assert len(observed.rows) == 1
+        assert observed.rejected["rule"].tolist() == ["unknown column colour"]
+
+    def test_a_missing_one_makes_the_file_unusable(self) -> None:
+        observed = _screen(_bar().drop(columns="close"))
+        assert observed.rows.empty
+        assert observed.rejected["rule"].tolist() == ["missing column close"]
+
+    def test_no_row_at_all(self) -> None:
+        assert _screen(_bar().iloc[:0]).rows.empty
+
+
+class TestFlows:
+    def test_an_empty_report_counts_as_missing(self) -> None:
+        rows = pd.DataFrame(
+            {
+                "session": ["2026-02-05", "2026-02-05"],
+                "fund": ["IBIT", "FBTC"],
+                "net_flow_usd_m": [-175.3, np.nan],
+                "vendor": "farside",
+            }
+        )
+        observed = _screen(rows, "etf_flows")
+        assert observed.rows["fund"].tolist() == ["IBIT"]
+        assert observed.rejected["severity"].tolist() == ["info"]
