@@ -121,7 +121,7 @@ def align(
         at_cut, at_cut_known = _at_cuts(hourly[hourly["symbol"] == name], sessions, cuts)
         better[symbol] = at_cut
         close[symbol] = at_cut.fillna(plain[symbol])
-        known[symbol] = at_cut_known.fillna(known[symbol])
+        known[symbol] = at_cut_known.where(at_cut.notna(), known[symbol])
     first = better.apply(np.log).diff()
     second = plain.apply(np.log).diff()
     returns = first.fillna(second)
@@ -152,7 +152,9 @@ def _at_cuts(
     at_cut = ends.reindex(cuts)
     return (
         pd.Series(at_cut["close"].to_numpy(dtype=np.float64), index=sessions),
-        pd.Series(pd.DatetimeIndex(at_cut["known_at"]).as_unit("us"), index=sessions),
+        pd.Series(
+            pd.to_datetime(at_cut["known_at"], utc=True).dt.as_unit("us").array, index=sessions
+        ),
     )
 
 

@@ -523,8 +523,7 @@ def _log_tail_edge(w: Array, fit: GpdFit, distance: float, sign: int) -> Array:
     """Largest (+1) or least (−1) ln P(X > level) at each τ, the likelihood ratio being spent.
 
     At the edge both parts of the likelihood have the same slope λ in ln P: the share above u has
-    odds (N−λ)/(n−N), and 1/β = N/(Σ−λD), where ln P(X > level | X > u) = −D/β. The λ that spends
-    the allowance is found by bisection for all τ at once.
+    odds (N−λ)/(n−N), and 1/β = N/(Σ−λD), where ln P(X > level | X > u) = −D/β.
     """
     count, spared = fit.exceedances, fit.n - fit.exceedances
     logs, slopes = _sums(w, fit.excesses)
@@ -540,30 +539,33 @@ def _log_tail_edge(w: Array, fit: GpdFit, distance: float, sign: int) -> Array:
     usable = possible & reaches
     allowance, ratio = allowance[usable], (span / slopes)[usable]
 
-    def spend(slope: Array) -> tuple[Array, Array]:
-        """Log-likelihood lost, and ln P, at this λ."""
+    def spend(slope: Array) -> tuple[Array, Array, Array]:
+        """Log-likelihood lost, its derivative, and ln P, at this λ."""
         rate = 1 / (1 - slope * ratio)
         lost = count * (rate - 1 - np.log(rate))
+        curvature = count * (ratio * rate) ** 2
         log_probability = -rate * ratio * count
         if spared:
             odds = (count - slope) / spared
             log_share = np.log(odds / (1 + odds))
             lost += count * (math.log(count / fit.n) - log_share)
             lost += spared * (math.log(spared / fit.n) + np.log1p(odds))
+            curvature += 1 / ((count - slope) * (1 + odds))
             log_probability += log_share
-        return lost, log_probability
+        return lost, slope * curvature, log_probability
 
-    if sign < 0:
-        # The share's odds reach zero at λ = N; with nothing below u there is no share to lower.
-        far = (np.minimum(count, 1 / ratio) if spared else 1 / ratio) * (1 - 1e-12)
-    else:
-        far = -np.expm1(1 + allowance / count) / ratio
-    near = np.zeros_like(ratio)
-    for _ in range(34):
-        middle = (near + far) / 2
-        affordable = spend(middle)[0] <= allowance
-        near, far = np.where(affordable, middle, near), np.where(affordable, far, middle)
-    edge[usable] = spend(near)[1]
+    # Losing the share altogether stops λ at N; with nothing below u there is no share to lose.
+    wall = np.minimum(count, 1 / ratio) if spared else 1 / ratio
+    # √lost is nearly straight in λ: Newton's steps on it settle in a few rounds.
+    slope = sign * -np.sqrt(2 * allowance / (count * ratio**2 + spared / (count * fit.n)))
+    slope = np.minimum(slope, wall / 2)
+    for _ in range(12):
+        lost, lost_slope, _ = spend(slope)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            step = 2 * np.sqrt(lost) * (np.sqrt(allowance) - np.sqrt(lost)) / lost_slope
+        target = slope + np.where(np.isfinite(step), step, 0.0)
+        slope = np.where(target < wall, target, (slope + wall) / 2)
+    edge[usable] = spend(slope)[2]
     return edge
 
 

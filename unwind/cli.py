@@ -154,6 +154,21 @@ def check(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
+    """List every input row that was set aside: file, row, rule, value, remedy."""
+    rows = reading.quarantined(lake)
+    if as_json:
+        _print(rows)
+    else:
+        sys.stdout.writelines(
+            f"{row['severity']:<8}{row['origin']} row {row['row']}: {row['rule']}, "
+            f"got {row['value']!r}; {row['remedy']}\n"
+            for row in rows
+        )
+        sys.stdout.write(f"{len(rows)} rows\n")
+
+
+@app.command()
 def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Print the path of a session's desk report (HTML)."""
     path = reading.report_path(lake, lakes.latest(lake), as_of=_day(as_of))

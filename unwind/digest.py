@@ -38,7 +38,10 @@ LISTED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """One contribution to the score, in points; null where its input is missing."""
+    """One contribution to the score, in points; null where its input is missing.
+
+    `meaning` says in words what `value` measures; it is the name where the row has no words.
+    """
 
     name: str
     contribution: float | None
@@ -151,7 +154,7 @@ def _driver(entry: Mapping[str, Any]) -> Driver:
         name=plain(entry["driver"]),
         contribution=contribution,
         value=value,
-        meaning="" if is_null(entry["meaning"]) else plain(entry["meaning"]),
+        meaning=plain(entry["driver" if is_null(entry["meaning"]) else "meaning"]),
     )
 
 
@@ -302,8 +305,9 @@ def verdict_markdown(
 
 def _driver_list(verdict: Verdict) -> str:
     items = [
-        f"- **{escape_markdown(driver.name)}** "
-        f"{number(driver.contribution, decimals=2, signed=True)}: {escape_markdown(driver.meaning)}"
+        f"- {number(driver.contribution, decimals=2, signed=True)} "
+        f"**{escape_markdown(driver.meaning)}** "
+        f"({escape_markdown(driver.name)}, input {number(driver.value, decimals=2)})"
         for driver in verdict.largest[:LARGEST]
     ]
     if rest := remainder(verdict):

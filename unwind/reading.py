@@ -287,6 +287,18 @@ def explanation_markdown(day: SessionDay) -> str:
     )
 
 
+def quarantined(lake: Path) -> list[dict[str, Any]]:
+    """Rows that screening set aside, gravest first, in the order of their files."""
+    # The store brings the schema library with it; no other reading command should wait for that.
+    from unwind.market import read_rejected
+
+    rows = read_rejected(lake / "market")
+    rows = rows.assign(grave=rows["severity"].map({"error": 0, "warning": 1, "info": 2}))
+    ordered = rows.sort_values(["grave", "origin", "row"], kind="stable")
+    columns = ["origin", "row", "table", "entity", "rule", "severity", "value", "remedy"]
+    return records(ordered[columns])
+
+
 def report_path(lake: Path, snapshot: Snapshot, *, as_of: date | None) -> Path:
     """Where a session's newest report lies.
 

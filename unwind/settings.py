@@ -6,13 +6,24 @@ import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 DEFAULT_PATH = Path(__file__).with_name("desk.toml")
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._^=-]{0,23}$")]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"no time zone {name}; write one like America/New_York") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class SettingsError(ValueError):
@@ -66,12 +77,7 @@ class Publication(Section):
     """The instant at which a session's own run stands."""
 
     time: datetime.time
-    zone: str
-
-    @model_validator(mode="after")
-    def _zone_exists(self) -> Self:
-        ZoneInfo(self.zone)
-        return self
+    zone: Zone
 
 
 class Lag(Section):
@@ -81,11 +87,10 @@ class Lag(Section):
     sessions: int | None = Field(default=None, ge=0, le=20)
     minutes: int | None = Field(default=None, ge=0, le=10080)
     time: datetime.time = datetime.time(0)
-    zone: str = "UTC"
+    zone: Zone = "UTC"
 
     @model_validator(mode="after")
     def _one_unit(self) -> Self:
-        ZoneInfo(self.zone)
         if [self.days, self.sessions, self.minutes].count(None) != 2:
             raise ValueError("give exactly one of days, sessions and minutes")
         return self

@@ -237,7 +237,7 @@ QUALITY = _table(
     Column("rule", TEXT, "", "what was broken", nullable=False),
     Column("severity", TEXT, "", "info, warning or error", nullable=False),
     Column("count", COUNT, "rows", "how many rows", nullable=False),
-    Column("example", TEXT, "", "the first of them: file, row and value"),
+    Column("example", TEXT, "", "the first of them: file, session, value"),
     Column("remedy", TEXT, "", "what to do about it", nullable=False),
 )
 

@@ -134,7 +134,7 @@ class TestFebruary2026:
         if not PRICES.exists():
             pytest.skip("the market folder is not beside this checkout")
         prices = pd.read_parquet(PRICES, columns=["session", "symbol", "adj_close"])
-        wide = prices[prices["symbol"].isin(["IBIT", "IGV", "GLD"])].pivot(
+        wide = prices[prices["symbol"].isin(["IBIT", "IGV", "GLD"])].pivot_table(
             index="session", columns="symbol", values="adj_close"
         )
         wide.index = pd.to_datetime(wide.index)

@@ -13,7 +13,9 @@ CUTS = pd.DatetimeIndex(SESSIONS + pd.Timedelta(hours=21)).tz_localize("UTC")
 def _prices(rows: list[tuple[str, str, float, float | None, float | None]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["session", "symbol", "close", "adj_close", "volume"])
     frame["session"] = pd.to_datetime(frame["session"]).astype("datetime64[us]")
-    frame["known_at"] = (frame["session"] + pd.Timedelta(hours=21, minutes=15)).dt.tz_localize("UTC")
+    frame["known_at"] = (frame["session"] + pd.Timedelta(hours=21, minutes=15)).dt.tz_localize(
+        "UTC"
+    )
     return frame.astype({"close": float, "adj_close": float, "volume": float})
 
 

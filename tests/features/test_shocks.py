@@ -131,6 +131,7 @@ class TestJointTail:
     def test_one_stock_is_diluted(self) -> None:
         one = pd.DataFrame([[-8.0] + [0.0] * 15])
         every = pd.DataFrame([[-3.0] * 16])
-        assert joint_downside_tail(one, start=1.5).iloc[0] < joint_downside_tail(
-            every, start=1.5
-        ).iloc[0] / 3
+        assert (
+            joint_downside_tail(one, start=1.5).iloc[0]
+            < joint_downside_tail(every, start=1.5).iloc[0] / 3
+        )

@@ -409,7 +409,8 @@ class TestMarkdown:
         text = verdict_of(february())
         assert text.startswith("## IBIT: DELEVERAGING\n")
         assert "**Score** 4.81, range 3.81 to 7.31. WATCH from 2.00" in text
-        assert "- **record volume** +2.31: volume over its previous record, in shares" in text
+        meaning = "**volume over its previous record, in shares**"
+        assert f"- +2.31 {meaning} (record volume, input 1.69)" in text
         assert "- 2 more drivers, together +0.09" in text
         assert "Session Thursday 5 February 2026" in text
         assert "SIMULATED" not in text

@@ -120,7 +120,7 @@ class TestPage:
             "points, range 3.81 to 7.31",
             "WATCH from 2.00, DELEVERAGING from 4.00, released below 1.50",
             "2026-02-05 16:15 New York 2026-02-05 21:15 UTC",
-            "+2.31 record volume",
+            "+2.31 volume over its previous record, in shares (record volume, input 1.69)",
             "2 more drivers, together +0.09",
             "1 driver is missing: flow surprise.",
             f"IBIT return, simple −13.16{THIN}% −5.29",

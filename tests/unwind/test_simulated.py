@@ -580,9 +580,14 @@ class TestMultiStrategyUnwind:
 
 
 class TestCryptoLiquidation:
-    @pytest.mark.parametrize("event", [EVENT, date(2026, 2, 9)])
+    @pytest.mark.parametrize(
+        "event",
+        # A Thursday, a Monday, and the Tuesday after Presidents' Day: four days of trading.
+        [EVENT, date(2026, 2, 9), date(2026, 2, 17)],
+    )
     def test_the_fall_comes_after_the_close_or_at_the_weekend(self, event):
         moves = hourly_moves("crypto_liquidation", 1, event)
+        assert -13 < percent("crypto_liquidation", 1, event).loc[0, "IBIT"] < -9
         assert moves.sum() < -0.10
         assert abs(cash_share(moves)) < 0.2
         first_evening = moves[moves.index < moves.index[0] + pd.Timedelta(hours=6)]

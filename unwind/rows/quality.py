@@ -63,8 +63,14 @@ def _quarantined(panel: Panel, rejected: pd.DataFrame, moment: Moment) -> pd.Dat
                 "rule": rule,
                 "severity": first["severity"],
                 "count": len(group),
-                "example": f"{first['origin']} row {first['row']}: {first['value']}",
+                # The row's number stands in the quarantine log, not here: a number that shifts when
+                # later rows are added to the file would make history depend on the future.
+                "example": f"{first['origin']} {_day(first['session'])}: {first['value']}",
                 "remedy": first["remedy"],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _day(session: pd.Timestamp) -> str:
+    return "undated" if pd.isna(session) else f"{session:%Y-%m-%d}"

@@ -8,8 +8,9 @@ at the speed of the series they are added to.
 
 Every random number comes from a stream named after its use and is drawn in order of time: rows up
 to a day do not depend on how far the simulation runs, and two scenarios with one seed share all
-that their scripts leave alone. Log prices have no drift. Every session ends at 16:00 New York, half
-days too, as the desk cuts.
+that their scripts leave alone. So a scripted fall feeds no later variance: after the script comes
+the calm market again, from the levels that the script left. Log prices have no drift. Every session
+ends at 16:00 New York, half days too, as the desk cuts.
 """
 
 import zlib
@@ -395,7 +396,7 @@ class Path:
     trades : bool array, one a weekday
         Whether the exchange is open.
     prices : mapping of symbol to array, one value a weekday
-        Dividends reinvested; BTC-USD and ETH-USD too stand at 16:00 New York here.
+        Before any income; BTC-USD and ETH-USD too stand at 16:00 New York here.
     bars : mapping of symbol to array of shape (hours, 4)
         Open, high, low and close of BTC-USD and ETH-USD.
     market_variance, crypto_variance : array, one value a weekday and a day

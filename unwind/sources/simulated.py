@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from unwind.sessions import CUT_ZONE, all_sessions, cut_instants, require_known, require_session
@@ -389,10 +390,12 @@ def _snapshot(
     session: pd.Timestamp, spot: float, *, level: float, fall: float, noise: np.random.Generator
 ) -> pd.DataFrame:
     """One chain, priced by Black–Scholes (1973) from a smile over strike and expiry."""
-    months = [_friday(session, ahead, week=2) for ahead in range(6)]
-    weeks = [session + pd.Timedelta(days=(4 - session.day_of_week) % 7 + 7 * k) for k in (0, 1)]
-    listed = sorted({day for day in (*weeks, *months) if day > session})
-    expiries = pd.DatetimeIndex(listed).as_unit("us")
+    month = np.datetime64(session.date(), "M") + np.arange(6)
+    this_friday = np.busday_offset(
+        np.datetime64(session.date()), np.arange(2), roll="forward", weekmask="Fri"
+    )
+    fridays = np.union1d(this_friday, _fridays(month, 2))
+    expiries = pd.DatetimeIndex(fridays[fridays > np.datetime64(session.date())]).as_unit("us")
     tick = 0.5 if spot > 20 else 0.05
     ladder = np.unique((spot * np.exp(np.linspace(-0.45, 0.45, 21)) / tick).round() * tick)
     # One row an expiry, right and strike, in the order of the contracts' names.
@@ -413,7 +416,7 @@ def _snapshot(
     size = np.exp(-(distance**2) / 4)
     panic = np.where(sign < 0, 1 + 10 * fall, 1 + 4 * fall)
     uneven = np.exp(0.6 * noise.standard_normal((len(place), 2)))
-    days = expiries.strftime("%y%m%d")
+    days = expiries.strftime("%y%m%d").tolist()
     names = [
         f"IBIT{days[i]}{'C' if call > 0 else 'P'}{price * 1000:08.0f}"
         for i, call, price in zip(place, sign, strike, strict=True)
@@ -440,11 +443,10 @@ def _snapshot(
 # --- futures, open interest, positions, perpetuals ------------------------------------------------
 
 
-def _friday(day: pd.Timestamp, ahead: int, *, week: int) -> pd.Timestamp:
-    """Return a Friday of the month `ahead` months on, counted from 0; −1 is the last one."""
-    start = day.normalize().replace(day=1) + pd.DateOffset(months=ahead)
-    fridays = pd.date_range(start, start + pd.offsets.MonthEnd(0), freq="W-FRI", unit="us")
-    return fridays[week]
+def _fridays(months: NDArray[np.datetime64], week: int) -> NDArray[np.datetime64]:
+    """Return a Friday of each month, counted from 0; −1 is the last Friday of the month before."""
+    first_days = months.astype("datetime64[D]")
+    return np.busday_offset(first_days, week, roll="forward", weekmask="Fri")
 
 
 def _futures(path: Path) -> pd.DataFrame:
@@ -461,8 +463,10 @@ def _futures(path: Path) -> pd.DataFrame:
     uneven = path.stream("futures volume").standard_normal((len(path.weekdays), 4))
 
     # Listed: the four nearest last Fridays of a month.
-    months = len(path.weekdays) // 20 + 7
-    fridays = pd.DatetimeIndex([_friday(path.days[0], ahead, week=-1) for ahead in range(months)])
+    months = np.arange(
+        np.datetime64(path.days[0].date(), "M") + 1, np.datetime64(path.days[-1].date(), "M") + 7
+    )
+    fridays = pd.DatetimeIndex(_fridays(months, -1))
     names = np.array([f"MBT{MONTH_CODES[day.month - 1]}{day.year % 10}" for day in fridays])
     nearest = fridays.searchsorted(path.weekdays)
     row = np.repeat(np.arange(len(path.weekdays)), 4)

@@ -1,0 +1,223 @@
+"""The published rows: causal, honest about what is missing, and equal to the facts of the event."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.errors import NotEnoughData
+from tests.conftest import RECEIVED, small_prices, write_drop
+from unwind.analysis import Market, analyse, load_market, observe
+from unwind.market import ingest
+from unwind.rows.moment import Moment
+from unwind.sessions import publication_instant
+from unwind.settings import Settings
+from unwind.sources.files import FilesSource
+from unwind.tables import TABLES
+
+
+def _market(folder: Path, store: Path, settings: Settings) -> Market:
+    ingest(store, FilesSource(folder), settings=settings, received_at=RECEIVED)
+    return load_market(store)
+
+
+def _moment(day: date, settings: Settings) -> Moment:
+    return Moment(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
+
+
+def _published(market: Market, day: date, settings: Settings) -> dict[str, pd.DataFrame]:
+    rows = analyse(market, _moment(day, settings), settings=settings)
+    return {
+        name: TABLES[name].arrow(frame).to_pandas() for name, frame in rows.items() if len(frame)
+    }
+
+
+def _without_later_rows(folder: Path, target: Path, last: date) -> Path:
+    """The drop folder as it stood at the end of `last`: no later row in any file."""
+    target.mkdir(parents=True)
+    for path in folder.glob("*.parquet"):
+        rows = pd.read_parquet(path)
+        event = next(
+            name for name in ("session", "bar_start_utc", "as_of", "snapshot_at", "issued_at")
+            if name in rows.columns
+        )  # fmt: skip
+        stamps = pd.to_datetime(rows[event], utc=True)
+        end = pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=1)
+        rows[stamps < end].to_parquet(target / path.name, index=False)
+    return target
+
+
+class TestPrefixInvariance:
+    """Each published column of a session is the same on data to it and on all data."""
+
+    @pytest.mark.parametrize("day", [date(2025, 11, 21), date(2026, 2, 5)])
+    def test_on_a_plain_market(
+        self, day: date, drop: Path, tmp_path: Path, settings: Settings
+    ) -> None:
+        whole = _published(_market(drop, tmp_path / "all", settings), day, settings)
+        short = _without_later_rows(drop, tmp_path / "short", day)
+        prefix = _published(_market(short, tmp_path / "then", settings), day, settings)
+        self._equal(whole, prefix)
+
+    @pytest.mark.market
+    @pytest.mark.parametrize("day", [date(2025, 10, 10), date(2026, 2, 5)])
+    def test_on_the_real_market(
+        self, day: date, market_folder: Path, tmp_path: Path, settings: Settings
+    ) -> None:
+        whole = _published(_market(market_folder, tmp_path / "all", settings), day, settings)
+        short = _without_later_rows(market_folder, tmp_path / "short", day)
+        prefix = _published(_market(short, tmp_path / "then", settings), day, settings)
+        self._equal(whole, prefix)
+
+    @staticmethod
+    def _equal(whole: dict[str, pd.DataFrame], prefix: dict[str, pd.DataFrame]) -> None:
+        assert whole.keys() == prefix.keys()
+        assert {"correlations", "shocks", "volatility", "regimes"} <= whole.keys()
+        for name, frame in whole.items():
+            pd.testing.assert_frame_equal(frame, prefix[name], check_exact=True, obj=name)
+
+    def test_the_test_can_fail(self, drop: Path, tmp_path: Path, settings: Settings) -> None:
+        market = _market(drop, tmp_path / "all", settings)
+        today = _published(market, date(2026, 2, 5), settings)
+        tomorrow = _published(market, date(2026, 2, 6), settings)
+        assert not today["correlations"]["value"].equals(tomorrow["correlations"]["value"])
+
+
+class TestRows:
+    def test_each_is_known_by_its_cutoff(
+        self, drop: Path, tmp_path: Path, settings: Settings
+    ) -> None:
+        market = _market(drop, tmp_path / "s", settings)
+        for name, frame in _published(market, date(2026, 2, 5), settings).items():
+            assert (frame["known_at"] <= frame["cutoff"]).all(), name
+            assert set(frame["settings_digest"]) == {settings.digest}
+
+    def test_each_null_has_its_reason(self, drop: Path, tmp_path: Path, settings: Settings) -> None:
+        tables = _published(_market(drop, tmp_path / "s", settings), date(2026, 2, 5), settings)
+        for name, column in (
+            ("correlations", "value"),
+            ("shocks", "value"),
+            ("volatility", "sigma"),
+        ):
+            silent = tables[name][tables[name][column].isna() & tables[name]["reason"].isna()]
+            assert silent.empty, name
+
+
+class TestLateListing:
+    def test_a_young_asset_is_null_with_a_reason(self, tmp_path: Path, settings: Settings) -> None:
+        prices = small_prices(
+            settings.universe.symbols, first=date(2024, 6, 3), last=date(2026, 2, 6)
+        )
+        young = (prices["symbol"] == "ETHA") & (prices["session"] < pd.Timestamp("2026-01-28"))
+        folder = write_drop(tmp_path / "drop", prices[~young])
+        tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
+        links = tables["correlations"]
+        row = links[(links["asset"] == "ETHA") & (links["window"] == 20)].iloc[0]
+        assert np.isnan(row["value"])
+        assert row["reason"] == "6 complete pairs in the window are too few"
+        volatility = tables["volatility"].set_index("asset").loc["ETHA"]
+        assert volatility["model"] == "none"
+        assert "needs at least 250" in volatility["reason"]
+
+    def test_an_absent_asset_is_named_in_quality(self, tmp_path: Path, settings: Settings) -> None:
+        present = tuple(name for name in settings.universe.symbols if name != "GLD")
+        prices = small_prices(present, first=date(2024, 6, 3), last=date(2026, 2, 6))
+        folder = write_drop(tmp_path / "drop", prices)
+        tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
+        quality = tables["quality"].set_index("entity")
+        assert quality.loc["GLD", "rule"] == "not on file"
+        links = tables["correlations"]
+        assert set(links.loc[links["asset"] == "GLD", "reason"]) == {"no price of GLD is on file"}
+
+
+class TestMissingBase:
+    def test_its_session_cannot_be_told(self, tmp_path: Path, settings: Settings) -> None:
+        prices = small_prices(
+            settings.universe.symbols, first=date(2024, 6, 3), last=date(2026, 2, 6)
+        )
+        gone = (prices["symbol"] == "IBIT") & (prices["session"] == pd.Timestamp("2026-02-05"))
+        folder = write_drop(tmp_path / "drop", prices[~gone])
+        tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
+        regime = tables["regimes"].iloc[0]
+        assert regime["state"] == "UNKNOWN"
+        assert "cannot tell" in regime["headline"]
+        assert "missing price" in set(tables["quality"]["rule"])
+
+    def test_never_listed_stops_with_a_sentence(self, tmp_path: Path, settings: Settings) -> None:
+        prices = small_prices(("IGV", "GLD"), first=date(2025, 6, 2), last=date(2026, 2, 6))
+        market = _market(write_drop(tmp_path / "drop", prices), tmp_path / "s", settings)
+        with pytest.raises(NotEnoughData, match="prices of IBIT"):
+            observe(market, _moment(date(2026, 2, 5), settings), settings=settings)
+
+
+@pytest.fixture(scope="module")
+def days(
+    market_folder: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> dict[int, dict[str, pd.DataFrame]]:
+    market = _market(market_folder, tmp_path_factory.mktemp("store"), settings)
+    return {day: _published(market, date(2026, 2, day), settings) for day in (3, 4, 5, 6)}
+
+
+@pytest.mark.market
+class TestFebruary2026:
+    """shared/event.md, computed from the real data by the stages that publish."""
+
+    def test_simple_returns(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
+        expected = {
+            3: {"IBIT": -2.08, "IGV": -4.61, "GLD": 6.36, "SLV": 6.24, "SPY": -0.85},
+            4: {"IBIT": -4.00, "IGV": -1.82, "GLD": -0.07, "SLV": 2.88, "SPY": -0.48},
+            5: {"IBIT": -13.16, "IGV": -4.97, "GLD": -2.66, "SLV": -15.77, "SPY": -1.25},
+            6: {"IBIT": 9.92, "IGV": 3.50, "GLD": 3.07, "SLV": 5.25, "SPY": 1.92},
+        }
+        for day, moves in expected.items():
+            shocks = days[day]["shocks"]
+            found = shocks[shocks["measure"] == "return"].set_index("asset")["simple_return"]
+            for asset, percent in moves.items():
+                assert 100 * found[asset] == pytest.approx(percent, abs=0.005), (day, asset)
+
+    def test_correlations_of_twenty_sessions(
+        self, days: dict[int, dict[str, pd.DataFrame]]
+    ) -> None:
+        expected = {"IGV": [0.205, 0.248, 0.492, 0.627], "GLD": [0.053, 0.063, 0.188, 0.247]}
+        for asset, values in expected.items():
+            for day, value in zip((3, 4, 5, 6), values, strict=True):
+                links = days[day]["correlations"]
+                chosen = (links["asset"] == asset) & (links["window"] == 20)
+                found = links[chosen & (links["method"] == "pearson")]["value"].item()
+                assert found == pytest.approx(value, abs=0.0005)
+
+    def test_record_volume_in_both_units(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
+        shocks = days[5]["shocks"].set_index(["asset", "measure"])
+        shares, dollars = (shocks.loc[("IBIT", f"volume_{unit}")] for unit in ("shares", "dollars"))
+        assert shares["value"] == pytest.approx(284.4e6, abs=0.05e6)
+        assert dollars["value"] == pytest.approx(10.27e9, abs=0.005e9)
+        assert shares["record_multiple"] == pytest.approx(1.69, abs=0.005)
+        assert dollars["record_multiple"] == pytest.approx(1.27, abs=0.005)
+        for row in (shares, dollars):
+            assert row["is_record"]
+            assert row["previous_record_on"] == date(2025, 11, 21)
+
+    def test_bitcoin_is_cut_at_sixteen_new_york(
+        self, days: dict[int, dict[str, pd.DataFrame]]
+    ) -> None:
+        # the UTC day fell 14.1 %; the exchange day, 16:00 to 16:00, follows IBIT
+        shocks = days[5]["shocks"].set_index(["asset", "measure"])
+        bitcoin, fund = (
+            shocks.loc[(asset, "return"), "simple_return"] for asset in ("BTC-USD", "IBIT")
+        )
+        assert bitcoin == pytest.approx(fund, abs=0.003)
+
+    def test_verdict(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
+        states = {day: tables["regimes"]["state"].item() for day, tables in days.items()}
+        assert states[4] == "WATCH"
+        assert states[5] == "DELEVERAGING"
+
+    def test_bad_bars_of_the_vendor_are_named(
+        self, days: dict[int, dict[str, pd.DataFrame]]
+    ) -> None:
+        quality = days[5]["quality"]
+        bars = quality[(quality["entity"] == "USDJPY") & (quality["severity"] == "warning")]
+        assert bars["rule"].item() == "close: open and close within low…high"
+        assert bars["example"].item().startswith("prices.parquet 202")
