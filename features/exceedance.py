@@ -142,10 +142,8 @@ def exceedance_test(
     if count.min() < min_exceedances:
         reason = f"{count.min()} joint exceedances; each threshold needs {min_exceedances}"
         return replace(test, abstained=True, reason=reason)
-    generator = np.random.default_rng(seed)
-    curves = np.array(
-        [value, *(_null_curve(a, b, r, levels, null, generator) for _ in range(draws))]
-    )
+    noise = _noise(a, b, r, null=null, draws=draws, seed=seed)
+    curves = np.vstack([value, _null_curves(noise, r, levels)])
     # The data are one more draw under the null, so ranking them among the draws is exact.
     curves = curves[np.isfinite(curves).all(axis=1)]
     distance = np.abs(curves - curves.mean(axis=0)) / curves.std(axis=0)
@@ -189,24 +187,6 @@ def _standard(values: Floats) -> Floats:
     return scaled
 
 
-def _null_curve(
-    a: Floats, b: Floats, r: float, levels: Floats, null: Null, generator: np.random.Generator
-) -> Floats:
-    n = len(a)
-    if null == "normal":
-        u, v = generator.standard_normal((2, n))
-    else:
-        # Squared radius of the whitened row; its order in time is kept, so clusters stay.
-        radius = np.sqrt((a * a - 2 * r * a * b + b * b) / (1 - r * r))
-        angle = generator.uniform(0, 2 * np.pi, n)
-        u, v = radius * np.cos(angle), radius * np.sin(angle)
-    u = _standard(u)
-    v = v - v.mean()
-    v = _standard(v - u * np.mean(u * v))
-    curve: Floats = exceedance_curve(u, r * u + np.sqrt(1 - r * r) * v, levels)[0]
-    return curve
-
-
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def exceedance_curve(x: Floats, y: Floats, levels: Floats) -> tuple[Floats, Counts]:
     """Correlation and count of the rows in which both sides exceed each level.
@@ -225,3 +205,28 @@ def exceedance_curve(x: Floats, y: Floats, levels: Floats) -> tuple[Floats, Coun
             if product > 0:
                 value[k] = (dx * dy).sum() / np.sqrt(product)
     return value, count
+
+
+def _noise(a: Floats, b: Floats, r: float, *, null: Null, draws: int, seed: int) -> Floats:
+    """Rows of the null before whitening, of shape (draws, 2, n)."""
+    generator = np.random.default_rng(seed)
+    if null == "normal":
+        return generator.standard_normal((draws, 2, len(a)))
+    # Radius of the whitened row; its order in time is kept, so clusters stay where they are.
+    radius = np.sqrt((a * a - 2 * r * a * b + b * b) / (1 - r * r))
+    angle = generator.uniform(0, 2 * np.pi, (draws, len(a)))
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _null_curves(noise: Floats, r: float, levels: Floats) -> Floats:
+    """Exceedance curve of each draw, given sample means 0, variances 1 and correlation r."""
+    curves = np.empty((len(noise), len(levels)))
+    for draw in range(len(noise)):
+        u = noise[draw, 0] - noise[draw, 0].mean()
+        u /= np.sqrt((u * u).mean())
+        v = noise[draw, 1] - noise[draw, 1].mean()
+        v -= u * (u * v).mean()
+        v /= np.sqrt((v * v).mean())
+        curves[draw] = exceedance_curve(u, r * u + np.sqrt(1 - r * r) * v, levels)[0]
+    return curves

@@ -113,9 +113,11 @@ def bartlett_variance(values: Floats, bandwidth: int) -> float:
     Newey and West (1987), Econometrica 55; their lag count is `bandwidth` − 1.
     """
     n = len(values)
-    centred = values - values.mean()
-    variance = (centred * centred).sum() / n
-    for lag in range(1, min(bandwidth, n)):
-        covariance = (centred[lag:] * centred[: n - lag]).sum() / n
-        variance += 2 * (1 - lag / bandwidth) * covariance
-    return float(variance)
+    mean = values.mean()
+    total = 0.0
+    for t in range(n):
+        weighted = (values[t] - mean) / 2  # the lag 0 term stands once, all others twice
+        for lag in range(1, min(bandwidth, t + 1)):
+            weighted += (1 - lag / bandwidth) * (values[t - lag] - mean)
+        total += (values[t] - mean) * weighted
+    return 2 * total / n

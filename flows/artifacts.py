@@ -33,7 +33,8 @@ def publish_artifacts(day: SessionDay) -> None:
 
 
 def _rows(grid: Grid) -> list[dict[str, str]]:
-    heads = [heading.text for heading in grid.headings]
-    return [dict(zip(heads, line.cells, strict=True)) for line in grid.lines] or [
+    """Lay a grid out for the UI; the reason of a null stands in a column of its own."""
+    heads = [*(heading.text for heading in grid.headings), "Note"]
+    return [dict(zip(heads, (*line.cells, line.reason), strict=True)) for line in grid.lines] or [
         dict.fromkeys(heads, "")
     ]

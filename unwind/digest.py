@@ -13,7 +13,6 @@ import pandas as pd
 
 from unwind.formatting import (
     NULL,
-    Grid,
     Row,
     both_clocks,
     by_severity,
@@ -24,10 +23,8 @@ from unwind.formatting import (
     long_session,
     number,
     plain,
-    quality_grid,
     records,
     session,
-    shock_grid,
 )
 
 SIMULATED = "SIMULATED DATA"
@@ -315,21 +312,6 @@ def _driver_list(verdict: Verdict) -> str:
     return "**Largest drivers, in points**\n\n" + "\n".join(items) if items else ""
 
 
-def correlations_markdown(correlations: pd.DataFrame) -> str:
-    """Write the short-window correlations as a markdown table."""
-    return _markdown(correlation_grid(correlations), empty="No correlations for this session.")
-
-
-def shocks_markdown(shocks: pd.DataFrame) -> str:
-    """Write the shocks, largest |z| first, as a markdown table; records are bold."""
-    return _markdown(shock_grid(shocks), empty="No shocks for this session.")
-
-
-def quality_markdown(quality: pd.DataFrame) -> str:
-    """Write what was wrong with the data as a markdown table, the gravest first."""
-    return _markdown(quality_grid(quality), empty="Nothing was missing, late or quarantined.")
-
-
 def escape_markdown(text: str) -> str:
     """Disarm markdown and HTML in a text that does not begin a line.
 
@@ -339,23 +321,3 @@ def escape_markdown(text: str) -> str:
     """
     disarmed = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~$@]|:(?=/))", r"\\\1", disarmed)
-
-
-def _markdown(grid: Grid, *, empty: str) -> str:
-    """Write a grid as a table; where any line has a reason, a last column shows it."""
-    if not grid.lines:
-        return f"{empty}\n"
-    explained = any(line.reason for line in grid.lines)
-    heads = [heading.text for heading in grid.headings]
-    rules = ["---:" if heading.numeric else "---" for heading in grid.headings]
-    body = [
-        [
-            f"**{text}**" if line.strong and text else text
-            for text in map(escape_markdown, line.cells)
-        ]
-        + [escape_markdown(line.reason)] * explained
-        for line in grid.lines
-    ]
-    extra = ["Note"] * explained, ["---"] * explained
-    table = [heads + extra[0], rules + extra[1], *body]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in table)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from unwind.digest import headline_lines
 from unwind.formatting import Row, magnitude, multiple, number, percent, records
 from unwind.lake import LakeError, Snapshot, read
 from unwind.tables import TABLES, Table
@@ -163,9 +164,10 @@ def text(day: SessionDay) -> str:
     regime = day.regime
     base = regime["base"]
     lines = [
-        str(regime["headline"]),
-        f"  session {day.as_of}, seen from {regime['cutoff']:%Y-%m-%d %H:%M} UTC, "
-        f"source {regime['source']}, snapshot {day.snapshot.name}",
+        *headline_lines(
+            as_of=day.as_of, cutoff=regime["cutoff"], source=regime["source"], tables=day.tables
+        ),
+        f"snapshot {day.snapshot.name}",
         "",
         "Moves (simple, session to session; z against the sessions before)",
     ]
@@ -191,14 +193,6 @@ def text(day: SessionDay) -> str:
         f"{number(row['upper'], decimals=2)})  {_path(day, row['asset'])}{_because(row['reason'])}"
         for row in records(day.short_links.sort_values("value", ascending=False))
     ]
-    quality = records(day.tables["quality"])
-    grave = [row for row in quality if row["severity"] != "info"]
-    lines += ["", f"Data quality: {len(quality)} on file, {len(grave)} beyond information"]
-    lines += [
-        f"  {row['severity']}: {row['table']} {row['entity']}: {row['rule']} "
-        f"({row['count']} rows); {row['remedy']}"
-        for row in grave
-    ]
     return "\n".join(lines)
 
 
@@ -206,7 +200,8 @@ def _record(row: Row) -> str:
     if row["record_multiple"] is None:
         return "no earlier record"
     word = "RECORD, " if row["is_record"] else ""
-    return f"{word}{multiple(row['record_multiple'])} the previous record of {row['previous_record_on']}"
+    before = row["previous_record_on"]
+    return f"{word}{multiple(row['record_multiple'])} the previous record of {before}"
 
 
 def _path(day: SessionDay, asset: str) -> str:

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -138,8 +140,6 @@ class TestSize:
             correlation=sizes.equicorrelated(0.8, assets=2),
             generator=np.random.default_rng(9),
         )
-        found = sizes.rates(
-            lambda sample: sizes.rejects_symmetry(sample, thresholds=(0.0,), draws=99), samples
-        )
+        found = sizes.rates(partial(sizes.rejects_symmetry, thresholds=(0.0,), draws=99), samples)
         assert found["Hong-Tu-Zhou at 0, sign flips (used)"][0] == pytest.approx(0.05, abs=0.03)
         assert found["Hong-Tu-Zhou at 0, chi2 (textbook)"][0] < 0.02

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,6 +134,6 @@ class TestSize:
             correlation=sizes.equicorrelated(0.8, assets=2),
             generator=np.random.default_rng(9),
         )
-        found = sizes.rates(lambda sample: sizes.rejects_constancy(sample, draws=99), samples)
+        found = sizes.rates(partial(sizes.rejects_constancy, draws=99), samples)
         assert found["Wied-Kramer-Dehling, permuted (used)"][0] == pytest.approx(0.05, abs=0.027)
         assert found["Wied-Kramer-Dehling, bridge (textbook)"][0] > 0.15

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,6 @@ class TestCoverage:
             correlation=sizes.equicorrelated(0.5, assets=2),
             generator=np.random.default_rng(12),
         )
-        found = sizes.rates(lambda sample: sizes.covers(sample, truth=0.5), samples)
+        found = sizes.rates(partial(sizes.covers, truth=0.5), samples)
         assert found["interval, robust (used)"][0] == pytest.approx(0.95, abs=0.021)
         assert found["interval, Fisher (textbook)"][0] < 0.90

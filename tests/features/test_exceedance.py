@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -190,7 +191,7 @@ class TestSize:
             generator=np.random.default_rng(9),
         )
         found = sizes.rates(
-            lambda one: sizes.rejects_implied_curve(one, thresholds=(0.0,), draws=39), samples
+            partial(sizes.rejects_implied_curve, thresholds=(0.0,), draws=39), samples
         )
         assert found["exceedance at 0, elliptical null"][0] == pytest.approx(0.05, abs=0.033)
         assert found["exceedance at 0, normal null"][0] > 0.10

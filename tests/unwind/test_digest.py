@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from unwind.digest import (
-    correlations_markdown,
     escape_markdown,
     headline_lines,
-    quality_markdown,
     read_verdict,
     remainder,
-    shocks_markdown,
     uncertainties,
     verdict_markdown,
 )
@@ -418,22 +415,6 @@ class TestMarkdown:
     def test_simulated_data_come_first(self):
         assert verdict_of(february(), source="simulated").startswith("**SIMULATED DATA.")
 
-    def test_tables_render_as_tables(self):
-        tables = february()
-        for text, rows in (
-            (correlations_markdown(tables["correlations"]), 3),
-            (shocks_markdown(tables["shocks"]), 7),
-            (quality_markdown(tables["quality"]), 3),
-        ):
-            html = rendered(text)
-            assert html.count("<tr>") == rows + 1
-            assert html.count("<table>") == 1
-
-    def test_records_are_bold_and_reasons_stand_in_a_column(self):
-        html = rendered(shocks_markdown(february()["shocks"]))
-        assert f"<strong>284.4{THIN}M</strong>" in html
-        assert "<td>12 earlier rows, 40 are required</td>" in html
-
     @pytest.mark.parametrize(
         "text",
         [
@@ -447,27 +428,12 @@ class TestMarkdown:
         assert {child.type for child in content.children} <= {"text", "text_special"}
         assert "".join(child.content for child in content.children) == text
 
-    def test_hostile_rows_make_no_tag_and_no_extra_cell(self):
-        row = {"asset": f"{HOSTILE}|x", "measure": "return", "unit": "", "window": 60, "n": 60}
-        html = rendered(shocks_markdown(desk_rows("shocks", [row | {"reason": "a\n| b |"}])))
-        assert "<script" not in html
-        assert html.count("<td") == 7
-
     @pytest.mark.parametrize("tables", [empty(), nulls()], ids=["empty", "nulls"])
     def test_nothing_known_still_renders(self, tables):
-        for text in (
-            verdict_of(tables),
-            correlations_markdown(tables["correlations"]),
-            shocks_markdown(tables["shocks"]),
-            quality_markdown(tables["quality"]),
-        ):
-            assert rendered(text)
-            assert "nan" not in text.lower()
-            assert "None" not in text
-
-    def test_same_rows_in_another_order_give_the_same_text(self):
-        rows = february()["shocks"]
-        assert shocks_markdown(rows) == shocks_markdown(rows.iloc[::-1])
+        text = verdict_of(tables)
+        assert rendered(text)
+        assert "nan" not in text.lower()
+        assert "None" not in text
 
 
 def escape(text):

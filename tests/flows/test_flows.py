@@ -1,0 +1,223 @@
+"""Flows: the gate and the parameters without a server, a few true runs with one."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from prefect.client.orchestration import get_client
+from pydantic import ValidationError
+
+from flows import tasks
+from flows.backfill import backfill
+from flows.daily import daily
+from flows.parameters import DataSource, cutoff_of, open_source, session_of
+from tests.conftest import ROOT
+from unwind.lake import latest, read
+from unwind.sessions import CalendarError
+from unwind.settings import Settings
+from unwind.sources.protocol import SourceError, SourceUnavailable
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {"kind": "files", "path": str(folder)}
+
+
+def _bytes(lake: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(lake)): path.read_bytes() for path in lake.rglob("*.parquet")}
+
+
+class TestGate:
+    def test_the_scheduled_day_is_the_day_in_new_york(self) -> None:
+        after_midnight_utc = datetime(2026, 2, 6, 1, 20, tzinfo=UTC)
+        assert session_of(None, scheduled=after_midnight_utc) == date(2026, 2, 5)
+
+    @pytest.mark.parametrize("day", ["2026-02-07", "2026-01-19", "2026-12-25"])
+    def test_closed_days_are_no_session(self, day: str) -> None:
+        scheduled = datetime.fromisoformat(f"{day}T21:20:00+00:00")
+        assert session_of(None, scheduled=scheduled) is None
+
+    def test_asking_for_a_closed_day_names_the_one_before(self) -> None:
+        with pytest.raises(CalendarError, match="no NYSE session; the one before it is 2026-02-06"):
+            session_of(date(2026, 2, 7), scheduled=datetime(2026, 2, 9, tzinfo=UTC))
+
+    def test_beyond_the_calendar_is_a_sentence(self) -> None:
+        with pytest.raises(CalendarError, match="lies outside the exchange calendar"):
+            session_of(date(2099, 1, 2), scheduled=datetime(2026, 2, 9, tzinfo=UTC))
+
+    def test_publication_follows_daylight_saving(self, settings: Settings) -> None:
+        winter, summer = (
+            cutoff_of(None, session=day, settings=settings)
+            for day in (date(2026, 2, 5), date(2026, 7, 2))
+        )
+        assert winter == pd.Timestamp("2026-02-05T21:15Z")
+        assert summer == pd.Timestamp("2026-07-02T20:15Z")
+
+    def test_a_cutoff_needs_a_zone(self, settings: Settings) -> None:
+        with pytest.raises(CalendarError, match="has no time zone"):
+            cutoff_of(datetime(2026, 2, 5, 21), session=date(2026, 2, 5), settings=settings)  # noqa: DTZ001
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        "wrong", [{"kind": "yahoo"}, {"scenario": "apocalypse"}, {"seed": -1}, {"colour": "red"}]
+    )
+    def test_out_of_bounds_is_refused(self, wrong: dict[str, object]) -> None:
+        with pytest.raises(ValidationError):
+            DataSource.model_validate(wrong)
+
+    def test_the_form_lists_scenarios_and_kinds(self) -> None:
+        form = DataSource.model_json_schema()["properties"]
+        assert "multi_strat_unwind" in form["scenario"]["enum"]
+        assert form["kind"]["enum"] == ["files", "simulated"]
+
+    def test_files_need_a_path(self) -> None:
+        with pytest.raises(SourceError, match="needs a path"):
+            open_source(DataSource())
+
+
+class TestRetries:
+    def test_only_the_source_is_retried(self) -> None:
+        everything = {name: task for name, task in vars(tasks).items() if hasattr(task, "retries")}
+        assert [name for name, task in everything.items() if task.retries] == ["read_source"]
+        assert tasks.read_source.retry_jitter_factor == 0.5
+
+    @pytest.mark.parametrize(("fault", "again"), [(SourceUnavailable, True), (SourceError, False)])
+    def test_only_what_may_pass_is_tried_again(self, fault: type[Exception], again: bool) -> None:
+        class State:
+            def result(self, *, raise_on_failure: bool) -> Exception:
+                return fault("x")
+
+        assert tasks._passing(None, None, State()) is again
+
+
+@pytest.mark.prefect
+@pytest.mark.usefixtures("prefect_server")
+class TestDaily:
+    def test_publishes_reports_and_explains(self, drop: Path, tmp_path: Path) -> None:
+        state = daily(
+            source=_files(drop), lake=str(tmp_path), as_of=date(2026, 2, 5), return_state=True
+        )
+        assert state.is_completed()
+        outcome = state.result()
+        assert Path(outcome["report"]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+        assert outcome["headline"] == read(latest(tmp_path), "regimes")["headline"].item()
+        with get_client(sync_client=True) as client:
+            run = client.read_flow_run(state.state_details.flow_run_id)
+            found = client.read_artifacts()
+        assert run.name == "daily 2026-02-05"
+        keys = [artifact.key for artifact in found if artifact.flow_run_id == run.id]
+        assert set(keys) == {"verdict", "why", "correlations", "shocks", "data-quality"}
+
+    def test_run_twice_leaves_the_same_bytes(self, drop: Path, tmp_path: Path) -> None:
+        asked = {"source": _files(drop), "lake": str(tmp_path), "as_of": date(2026, 2, 4)}
+        first = daily(**asked, return_state=True).result()
+        before = _bytes(tmp_path)
+        second = daily(**asked, return_state=True).result()
+        assert second == first
+        assert _bytes(tmp_path) == before
+
+    def test_bad_input_ends_as_one_sentence(self, tmp_path: Path) -> None:
+        state = daily(
+            source=_files(tmp_path / "none"), lake=str(tmp_path), as_of=date(2026, 2, 5),
+            return_state=True,
+        )  # fmt: skip
+        assert state.is_failed()
+        assert "does not exist; name an existing folder" in str(state.message)
+
+    def test_simulated_data_says_so_everywhere(self, tmp_path: Path) -> None:
+        state = daily(
+            source={"kind": "simulated", "scenario": "calm"}, lake=str(tmp_path),
+            as_of=date(2026, 2, 5), return_state=True,
+        )  # fmt: skip
+        outcome = state.result()
+        assert outcome["headline"].startswith("SIMULATED DATA")
+        snapshot = latest(tmp_path)
+        for path in snapshot.path.rglob("*.parquet"):
+            assert set(pd.read_parquet(path)["source"]) == {"simulated:calm"}
+        assert "SIMULATED DATA" in Path(outcome["report"]).read_text(encoding="utf-8").upper()
+
+
+@pytest.mark.prefect
+@pytest.mark.usefixtures("prefect_server")
+class TestBackfill:
+    def test_equals_the_daily_runs_byte_for_byte(self, drop: Path, tmp_path: Path) -> None:
+        state = backfill(
+            source=_files(drop), first=date(2026, 2, 3), last=date(2026, 2, 5),
+            lake=str(tmp_path / "all"), chunk=2, return_state=True,
+        )  # fmt: skip
+        assert state.result()["sessions"] == 3
+        for day in (3, 4, 5):
+            daily(
+                source=_files(drop), lake=str(tmp_path / "each"), as_of=date(2026, 2, day),
+                return_state=True,
+            ).result()  # fmt: skip
+        whole, single = latest(tmp_path / "all"), latest(tmp_path / "each")
+        assert whole.manifest["files"] == single.manifest["files"]
+
+    def test_an_empty_range_is_a_sentence(self, drop: Path, tmp_path: Path) -> None:
+        state = backfill(
+            source=_files(drop), first=date(2026, 2, 7), last=date(2026, 2, 8),
+            lake=str(tmp_path), return_state=True,
+        )  # fmt: skip
+        assert state.is_failed()
+        assert "no NYSE session from 2026-02-07 to 2026-02-08" in str(state.message)
+
+
+class TestShell:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["daily", "--path", "nowhere"], "drop folder nowhere does not exist"),
+            (["daily", "--source", "simulated", "--scenario", "x"], "no scenario x; there are"),
+            (["daily", "--settings", "none.toml"], "settings file none.toml does not exist"),
+        ],
+    )
+    def test_a_fault_is_one_sentence_before_any_server_starts(
+        self, arguments: list[str], said: str, tmp_path: Path
+    ) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "flows", *arguments], capture_output=True, text=True,
+            cwd=ROOT, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+
+@pytest.mark.prefect
+@pytest.mark.market
+@pytest.mark.usefixtures("prefect_server")
+class TestFebruary2026:
+    """The acceptance run of the daily service: real data, real flow, read through the shell."""
+
+    def test_show_prints_the_facts_of_the_event(self, market_folder: Path, tmp_path: Path) -> None:
+        backfill(
+            source=_files(market_folder), first=date(2026, 2, 4), last=date(2026, 2, 6),
+            lake=str(tmp_path), return_state=True,
+        ).result()  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "unwind.cli", "show", "--lake", str(tmp_path),
+             "--as-of", "2026-02-05", "--json"],
+            capture_output=True, text=True, check=True, cwd=ROOT,
+        )  # fmt: skip
+        told = json.loads(done.stdout)
+        assert told["state"] == "DELEVERAGING"
+        moves = {row["asset"]: row["simple_return"] for row in told["returns"]}
+        assert round(100 * moves["IBIT"], 2) == -13.16
+        assert round(100 * moves["GLD"], 2) == -2.66
+        volume = {row["measure"]: row for row in told["volumes"] if row["asset"] == "IBIT"}
+        assert round(volume["volume_shares"]["value"] / 1e6, 1) == 284.4
+        assert all(row["is_record"] for row in volume.values())
+        assert round(volume["volume_shares"]["record_multiple"], 2) == 1.69
+        assert round(volume["volume_dollars"]["record_multiple"], 2) == 1.27
+        path = [
+            (row["as_of"][-2:], round(row["value"], 2), row["after"])
+            for row in told["correlation_path"]
+            if row["pair"] == "IBIT~IGV"
+        ]
+        assert path == [("04", 0.25, False), ("05", 0.49, False), ("06", 0.63, True)]

@@ -1,0 +1,127 @@
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.conftest import RECEIVED
+from unwind.analysis import analyse, load_market, stacked
+from unwind.cli import app
+from unwind.lake import publish
+from unwind.market import ingest
+from unwind.rows.moment import Moment
+from unwind.sessions import publication_instant
+from unwind.settings import Settings
+from unwind.sources.files import FilesSource
+
+
+@pytest.fixture(scope="module")
+def lake(drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    folder = tmp_path_factory.mktemp("lake")
+    ingest(folder / "market", FilesSource(drop), settings=settings, received_at=RECEIVED)
+    market = load_market(folder / "market")
+    days = [
+        Moment(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
+        for day in (date(2026, 2, 4), date(2026, 2, 5))
+    ]
+    rows = stacked([analyse(market, moment, settings=settings) for moment in days])
+    publish(folder, rows, settings=settings, source="files", run="test")
+    return folder
+
+
+def _run(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+class TestShow:
+    def test_json_has_no_nan_and_names_its_snapshot(self, lake: Path) -> None:
+        text = _run("show", "--lake", lake, "--as-of", "2026-02-05", "--json")
+        assert "NaN" not in text
+        told = json.loads(text)
+        assert told["as_of"] == "2026-02-05"
+        assert len(told["correlations"]) == 15 * 6
+        assert {row["asset"] for row in told["volumes"]} >= {"IBIT"}
+
+    def test_text_holds_verdict_moves_volume_and_links(self, lake: Path) -> None:
+        text = _run("show", "--lake", lake)
+        for part in ("on 2026-02-05", "Moves", "Volume of IBIT", "Correlation with IBIT", "IGV"):
+            assert part in text
+
+    def test_the_path_looks_back_and_marks_what_came_after(self, lake: Path) -> None:
+        told = json.loads(_run("show", "--lake", lake, "--as-of", "2026-02-04", "--json"))
+        path = [row for row in told["correlation_path"] if row["pair"] == "IBIT~IGV"]
+        assert [(row["as_of"], row["after"]) for row in path] == [
+            ("2026-02-04", False),
+            ("2026-02-05", True),
+        ]
+
+
+class TestExplain:
+    def test_points_add_up_to_the_score(self, lake: Path) -> None:
+        told = json.loads(_run("explain", "--lake", lake, "--json"))
+        points = sum(driver["contribution"] for driver in told["drivers"])
+        assert points == pytest.approx(told["score"])
+        assert told["calibrated"] is False
+
+
+class TestTables:
+    def test_one_table_for_a_machine(self) -> None:
+        (told,) = json.loads(_run("tables", "regimes", "--json"))
+        assert told["key"] == ["base", "as_of", "cutoff", "source", "settings_digest"]
+        assert {column["name"] for column in told["columns"]} >= {"state", "score", "drivers"}
+
+
+class TestCheck:
+    def test_a_sound_lake(self, lake: Path) -> None:
+        assert "sound" in _run("check", "--lake", lake)
+        assert json.loads(_run("check", "--lake", lake, "--json"))["faults"] == []
+
+
+class TestQuarantine:
+    def test_is_empty_for_clean_data(self, lake: Path) -> None:
+        assert json.loads(_run("quarantine", "--lake", lake, "--json")) == []
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["show", "--as-of", "2026-13-40"], "--as-of must be a date like 2026-02-05"),
+            (["show", "--cutoff", "soon"], "--cutoff must be a UTC instant"),
+            (["show", "--cutoff", "2026-02-05T21:15"], "--cutoff needs a time zone"),
+            (["tables", "nonsense"], "no table nonsense"),
+        ],
+    )
+    def test_is_one_sentence(self, arguments: list[str], said: str, lake: Path) -> None:
+        with_lake = [*arguments, "--lake", str(lake)] if arguments[0] == "show" else arguments
+        done = CliRunner().invoke(app, with_lake, terminal_width=200)
+        assert done.exit_code == 2
+        assert said in " ".join(done.output.replace("│", " ").split())
+
+    def test_an_unpublished_session_names_the_range(
+        self, lake: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from unwind import cli
+
+        monkeypatch.setattr(
+            "sys.argv", ["unwind", "show", "--lake", str(lake), "--as-of", "2026-02-06"]
+        )
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code == 2
+        assert capsys.readouterr().err == (
+            "unwind: 2026-02-06 is not published; 2 sessions are, from 2026-02-04 to 2026-02-05\n"
+        )
+
+    def test_a_missing_report_says_how_to_get_it(
+        self, lake: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from unwind import cli
+
+        monkeypatch.setattr("sys.argv", ["unwind", "report", "--lake", str(lake)])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert "no report for 2026-02-05; run `python -m flows daily" in capsys.readouterr().err
