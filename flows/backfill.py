@@ -31,20 +31,25 @@ from unwind.settings import load_settings
 
 @flow(name="backfill", flow_run_name="backfill {first} … {last}")
 def backfill(
-    source: Annotated[DataSource, Field(description="Where the observations come from.")],
-    first: Annotated[date, Field(description="First session of the range.")],
-    last: Annotated[date, Field(description="Last session of the range.")],
-    lake: Annotated[str, Field(description="Folder of the lake.")] = "lake",
-    settings: Annotated[
-        str | None, Field(description="Settings file. Empty: the default desk.")
-    ] = None,
-    chunk: Annotated[
-        int, Field(ge=1, le=250, description="Sessions analysed and published at a time.")
-    ] = 5,
+    source: DataSource,
+    first: date,
+    last: date,
+    lake: str = "lake",
+    settings: str | None = None,
+    chunk: Annotated[int, Field(ge=1, le=250)] = 5,
 ) -> State[dict[str, Any]]:
     """Publish every session of a range, each as its own run at publication time would have seen it.
 
-    A crash loses one chunk at most; run again, it leaves the same bytes.
+    A crash loses one chunk at most; run again, it leaves the same bytes. (Prefect reads the next
+    lines into its form.)
+
+    Args:
+        source: Where the observations come from.
+        first: First session of the range.
+        last: Last session of the range.
+        lake: Folder of the lake.
+        settings: Settings file. Empty: the default desk.
+        chunk: Sessions analysed and published at a time.
     """
     try:
         return _backfill(source, first, last, Path(lake), settings, chunk)

@@ -2,13 +2,12 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from flows import tasks
 from flows.artifacts import publish_artifacts
@@ -26,23 +25,23 @@ def _run_name() -> str:
 
 @flow(name="daily", flow_run_name=_run_name)
 def daily(
-    source: Annotated[DataSource, Field(description="Where the observations come from.")],
-    lake: Annotated[str, Field(description="Folder of the lake.")] = "lake",
-    as_of: Annotated[
-        date | None, Field(description="Session. Empty: the day the run was scheduled for.")
-    ] = None,
-    cutoff: Annotated[
-        datetime | None,
-        Field(description="See only what was known by then. Empty: the session's publication."),
-    ] = None,
-    settings: Annotated[
-        str | None, Field(description="Settings file. Empty: the default desk.")
-    ] = None,
+    source: DataSource,
+    lake: str = "lake",
+    as_of: date | None = None,
+    cutoff: datetime | None = None,
+    settings: str | None = None,
 ) -> State[dict[str, Any]]:
     """Say whether deleveraging is under way in one session, and publish it.
 
     Runs on the NYSE calendar: on a day without a session it ends at once as "Skipped". Run twice,
-    or after a crash, it leaves the same bytes.
+    or after a crash, it leaves the same bytes. (Prefect reads the next lines into its form.)
+
+    Args:
+        source: Where the observations come from.
+        lake: Folder of the lake.
+        as_of: Session. Empty: the day the run was scheduled for.
+        cutoff: See only what was known by this instant. Empty: the session's publication.
+        settings: Settings file. Empty: the default desk.
     """
     try:
         return _daily(source, Path(lake), as_of, cutoff, settings)
