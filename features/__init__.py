@@ -3,6 +3,16 @@
 No I/O, no clock, no settings, no Prefect.
 
 - `features.panel`: the frame contract; alignment of 24/7 and exchange series to sessions
-- `features.correlation`: rolling and exponentially weighted correlation, intervals
+- `features.correlation`: rolling and exponentially weighted correlation
+- `features.correlation_kernels`: its compiled loops
+- `features.correlation_tests`: intervals for a correlation
+- `features.dependent_correlations`: is one correlation larger than another that shares a series
+- `features.constancy`: has a correlation stayed constant, and where it broke
+- `features.exceedance`: correlations beyond thresholds, against a null of the same correlation
+- `features.asymmetry`: are falls more correlated than rises
+- `features.jackknife`: what the correlation tests share: pseudo-values, long-run variance
 - `features.shocks`: robust z-scores and records
+- `features.turbulence`: turbulence, absorption ratio, eigenvalues against noise
+- `features.connectedness`: forecast-error variance that comes from the others
+- `features.crowding`: long-short sleeves as one multi-strategy book
 """

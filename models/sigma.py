@@ -134,12 +134,12 @@ def translate_sigma(
         An argument out of range or a sample with an infinite value. Too little data, a sample that
         does not vary or a fit that fails is no error: its figures are None, with the reason.
     """
-    _require_magnitude(sigma)
+    two_sided = side == "both"
+    normal = normal_tail(sigma, two_sided=two_sided)
     require_confidence(confidence)
     require_share(threshold_share)
     if side not in ("lower", "upper", "both"):
         raise ValueError(f'side must be "lower", "upper" or "both", got {side!r}')
-    two_sided = side == "both"
     rows = np.empty(0) if sample is None else np.asarray(sample, dtype=np.float64)
     values = finite_values(rows)
     student, tail, at_level = None, None, None
@@ -170,7 +170,6 @@ def translate_sigma(
         at_level = gpd_tail(tail, level=sigma)
         if at_level.lower == 0:
             reasons.append("longest return period: unbounded, the tail may end below this level")
-    normal = normal_tail(sigma, two_sided=two_sided)
     thick = (
         student_tail(sigma / student.standard_deviation, nu=student.nu, two_sided=two_sided)
         if student is not None and student.converged

@@ -392,6 +392,7 @@ def _log_tail_edge(w: Array, fit: GpdFit, distance: float, sign: int) -> Array:
 
 
 def finite_values(sample: Array) -> Array:
+    """Return the sample as floats without NaN; refuse infinite values and two dimensions."""
     values = np.asarray(sample, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"sample must have one dimension, got {values.ndim}")
@@ -408,10 +409,12 @@ def _require_magnitude(sigma: float) -> None:
 
 
 def require_confidence(confidence: float) -> None:
+    """Refuse a level outside (0, 1)."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
 
 
 def require_share(share: float) -> None:
+    """Refuse a share outside (0, ½]."""
     if not 0 < share <= 0.5:
         raise ValueError(f"threshold_share must lie in (0, 0.5], got {share}")

@@ -17,18 +17,10 @@ from models.tails import (
     normal_tail,
     student_tail,
     tail_threshold,
-    translate_sigma,
 )
 from tests import naive_systemic
 
 REFERENCES = Path("../shared/references/sigma")
-USUAL = {
-    "threshold_share": 0.1,
-    "confidence": 0.95,
-    "min_observations": 100,
-    "min_exceedances": 30,
-}
-
 needs_references = pytest.mark.skipif(
     not REFERENCES.exists(), reason="reference tables are not beside the checkout"
 )
@@ -73,8 +65,6 @@ class TestPublishedProbabilities:
             normal_tail(sigma, two_sided=True)
         with pytest.raises(ValueError, match="sigma must be finite and not negative"):
             student_tail(sigma, nu=5, two_sided=True)
-        with pytest.raises(ValueError, match="sigma must be finite and not negative"):
-            translate_sigma(sigma, None, side="both", **USUAL)
 
     @pytest.mark.parametrize("nu", [2.0, 1.0, np.nan])
     def test_no_unit_variance_at_two_degrees_of_freedom(self, nu):
@@ -315,5 +305,3 @@ class TestStudentFit:
             fit_student(np.ones(200), min_observations=100)
         with pytest.raises(NotEnoughData):
             fit_student(np.arange(50.0), min_observations=100)
-
-
