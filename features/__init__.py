@@ -11,6 +11,7 @@ No I/O, no clock, no settings, no Prefect.
 - `features.exceedance`: correlations beyond thresholds, against a null of the same correlation
 - `features.asymmetry`: are falls more correlated than rises
 - `features.jackknife`: what the correlation tests share: pseudo-values, long-run variance
+- `features.returns`: returns in units of their own volatility forecast
 - `features.shocks`: robust z-scores and records
 - `features.turbulence`: turbulence, absorption ratio, eigenvalues against noise
 - `features.connectedness`: forecast-error variance that comes from the others

@@ -1,0 +1,106 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.returns import standardised_returns
+
+
+def returns_of(n_sessions, n_assets, *, seed):
+    values = np.random.default_rng(seed).standard_t(4, (n_sessions, n_assets)) * 0.01
+    return pd.DataFrame(values, pd.bdate_range("2024-01-02", periods=n_sessions))
+
+
+def slow(values, half_life, min_observations):
+    decay = 0.5 ** (1 / half_life)
+    answer = np.full(len(values), np.nan)
+    for t in range(len(values)):
+        earlier = [value for value in values[:t] if np.isfinite(value)][::-1]
+        if len(earlier) >= min_observations:
+            weights = decay ** np.arange(len(earlier))
+            variance = (weights * np.square(earlier)).sum() / weights.sum()
+            answer[t] = values[t] / np.sqrt(variance) if variance > 0 else np.nan
+    return answer
+
+
+class TestScale:
+    def test_three_sessions_by_hand(self):
+        # Half-life 1: weights 1 and ½ on 4² and 2² give (16 + 2)/1.5 = 12.
+        x = pd.DataFrame({"A": [2.0, 4.0, 6.0]})
+        z = standardised_returns(x, half_life=1, min_observations=1)["A"]
+        np.testing.assert_allclose(z, [np.nan, 2.0, 6 / np.sqrt(12)])
+
+    def test_the_riskmetrics_decay_is_a_half_life_of_eleven(self):
+        decay = 0.5 ** (1 / 11)
+        assert decay == pytest.approx(0.94, abs=0.002)
+
+    def test_equals_the_slow_twin(self):
+        x = returns_of(80, 2, seed=1)
+        x.iloc[[3, 20, 21, 60], 0] = np.nan
+        fast = standardised_returns(x, half_life=11, min_observations=9)
+        for name in x.columns:
+            np.testing.assert_allclose(fast[name], slow(x[name].to_numpy(), 11, 9), rtol=1e-12)
+
+    def test_one_unit_on_ordinary_days(self):
+        rng = np.random.default_rng(2)
+        x = pd.DataFrame(rng.standard_normal((4000, 1)) * 0.03)
+        z = standardised_returns(x, half_life=40, min_observations=40)[0].dropna()
+        assert z.std() == pytest.approx(1, abs=0.05)
+
+
+class TestCrash:
+    def test_the_crash_does_not_widen_its_own_scale(self):
+        x = returns_of(100, 1, seed=3)
+        calm = standardised_returns(x, half_life=11, min_observations=20).iloc[-1, 0]
+        x.iloc[-1] *= 10
+        crash = standardised_returns(x, half_life=11, min_observations=20).iloc[-1, 0]
+        assert crash == pytest.approx(10 * calm)
+
+
+class TestHoliday:
+    def test_a_missing_return_is_missing_and_is_stepped_over(self):
+        x = returns_of(60, 1, seed=4)
+        holed = pd.DataFrame(np.insert(x.to_numpy(), 50, np.nan, axis=0))
+        plain = standardised_returns(x, half_life=11, min_observations=20)
+        z = standardised_returns(holed, half_life=11, min_observations=20)
+        assert np.isnan(z.iloc[50, 0])
+        np.testing.assert_array_equal(z.drop(index=50).to_numpy(), plain.to_numpy())
+
+
+class TestLateListing:
+    def test_no_value_before_enough_rows(self):
+        x = returns_of(40, 2, seed=5)
+        x.iloc[:20, 1] = np.nan
+        z = standardised_returns(x, half_life=5, min_observations=10)
+        assert z[0].first_valid_index() == x.index[10]
+        assert z[1].first_valid_index() == x.index[30]
+
+
+class TestSuspendedAsset:
+    def test_no_movement_has_no_scale(self):
+        x = pd.DataFrame({"PEG": np.zeros(30)})
+        x.iloc[-1] = 0.1
+        assert standardised_returns(x, half_life=5, min_observations=5).isna().all().all()
+
+
+class TestProperties:
+    @given(seed=st.integers(0, 999), cut=st.integers(1, 59), factor=st.floats(1e-6, 1e6))
+    @settings(max_examples=25, deadline=None)
+    def test_no_look_ahead_and_no_unit(self, seed, cut, factor):
+        x = returns_of(60, 2, seed=seed)
+        whole = standardised_returns(x, half_life=7, min_observations=10)
+        part = standardised_returns(x.iloc[:cut], half_life=7, min_observations=10)
+        pd.testing.assert_frame_equal(whole.iloc[:cut], part, check_exact=True)
+        scaled = standardised_returns(x * factor, half_life=7, min_observations=10)
+        pd.testing.assert_frame_equal(scaled, whole, rtol=1e-9)
+
+    def test_arguments_out_of_range(self):
+        x = returns_of(10, 1, seed=1)
+        with pytest.raises(ValueError, match="half_life must be above 0 rows, got 0"):
+            standardised_returns(x, half_life=0, min_observations=5)
+        with pytest.raises(ValueError, match="min_observations must be at least 1, got 0"):
+            standardised_returns(x, half_life=5, min_observations=0)
+        x.iloc[3] = np.inf
+        with pytest.raises(ValueError, match="infinite"):
+            standardised_returns(x, half_life=5, min_observations=5)
