@@ -1,0 +1,1 @@
+"""Run by hand: `make bench` prints ratios against peers and limits."""

@@ -93,12 +93,13 @@ def ledoit_wolf(rows: Array) -> tuple[Array, float]:
     sample = centred.T @ centred / n_rows
     mean_variance = np.trace(sample) / n_assets
     # d²: distance of S from the target; b²: how much of it is sampling noise.
-    distance = (sample**2).sum() - n_assets * mean_variance**2
-    fourth = ((centred**2).sum(axis=1) ** 2).sum() / n_rows
-    noise = (fourth - (sample**2).sum()) / n_rows
+    squares = (sample**2).sum()
+    distance = squares - n_assets * mean_variance**2
+    fourth = (np.einsum("ij,ij->i", centred, centred) ** 2).sum() / n_rows
+    noise = (fourth - squares) / n_rows
     weight = float(min(max(noise / distance, 0.0), 1.0)) if distance > 0 else 0.0
     shrunk = (1 - weight) * sample
-    shrunk[np.diag_indices(n_assets)] += weight * mean_variance
+    shrunk.flat[:: n_assets + 1] += weight * mean_variance
     return shrunk, weight
 
 
@@ -142,7 +143,8 @@ def absorption_ratio(
     result = np.column_stack([np.full(len(values), np.nan), np.zeros(len(values))])
     for t, rows in _windows(values, window, min_observations):
         n = rows.shape[1]
-        eigenvalues = np.linalg.eigvalsh(np.cov(rows, rowvar=False))
+        centred = rows - rows.mean(axis=0)
+        eigenvalues = np.linalg.eigvalsh(centred.T @ centred)
         leading = max(1, int(share * n + 0.5))
         result[t] = eigenvalues[n - leading :].sum() / eigenvalues.sum(), n
     columns = ["absorption_ratio", "assets"]
@@ -278,7 +280,8 @@ def _complete(
         rows = rows[present[:, kept].all(axis=1)]
     if len(rows) < min_observations:
         return kept, None
-    varies = rows.std(axis=0) > _ROUNDING * np.abs(rows).max(axis=0)
+    highest, lowest = rows.max(axis=0), rows.min(axis=0)
+    varies = highest - lowest > _ROUNDING * np.maximum(highest, -lowest)
     if not varies.all():
         kept[kept] = varies
         rows = rows[:, varies]

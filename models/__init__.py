@@ -6,5 +6,5 @@
 - `models.changepoint`: breaks of a pair's correlation
 - `models.multiplicity`: family-wise control over many tests
 - `models.deleveraging`: drivers, score and state machine: the rule that desks read
-- `models.errors`: NotEnoughData, NotConverged
+- `models.errors`: NotEnoughData
 """

@@ -1,4 +1,4 @@
-"""What a fit answers when it cannot answer: two named outcomes that a desk can read."""
+"""What a fit answers when it cannot answer: an outcome that a desk can read."""
 
 
 class NotEnoughData(ValueError):
@@ -11,7 +11,3 @@ class NotEnoughData(ValueError):
         )
         self.need = need
         self.got = got
-
-
-class NotConverged(RuntimeError):
-    """The optimiser stopped without a solution; the caller labels its fallback."""

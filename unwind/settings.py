@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import tomllib
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -131,6 +132,69 @@ class Changepoint(Section):
     tolerance: int = Field(ge=0)
 
 
+class Systemic(Section):
+    """The cross-section as one system, and the long-short sleeves of a multi-strategy book."""
+
+    half_life: int = Field(ge=1, le=252)
+    min_share: float = Field(gt=0, le=1)
+    history: int = Field(ge=20, le=2520)
+    turbulence_window: int = Field(ge=20, le=2520)
+    absorption_window: int = Field(ge=20, le=2520)
+    absorption_share: float = Field(gt=0, lt=1)
+    absorption_short: int = Field(ge=1, le=252)
+    absorption_long: int = Field(ge=20, le=2520)
+    connectedness_window: int = Field(ge=60, le=2520)
+    connectedness_lags: int = Field(ge=1, le=5)
+    connectedness_horizon: int = Field(ge=1, le=60)
+    connectedness_step: int = Field(ge=1, le=21)
+    sleeve_window: int = Field(ge=20, le=2520)
+    min_sleeves: int = Field(ge=2, le=50)
+    momentum_lookback: int = Field(ge=20, le=2520)
+    momentum_skip: int = Field(ge=0, le=252)
+    momentum_share: float = Field(gt=0, le=0.5)
+    pair_lookback: int = Field(ge=20, le=2520)
+    pair_volatility_window: int = Field(ge=20, le=2520)
+    pairs: tuple[tuple[Symbol, Symbol], ...]
+    published_sessions: int = Field(ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.absorption_short < self.absorption_long:
+            raise ValueError(
+                f"absorption_short must be below absorption_long {self.absorption_long}, "
+                f"got {self.absorption_short}"
+            )
+        if self.momentum_lookback - self.momentum_skip < 3:
+            raise ValueError(
+                "momentum_skip must leave at least 3 rows of momentum_lookback "
+                f"{self.momentum_lookback}, got {self.momentum_skip}"
+            )
+        if twice := [pair for pair in self.pairs if pair[0] == pair[1]]:
+            raise ValueError(f"pairs must name two assets each, got {list(twice[0])}")
+        if len(set(self.pairs)) != len(self.pairs):
+            raise ValueError("a pair stands twice in pairs; name each once")
+        # The contrarian and the momentum sleeve are always there.
+        if self.min_sleeves > len(self.pairs) + 2:
+            raise ValueError(
+                f"min_sleeves must not exceed the {len(self.pairs) + 2} sleeves (contrarian, "
+                f"momentum and pairs), got {self.min_sleeves}"
+            )
+        return self
+
+    def fewest(self, window: int) -> int:
+        """Rows that a window must hold: its share, and never below three."""
+        return max(3, ceil(window * self.min_share))
+
+
+class Sigma(Section):
+    """How `unwind sigma` reads a sample."""
+
+    threshold_share: float = Field(gt=0, le=0.5)
+    min_observations: int = Field(ge=20)
+    min_exceedances: int = Field(ge=10)
+    confidence: float = Field(gt=0.5, lt=1)
+
+
 class Verdict(Section):
     """Score to state."""
 
@@ -164,8 +228,21 @@ class Settings(Section):
     shocks: Shocks
     volatility: Volatility
     changepoint: Changepoint
+    systemic: Systemic
+    sigma: Sigma
     verdict: Verdict
     report: Report
+
+    @model_validator(mode="after")
+    def _sleeves_are_measured(self) -> Self:
+        measured = set(self.universe.symbols) - set(self.clock.index_levels)
+        strangers = {symbol for pair in self.systemic.pairs for symbol in pair} - measured
+        if strangers:
+            raise ValueError(
+                f"systemic.pairs names {sorted(strangers)}, which the universe does not hold as an "
+                "investable price; add them to universe.counterparts or drop those pairs"
+            )
+        return self
 
     @property
     def digest(self) -> str:
@@ -206,12 +283,15 @@ def parse_settings(raw: dict[str, Any], *, origin: str) -> Settings:
 
 def _sentence(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "settings"
+    whole = isinstance(fault["input"], dict)
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(fault["loc"][:-1]))
         return f"unknown key {where}; known keys here: {known}"
     if fault["type"] == "missing":
         return f"missing key {where}; the default desk.toml shows it"
-    return f"{where} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+    told = str(fault["msg"]).removeprefix("Value error, ")
+    # A rule that holds several keys together names them itself: its input is the whole section.
+    return f"{where}: {told}" if whole else f"{where} = {fault['input']!r}: {told}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -195,6 +195,59 @@ CHANGEPOINTS = _table(
     Column("n_after", COUNT, "sessions", "rows of the segment after", nullable=False),
 )
 
+SYSTEMIC = _table(
+    "systemic",
+    "one measure of the cross-section",
+    ("measure", "item", "publisher"),
+    Column(
+        "measure",
+        TEXT,
+        "",
+        "turbulence, turbulence_magnitude (the same without correlations), correlation_surprise "
+        "(their ratio), absorption_ratio, absorption_shift, eigenvalue_ratio (λ₁ over the edge of "
+        "noise λ₊), eigenvalue_share (of the variance, above λ₊), connectedness_total, "
+        "connectedness_net (to others less from others), sleeve (a long-short return), "
+        "sleeves_worst, sleeves_average, sleeves_losing, degrossing (1: all sleeves lose), "
+        "rebound (average of the sleeves on the session after), or published_zscore",
+        nullable=False,
+    ),
+    Column(
+        "item",
+        TEXT,
+        "",
+        "what it is of: universe, sleeves, one sleeve (a pair is written A~B), one asset, or the "
+        "group that a publisher names",
+        nullable=False,
+    ),
+    Column(
+        "publisher",
+        TEXT,
+        "",
+        "who computed the figure: unwind, or whoever published it",
+        nullable=False,
+    ),
+    Column("window", COUNT, "sessions", "rows of the estimate; null where not this program's"),
+    Column("value", REAL, "see unit", "the measure, the session included"),
+    Column("unit", TEXT, "", "unit of value", nullable=False),
+    Column("z", REAL, "standard deviations", "value against its own earlier values, ended at t−1"),
+    Column(
+        "percentile",
+        REAL,
+        "share",
+        "share of its own values in the history before the session, at or below the value",
+    ),
+    Column("n", COUNT, "assets or sleeves", "how many it rests on"),
+    Column(
+        "describes",
+        DATE,
+        "session",
+        "the session that the value describes: an earlier one where it was published later",
+        nullable=False,
+    ),
+    Column("detail", TEXT, "", "what else is needed to read it"),
+    Column("reason", TEXT, "", "why the value is null"),
+)
+
 REGIMES = _table(
     "regimes",
     "one session",
@@ -243,5 +296,13 @@ QUALITY = _table(
 
 TABLES = {
     table.name: table
-    for table in (CORRELATIONS, SHOCKS, VOLATILITY, CHANGEPOINTS, REGIMES, QUALITY)
+    for table in (
+        CORRELATIONS,
+        SHOCKS,
+        VOLATILITY,
+        CHANGEPOINTS,
+        SYSTEMIC,
+        REGIMES,
+        QUALITY,
+    )
 }

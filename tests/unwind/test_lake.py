@@ -181,7 +181,7 @@ class TestCrash:
             "from tests.unwind.test_lake import _publish\n"
             "from unwind.settings import load_settings\n"
             "lake.write_atomically = lambda *_: os._exit(9)\n"
-            f"_publish(Path(sys.argv[1]), load_settings(), date(2026, 2, 5))\n"
+            "_publish(Path(sys.argv[1]), load_settings(), date(2026, 2, 5))\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False,

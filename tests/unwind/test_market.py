@@ -10,6 +10,8 @@ from unwind.settings import Lag, Settings
 from unwind.sources.files import FilesSource
 from unwind.sources.protocol import SourceError
 
+NEW_YORK = "America/New_York"
+
 
 def _prices() -> pd.DataFrame:
     return small_prices(
@@ -105,11 +107,11 @@ class TestLagRules:
     @pytest.mark.parametrize(
         ("event", "lag", "known"),
         [
-            ("2026-02-05", {"days": 0, "time": "16:15", "zone": "America/New_York"}, "2026-02-05T21:15Z"),
-            ("2026-07-02", {"days": 0, "time": "16:15", "zone": "America/New_York"}, "2026-07-02T20:15Z"),
+            ("2026-02-05", {"days": 0, "time": "16:15", "zone": NEW_YORK}, "2026-02-05T21:15Z"),
+            ("2026-07-02", {"days": 0, "time": "16:15", "zone": NEW_YORK}, "2026-07-02T20:15Z"),
             ("2026-02-05", {"days": 1, "time": "00:00", "zone": "UTC"}, "2026-02-06T00:00Z"),
-            ("2026-02-06", {"sessions": 1, "time": "09:00", "zone": "America/New_York"}, "2026-02-09T14:00Z"),
-            ("2026-02-03", {"days": 3, "time": "15:30", "zone": "America/New_York"}, "2026-02-06T20:30Z"),
+            ("2026-02-06", {"sessions": 1, "time": "09:00", "zone": NEW_YORK}, "2026-02-09T14:00Z"),
+            ("2026-02-03", {"days": 3, "time": "15:30", "zone": NEW_YORK}, "2026-02-06T20:30Z"),
         ],
     )  # fmt: skip
     def test_by_calendar(self, event: str, lag: dict[str, object], known: str) -> None:

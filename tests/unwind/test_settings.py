@@ -38,7 +38,7 @@ class TestRefusal:
         ("section", "key", "value", "message"),
         [
             (None, "colour", 1, "unknown key colour; known keys here: changepoint, clock"),
-            ("verdict", "wach", 2, "unknown key verdict.wach; known keys here: deleveraging, driver_cap"),
+            ("verdict", "wach", 2, "unknown key verdict.wach; known keys here: deleveraging, dri"),
             ("correlation", "windows", [2], "correlation.windows.0 = 2"),
             ("verdict", "watch", 9.0, "thresholds must rise"),
             ("universe", "counterparts", ["IGV", "IGV"], "stands twice"),
