@@ -1,6 +1,6 @@
 """Sizes of the correlation tests and coverage of the intervals, by simulation.
 
-Run by hand: ``python -m benchmarks.sizes --replications 2000`` (about a quarter of an hour on one
+Run by hand: ``python -m benchmarks.sizes --replications 2000`` (about half an hour on one
 core) prints the table that `docs/methods.md` quotes. Rates are in percent of replications, nominal
 5 for the tests and 95 for the intervals; ``±`` is one Monte-Carlo standard error. "textbook" is the
 published limit, "used" the p-value or interval that the service publishes.

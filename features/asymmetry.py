@@ -96,7 +96,7 @@ def asymmetry_test(
     the more so the higher it is: at ρ = 0.8 the χ² form hardly ever rejects. Hence the flips: where
     returns are jointly symmetric about their mean, changing the sign of whole rows at random
     changes nothing, under volatility clusters too, and the rank of J among flipped samples has the
-    stated size.
+    stated size: 4.8 – 5.4 % of t₄ samples at 5 %, 4.3 – 5.9 % under GARCH (`benchmarks.sizes`).
 
     References
     ----------

@@ -88,9 +88,10 @@ def constancy_test(x: pd.Series, y: pd.Series, *, draws: int, seed: int) -> Cons
     xy − ρ̂(x² + y²)/2 of standardised returns, with Bartlett weights and the paper's bandwidth ln n:
     the paper's three matrices multiplied out. Its limit is a Brownian bridge only once ρ̂_j of
     the first few rows no longer matters, which at a correlation of 0.8 takes years of sessions.
-    Permuting rows keeps any tails and is exact for exchangeable rows. Volatility clusters are not
-    exchangeable: give the residuals of a volatility model where they matter (sizes with and
-    without clusters: `benchmarks.sizes`).
+    Permuting rows keeps any tails and is exact for exchangeable rows: 5.0 – 5.9 % of t₄ samples
+    are rejected at 5 %, against up to 24 % by the bridge. Volatility clusters are not exchangeable:
+    5 – 8 % under each asset's own GARCH(0.05, 0.93), up to 10 % under (0.08, 0.90); give residuals
+    of a volatility model where that matters (`benchmarks.sizes`).
 
     References
     ----------

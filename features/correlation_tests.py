@@ -88,7 +88,11 @@ def robust_interval(x: ArrayLike, y: ArrayLike, *, confidence: float) -> tuple[f
 
     Notes
     -----
-    Simulated coverage stands in `benchmarks.sizes`.
+    Simulated coverage of 95 % intervals (`benchmarks.sizes`): 94.7 – 95.9 % on independent t₄
+    rows at n = 20, 63 and 252 and correlations 0 to 0.8, where Fisher's has 74 – 85 %; 94.1 –
+    95.8 % when each asset has its own GARCH(0.05, 0.93); down to 88 % at a correlation of 0.8 and
+    n = 252 under GARCH(0.08, 0.90), where rare volatile spells that the window lacks set the
+    truth. At n = 20 the price of that is width: no robust interval of 20 rows is narrow.
 
     References
     ----------

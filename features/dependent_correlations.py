@@ -82,6 +82,12 @@ def compare_dependent_correlations(
     ValueError
         `confidence` is outside (0, 1), or the lengths differ.
 
+    Notes
+    -----
+    At 5 %, equal correlations of t₄ rows are rejected by Steiger's and Meng's Z in 13 % (n = 20),
+    20 % (63) and 26 % (252) of samples, and by the robust form in 3, 4.5 and 5 %
+    (`benchmarks.sizes`).
+
     References
     ----------
     Steiger (1980), Psychological Bulletin 87, eq. 14; Meng, Rosenthal and Rubin (1992),

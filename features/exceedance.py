@@ -110,7 +110,10 @@ def exceedance_test(
     -----
     Each draw is centred, whitened and given exactly the data's ρ. That makes the normal null exact
     at any n: given the sample moments, which are sufficient, whitened normal rows depend on no
-    parameter. Sizes under other laws stand in `benchmarks.sizes`.
+    parameter. At 5 %, the normal null rejects 46 % (n = 252) and 87 % (n = 1000) of t₄ samples,
+    the elliptical one 4.5 – 5.8 %. Volatility clusters of each asset alone are
+    not elliptical: 5 – 7 % at n = 252, but 7 – 10 % at n = 1000 under GARCH(0.05, 0.93) and up to
+    20 % under (0.08, 0.90); give residuals of a volatility model there (`benchmarks.sizes`).
 
     References
     ----------

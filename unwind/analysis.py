@@ -13,11 +13,13 @@ from features.panel import Panel, align
 from models.errors import NotEnoughData
 from unwind.market import known_by, read_rejected, read_vintages
 from unwind.rows.changepoints import changepoint_rows
+from unwind.rows.correlation_tests import correlation_test_rows
 from unwind.rows.correlations import Link, correlation_rows, links
 from unwind.rows.moment import Moment
 from unwind.rows.quality import quality_rows
 from unwind.rows.regimes import Verdict, decide, regime_rows
 from unwind.rows.shocks import shock_rows
+from unwind.rows.systemic import systemic_rows
 from unwind.rows.volatility import volatility_rows
 from unwind.sessions import cut_instants, sessions_between
 from unwind.settings import Settings
@@ -29,6 +31,7 @@ class Market:
 
     prices: pd.DataFrame
     hourly: pd.DataFrame
+    published_zscores: pd.DataFrame
     rejected: pd.DataFrame
 
 
@@ -37,6 +40,7 @@ def load_market(store: Path) -> Market:
     return Market(
         prices=read_vintages(store, "prices"),
         hourly=read_vintages(store, "crypto_hourly"),
+        published_zscores=read_vintages(store, "published_zscores"),
         rejected=read_rejected(store),
     )
 
@@ -97,6 +101,7 @@ def measure(
     measured = links(panel, settings=settings)
     rows = {
         "correlations": correlation_rows(panel, measured, moment, settings=settings),
+        "correlation_tests": correlation_test_rows(panel, moment, settings=settings),
         "shocks": shock_rows(panel, measured, moment, settings=settings),
     }
     return measured, rows
@@ -118,9 +123,11 @@ def conclude(
     *,
     settings: Settings,
 ) -> tuple[Verdict, dict[str, pd.DataFrame]]:
-    """Verdict and data quality of the session."""
+    """Verdict, the cross-section beside it, and data quality of the session."""
     verdict = decide(panel, measured, settings=settings)
+    published = known_by(market.published_zscores, "published_zscores", cutoff=moment.cutoff)
     rows = {
+        "systemic": systemic_rows(panel, published, moment, settings=settings),
         "regimes": regime_rows(panel, verdict, moment, settings=settings),
         "quality": quality_rows(panel, market.rejected, moment, settings=settings),
     }

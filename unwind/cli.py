@@ -178,6 +178,48 @@ def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = Fals
         sys.stdout.write(f"{path}\n")
 
 
+# A magnitude below zero is a value to refuse by name, not an option that does not exist.
+@app.command(context_settings={"ignore_unknown_options": True})
+def sigma(
+    k: Annotated[float, typer.Argument(metavar="K", help="The magnitude, e.g. 3.5.")],
+    two_sided: Annotated[
+        bool, typer.Option("--two-sided", help="P(|Z| > K); the default.")
+    ] = False,
+    lower: Annotated[bool, typer.Option("--lower", help="P(Z < −K): falls.")] = False,
+    upper: Annotated[bool, typer.Option("--upper", help="P(Z > K): rises.")] = False,
+    sample: Annotated[
+        Path | None, typer.Option("--sample", help="CSV or Parquet of standardised values.")
+    ] = None,
+    column: Annotated[str | None, typer.Option("--column", help="Its column.")] = None,
+    lake: Lake = DEFAULT_LAKE,
+    asset: Annotated[
+        str | None, typer.Option("--asset", help="Sample: this asset's GARCH residuals.")
+    ] = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Translate "kσ": how rare it is under a normal law, Student-t laws and a fitted tail."""
+    from unwind import sigma_command
+
+    try:
+        told = sigma_command.answer(
+            k,
+            sides={"both": two_sided, "lower": lower, "upper": upper},
+            file=sample,
+            column=column,
+            lake=lake,
+            asset=asset,
+            as_of=_day(as_of),
+        )
+    except ValueError as error:
+        sys.stderr.write(f"unwind: {error}\n")
+        raise typer.Exit(2) from error
+    if as_json:
+        _print(told)
+    else:
+        sys.stdout.write(sigma_command.text(told) + "\n")
+
+
 def main() -> None:
     """Run a command; a fault is one sentence and exit status 2, never a traceback."""
     try:

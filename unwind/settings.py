@@ -106,6 +106,21 @@ class Correlation(Section):
     confidence: float = Field(gt=0.5, lt=1)
 
 
+class CorrelationTests(Section):
+    """Tests of the base's links; windows in sessions."""
+
+    tested: tuple[Symbol, ...]
+    window: int = Field(ge=40, le=2520)
+    tail_window: int = Field(ge=60, le=5040)
+    half_life: int = Field(ge=2, le=252)
+    thresholds: tuple[Annotated[float, Field(ge=0, le=3)], ...] = Field(min_length=1)
+    min_exceedances: int = Field(ge=4)
+    draws: int = Field(ge=99, le=9999)
+    seed: int = Field(ge=0)
+    compared: tuple[tuple[Symbol, Symbol], ...]
+    compared_windows: tuple[Annotated[int, Field(ge=16, le=2520)], ...]
+
+
 class Shocks(Section):
     """Robust z-scores against earlier sessions."""
 
@@ -225,6 +240,7 @@ class Settings(Section):
     publication: Publication
     known_at: dict[str, Lag]
     correlation: Correlation
+    correlation_tests: CorrelationTests
     shocks: Shocks
     volatility: Volatility
     changepoint: Changepoint
@@ -241,6 +257,17 @@ class Settings(Section):
             raise ValueError(
                 f"systemic.pairs names {sorted(strangers)}, which the universe does not hold as an "
                 "investable price; add them to universe.counterparts or drop those pairs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tested_are_counterparts(self) -> Self:
+        tests = self.correlation_tests
+        named = {*tests.tested, *(symbol for pair in tests.compared for symbol in pair)}
+        if strangers := named - set(self.universe.counterparts):
+            raise ValueError(
+                f"correlation_tests names {sorted(strangers)}, which are no counterparts; "
+                "add them to universe.counterparts"
             )
         return self
 

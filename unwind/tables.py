@@ -113,10 +113,51 @@ CORRELATIONS = _table(
     Column("value", REAL, "1", "correlation of log returns, the session included"),
     Column("lower", REAL, "1", "lower end of the Fisher interval; too narrow under fat tails"),
     Column("upper", REAL, "1", "upper end of the Fisher interval; too narrow under fat tails"),
+    Column(
+        "robust_lower", REAL, "1", "interval valid under fat tails and dependence; pearson only"
+    ),
+    Column(
+        "robust_upper", REAL, "1", "interval valid under fat tails and dependence; pearson only"
+    ),
     Column("n", COUNT, "sessions", "complete pairs used (ewma: effective number)", nullable=False),
     Column("change", REAL, "1", "value less that of the session before"),
     Column("percentile", REAL, "share", "share of the earlier history at or below the value"),
     Column("reason", TEXT, "", "why the value is null"),
+)
+
+CORRELATION_TESTS = _table(
+    "correlation_tests",
+    "one test of one pair",
+    ("base", "asset", "test", "against", "window"),
+    Column("base", TEXT, "symbol", "the asset that all others are held against", nullable=False),
+    Column("asset", TEXT, "symbol", "the counterpart", nullable=False),
+    Column(
+        "test",
+        TEXT,
+        "",
+        "constancy: Wied–Krämer–Dehling; asymmetry: Hong–Tu–Zhou; downside: exceedance correlation "
+        "against the elliptical null; difference: base–asset against base–against",
+        nullable=False,
+    ),
+    Column("against", TEXT, "symbol", "the other counterpart, for difference; else empty"),
+    Column("window", COUNT, "sessions", "trailing rows tested", nullable=False),
+    Column("n", COUNT, "sessions", "complete rows of standardised returns used", nullable=False),
+    Column("statistic", REAL, "1", "the test's statistic; downside: value less expectation"),
+    Column("p_value", REAL, "1", "two-sided; by resampling, for difference by Student-t"),
+    Column("family_p_value", REAL, "1", "Holm-adjusted over all rows of the session"),
+    Column(
+        "first", REAL, "1", "correlation before the break; of joint falls; with asset (difference)"
+    ),
+    Column(
+        "second",
+        REAL,
+        "1",
+        "after the break; of joint rises (asymmetry); expected (downside); with `against`",
+    ),
+    Column(
+        "break_at", DATE, "session", "constancy: first row of the later regime, if there is one"
+    ),
+    Column("reason", TEXT, "", "why the test abstained"),
 )
 
 SHOCKS = _table(
@@ -298,6 +339,7 @@ TABLES = {
     table.name: table
     for table in (
         CORRELATIONS,
+        CORRELATION_TESTS,
         SHOCKS,
         VOLATILITY,
         CHANGEPOINTS,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from features.correlation import correlation_with_base, ewma_correlation_with_base
-from features.correlation_tests import fisher_interval
+from features.correlation_tests import fisher_interval, robust_interval
 from features.panel import Panel
 from unwind.rows.moment import Moment, known_from, stamped
 from unwind.settings import Settings
@@ -78,6 +78,7 @@ def correlation_rows(
                     "value": value.to_numpy(),
                     "lower": lower,
                     "upper": upper,
+                    **_robust_columns(panel, link, settings),
                     "n": np.floor(n.to_numpy()).astype("int64"),
                     "change": change.to_numpy(),
                     "percentile": np.where(ranked, rank.to_numpy(), np.nan),
@@ -90,6 +91,22 @@ def correlation_rows(
             )
         )
     return stamped(pd.concat(parts, ignore_index=True), moment, settings)
+
+
+def _robust_columns(panel: Panel, link: Link, settings: Settings) -> dict[str, list[float]]:
+    """Interval of each pair over the window that ends with the session."""
+    names = ("robust_lower", "robust_upper")
+    if link.method != "pearson":
+        return {name: [np.nan] * link.value.shape[1] for name in names}
+    recent = panel.returns.iloc[-link.window :]
+    base = recent[settings.universe.base].to_numpy()
+    ends = [
+        robust_interval(base, recent[asset].to_numpy(), confidence=settings.correlation.confidence)
+        if held
+        else (np.nan, np.nan)
+        for asset, held in link.value.iloc[-1].notna().items()
+    ]
+    return {name: [end[side] for end in ends] for side, name in enumerate(names)}
 
 
 def _missing_link(panel: Panel, moment: Moment, base: str, asset: str, count: float) -> str:

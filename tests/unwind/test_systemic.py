@@ -1,0 +1,371 @@
+"""The table `systemic`: trailing rows suffice, a null says why, a quote carries its own clock."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.connectedness import connectedness
+from features.crowding import contrarian_sleeve, multi_strategy, pair_sleeves
+from features.panel import Panel
+from features.returns import standardised_returns
+from features.shocks import robust_z
+from features.turbulence import absorption_ratio, absorption_shift, turbulence
+from tests import naive_systemic
+from tests.conftest import RECEIVED, small_prices, write_drop
+from unwind.analysis import analyse, load_market, observe
+from unwind.market import ingest
+from unwind.rows.moment import Moment
+from unwind.rows.systemic import systemic_rows
+from unwind.sessions import publication_instant
+from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
+from unwind.sources.files import FilesSource
+from unwind.tables import SYSTEMIC
+
+DAY = date(2026, 2, 5)
+
+
+def moment_of(day: date, settings: Settings, *, cutoff: str | None = None) -> Moment:
+    stood = publication_instant(day, settings.publication) if cutoff is None else cutoff
+    return Moment(as_of=day, cutoff=pd.Timestamp(stood), source="files")
+
+
+def panel_of(folder: Path, store: Path, day: date, settings: Settings) -> Panel:
+    ingest(store, FilesSource(folder), settings=settings, received_at=RECEIVED)
+    return observe(load_market(store), moment_of(day, settings), settings=settings)
+
+
+def rows_of(panel: Panel, day: date, settings: Settings) -> pd.DataFrame:
+    rows = systemic_rows(panel, pd.DataFrame(), moment_of(day, settings), settings=settings)
+    published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
+    return published.set_index(["measure", "item"])
+
+
+@pytest.fixture(scope="module")
+def panel(drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Panel:
+    return panel_of(drop, tmp_path_factory.mktemp("store"), DAY, settings)
+
+
+@pytest.fixture(scope="module")
+def rows(panel: Panel, settings: Settings) -> pd.DataFrame:
+    return rows_of(panel, DAY, settings)
+
+
+@pytest.fixture(scope="module")
+def returns(panel: Panel, settings: Settings) -> pd.DataFrame:
+    return panel.returns[list(settings.universe.symbols)]
+
+
+class TestMeasures:
+    """Each figure against the feature on the whole history, or against its slow twin."""
+
+    def test_turbulence_and_its_rank_in_a_year(
+        self, rows: pd.DataFrame, returns: pd.DataFrame
+    ) -> None:
+        row = rows.loc[("turbulence", "universe")]
+        slow = naive_systemic.turbulence(returns.iloc[-253:], 252, 252)["turbulence"].iloc[-1]
+        assert row["value"] == pytest.approx(slow, rel=1e-9)
+        whole = turbulence(returns, window=252, min_observations=202)["turbulence"]
+        assert row["percentile"] == (whole.iloc[-253:-1] <= whole.iloc[-1]).mean()
+        assert row["n"] == 16
+
+    def test_turbulence_is_magnitude_times_surprise(self, rows: pd.DataFrame) -> None:
+        value = rows["value"]
+        assert value["turbulence"].item() == pytest.approx(
+            value["turbulence_magnitude"].item() * value["correlation_surprise"].item()
+        )
+
+    def test_absorption_and_its_shift(self, rows: pd.DataFrame, returns: pd.DataFrame) -> None:
+        scaled = standardised_returns(returns, half_life=11, min_observations=18)
+        slow = naive_systemic.absorption_ratio(scaled.iloc[-126:], 126, 126, 0.2).iloc[-1]
+        row = rows.loc[("absorption_ratio", "universe")]
+        assert row["value"] == pytest.approx(slow, rel=1e-9)
+        whole = absorption_ratio(scaled, window=126, min_observations=101, share=0.2)
+        ratio = whole["absorption_ratio"]
+        assert row["percentile"] == (ratio.iloc[-253:-1] <= ratio.iloc[-1]).mean()
+        shift = absorption_shift(ratio, short_window=15, long_window=252, min_observations=202)
+        assert rows.loc[("absorption_shift", "universe"), "value"] == shift.iloc[-1]
+
+    def test_the_largest_eigenvalue_against_the_edge_of_noise(
+        self, rows: pd.DataFrame, returns: pd.DataFrame
+    ) -> None:
+        scaled = standardised_returns(returns, half_life=11, min_observations=18).iloc[-126:]
+        eigenvalues = np.linalg.eigvalsh(scaled.corr().to_numpy())
+        edge = (1 + np.sqrt(16 / 126)) ** 2
+        assert rows.loc[("eigenvalue_ratio", "universe"), "value"] == pytest.approx(
+            eigenvalues[-1] / edge
+        )
+        assert rows.loc[("eigenvalue_share", "universe"), "value"] == pytest.approx(
+            eigenvalues[eigenvalues > edge].sum() / 16
+        )
+
+    def test_connectedness_and_its_rank_among_every_fifth_session(
+        self, rows: pd.DataFrame, returns: pd.DataFrame
+    ) -> None:
+        def estimate(last: int) -> Any:
+            return connectedness(returns.iloc[last - 251 : last + 1], lags=1, horizon=10)
+
+        last = len(returns) - 1
+        now = estimate(last)
+        assert rows.loc[("connectedness_total", "universe"), "value"] == pytest.approx(now.total)
+        assert rows.loc[("connectedness_net", "IBIT"), "value"] == pytest.approx(now.net["IBIT"])
+        earlier = [estimate(last - 5 * k).total for k in range(1, 51)]
+        assert rows.loc[("connectedness_total", "universe"), "percentile"] == np.mean(
+            np.array(earlier) <= now.total
+        )
+
+    def test_sleeves_and_the_book_they_make(
+        self, rows: pd.DataFrame, returns: pd.DataFrame, settings: Settings
+    ) -> None:
+        momentum = pd.Series(
+            naive_systemic.momentum(returns.iloc[-520:], 252, 21, 0.3, 185), name="momentum"
+        ).set_axis(returns.index[-520:])
+        sleeves = pd.concat(
+            [
+                contrarian_sleeve(returns)["contrarian"],
+                momentum,
+                pair_sleeves(
+                    returns, pairs=settings.systemic.pairs,
+                    lookback=60, volatility_window=60, min_observations=48,
+                ),
+            ],
+            axis=1,
+        ).iloc[-260:]  # fmt: skip
+        z = robust_z(sleeves, window=126, min_observations=101).iloc[-1]
+        for name in sleeves.columns:
+            row = rows.loc[("sleeve", name)]
+            assert row["value"] == pytest.approx(sleeves[name].iloc[-1], rel=1e-9)
+            assert row["z"] == pytest.approx(z[name], rel=1e-6)
+        book = multi_strategy(sleeves, window=126, min_observations=101, min_sleeves=3).iloc[-1]
+        worst = rows.loc[("sleeves_worst", "sleeves")]
+        assert worst["value"] == pytest.approx(z.min(), rel=1e-6)
+        assert worst["z"] == pytest.approx(book["worst_z"], rel=1e-6)
+        assert worst["detail"] == z.idxmin()
+        assert rows.loc[("sleeves_losing", "sleeves"), "value"] == (sleeves.iloc[-1] < 0).sum()
+        assert rows.loc[("sleeves_average", "sleeves"), "value"] == pytest.approx(
+            z.mean(), rel=1e-6
+        )
+
+    def test_a_value_or_a_reason_never_both(self, rows: pd.DataFrame) -> None:
+        assert (rows["value"].isna() == rows["reason"].notna()).all()
+        assert set(rows["publisher"]) == {"unwind"}
+        assert set(rows["describes"]) == {DAY}
+
+
+def with_returns(panel: Panel, returns: pd.DataFrame) -> Panel:
+    return Panel(
+        returns=returns, close=panel.close, shares=panel.shares, dollars=panel.dollars,
+        known_at=panel.known_at, notes=panel.notes,
+    )  # fmt: skip
+
+
+class TestCrash:
+    def test_all_falling_together_is_turbulent_without_surprise(
+        self, panel: Panel, settings: Settings
+    ) -> None:
+        fallen = panel.returns.copy()
+        fallen.iloc[-1] = -8 * panel.returns.std()
+        rows = rows_of(with_returns(panel, fallen), DAY, settings)
+        assert rows.loc[("turbulence", "universe"), "percentile"] == 1
+        assert rows.loc[("turbulence_magnitude", "universe"), "value"] > 10
+        assert rows.loc[("correlation_surprise", "universe"), "value"] < 1
+
+
+class TestDegrossing:
+    def test_the_rebound_is_dated_the_day_after(self, panel: Panel, settings: Settings) -> None:
+        found = [
+            place
+            for place in range(len(panel.sessions) - 2, len(panel.sessions) - 80, -1)
+            if self._losing(panel, place, settings) == 5
+        ]
+        assert found, "no session of the plain market makes every sleeve lose"
+        fallen, after = panel.sessions[found[0]], panel.sessions[found[0] + 1]
+        day = rows_of(panel.through(fallen), fallen.date(), settings)
+        assert day.loc[("degrossing", "sleeves"), "value"] == 1
+        assert day.loc[("sleeves_losing", "sleeves"), "value"] == 5
+        assert day.loc[("rebound", "sleeves"), "reason"].startswith("the session before was no")
+        next_day = rows_of(panel.through(after), after.date(), settings)
+        assert (
+            next_day.loc[("rebound", "sleeves"), "value"]
+            == (next_day.loc[("sleeves_average", "sleeves"), "value"])
+        )
+
+    @staticmethod
+    def _losing(panel: Panel, place: int, settings: Settings) -> int:
+        past = panel.returns[list(settings.universe.symbols)].iloc[: place + 1]
+        pairs = pair_sleeves(
+            past.iloc[-62:], pairs=settings.systemic.pairs,
+            lookback=60, volatility_window=60, min_observations=48,
+        ).iloc[-1]  # fmt: skip
+        contrarian = contrarian_sleeve(past.iloc[-2:])["contrarian"].iloc[-1]
+        if contrarian > 0 or (pairs > 0).any():
+            return 0
+        momentum = naive_systemic.momentum(past.iloc[-253:], 252, 21, 0.3, 185).iloc[-1]
+        return 5 if momentum < 0 else 4
+
+
+class TestLateListing:
+    def test_the_first_sessions_are_null_with_reasons(
+        self, panel: Panel, settings: Settings
+    ) -> None:
+        for count in (1, 2, 40):
+            early = panel.through(panel.sessions[count - 1])
+            rows = rows_of(early, early.sessions[-1].date(), settings)
+            computed = rows["value"].notna()
+            assert rows.loc[~computed, "reason"].notna().all()
+            assert not computed[["turbulence", "absorption_ratio", "connectedness_total"]].any()
+            assert rows["percentile"].isna().all()
+
+    def test_a_young_asset_is_left_out_until_its_window_fills(
+        self, panel: Panel, settings: Settings
+    ) -> None:
+        young = panel.returns.copy()
+        young.loc[young.index[:-50], "ETHA"] = np.nan
+        rows = rows_of(with_returns(panel, young), DAY, settings)
+        for measure in ("turbulence", "absorption_ratio", "eigenvalue_ratio"):
+            assert rows.loc[(measure, "universe"), "n"] == 15, measure
+            assert np.isfinite(rows.loc[(measure, "universe"), "value"])
+
+    def test_a_pair_without_one_leg_says_so(self, panel: Panel, settings: Settings) -> None:
+        gone = panel.returns.copy()
+        gone["SMH"] = np.nan
+        rows = rows_of(with_returns(panel, gone), DAY, settings)
+        row = rows.loc[("sleeve", "IGV~SMH")]
+        assert np.isnan(row["value"])
+        assert "missing" in row["reason"]
+        assert rows.loc[("sleeves_worst", "sleeves"), "n"] == 4
+
+
+class TestHoliday:
+    def test_a_session_without_a_price_is_no_turbulence(
+        self, panel: Panel, settings: Settings
+    ) -> None:
+        shut = panel.returns.copy()
+        shut.iloc[-1] = np.nan
+        rows = rows_of(with_returns(panel, shut), DAY, settings)
+        assert np.isnan(rows.loc[("turbulence", "universe"), "value"])
+        assert rows.loc[("turbulence", "universe"), "n"] == 0
+        assert "fewer than two assets" in rows.loc[("turbulence", "universe"), "reason"]
+        assert np.isnan(rows.loc[("sleeves_losing", "sleeves"), "value"])
+        assert np.isnan(rows.loc[("degrossing", "sleeves"), "value"])
+
+
+class TestIndexLevel:
+    def test_it_is_no_asset_of_the_cross_section(
+        self, drop: Path, tmp_path: Path, rows: pd.DataFrame
+    ) -> None:
+        raw = tomllib.loads(DEFAULT_PATH.read_text(encoding="utf-8"))
+        raw["universe"]["counterparts"].append("VIX")
+        raw["universe"]["context"].remove("VIX")
+        asked = parse_settings(raw, origin="desk.toml")
+        with_level = rows_of(panel_of(drop, tmp_path, DAY, asked), DAY, asked)
+        pd.testing.assert_series_equal(with_level["value"], rows["value"])
+
+
+QUOTES = pd.DataFrame(
+    [
+        # The desk heard of 4 February in the evening of the 5th, after its own publication.
+        ("2026-02-04", "A prime broker", "multi-strategy", -3.5, "2026-02-05T23:00Z"),
+        ("2026-02-03", "A prime broker", "multi-strategy", -1.8, "2026-02-04T12:00Z"),
+        ("2026-02-03", "A prime broker", "systematic", -0.4, "2026-02-04T12:00Z"),
+        ("2026-02-03", "Another", "multi-strategy", -2.0, None),
+        ("2026-01-20", "Weekly letter", "multi-strategy", 1.0, None),
+        # An older figure, revised once it had been read.
+        ("2026-02-03", "A prime broker", "multi-strategy", -1.9, "2026-02-05T12:00Z"),
+    ],
+    columns=["session", "publisher", "group", "zscore", "known_at"],
+)
+
+
+@pytest.fixture(scope="module")
+def quoted_store(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    prices = small_prices(settings.universe.symbols, first=date(2025, 11, 3), last=date(2026, 2, 6))
+    folder = tmp_path_factory.mktemp("quotes")
+    write_drop(folder / "drop", prices, published_zscores=QUOTES)
+    source = FilesSource(folder / "drop")
+    ingest(folder / "store", source, settings=settings, received_at=RECEIVED)
+    return folder / "store"
+
+
+class TestPublishedScore:
+    """Prime-broker z-scores: hand-kept, and seen from when they were known."""
+
+    def _quotes(self, quoted_store: Path, moment: Moment, settings: Settings) -> pd.DataFrame:
+        rows = analyse(load_market(quoted_store), moment, settings=settings)["systemic"]
+        published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
+        assert (published["known_at"] <= published["cutoff"]).all()
+        quoted = published[published["measure"] == "published_zscore"]
+        return quoted.set_index(["publisher", "item"])
+
+    def test_at_publication_only_what_was_known(
+        self, quoted_store: Path, settings: Settings
+    ) -> None:
+        quoted = self._quotes(quoted_store, moment_of(DAY, settings), settings)
+        assert quoted["value"].to_dict() == {
+            ("A prime broker", "multi-strategy"): -1.9,
+            ("A prime broker", "systematic"): -0.4,
+            ("Another", "multi-strategy"): -2.0,
+        }
+        assert set(quoted["describes"]) == {date(2026, 2, 3)}
+        known = quoted.loc[("A prime broker", "multi-strategy"), "known_at"]
+        assert known == pd.Timestamp("2026-02-05T12:00Z")
+
+    def test_the_evening_brings_the_newer_figure(
+        self, quoted_store: Path, settings: Settings
+    ) -> None:
+        evening = moment_of(DAY, settings, cutoff="2026-02-06T01:00Z")
+        row = self._quotes(quoted_store, evening, settings).loc[
+            ("A prime broker", "multi-strategy")
+        ]
+        assert (row["value"], row["describes"]) == (-3.5, date(2026, 2, 4))
+        assert row["window"] is pd.NA or np.isnan(row["window"])
+
+    def test_a_later_reader_is_not_told_of_later_sessions(
+        self, quoted_store: Path, settings: Settings
+    ) -> None:
+        # Seen from March, the third of February still knows nothing of the fourth.
+        march = moment_of(date(2026, 2, 3), settings, cutoff="2026-03-02T00:00Z")
+        assert self._quotes(quoted_store, march, settings)["describes"].max() == date(2026, 2, 3)
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("key", "value", "message"),
+        [
+            ("pairs", [["IGV", "DOGE"]], "systemic.pairs names ['DOGE']"),
+            ("pairs", [["IGV", "VIX"]], "systemic.pairs names ['VIX']"),
+            ("pairs", [["IGV", "IGV"]], "pairs must name two assets each, got ['IGV', 'IGV']"),
+            ("pairs", [["SLV", "GLD"], ["SLV", "GLD"]], "a pair stands twice"),
+            ("min_sleeves", 6, "min_sleeves must not exceed the 5 sleeves"),
+            ("absorption_short", 252, "absorption_short must be below absorption_long 252"),
+            ("momentum_skip", 250, "must leave at least 3 rows of momentum_lookback 252, got 250"),
+            ("half_life", 0, "systemic.half_life = 0"),
+            ("absorption_share", 1.0, "systemic.absorption_share = 1.0"),
+        ],
+    )
+    def test_a_fault_is_one_short_sentence(self, key: str, value: object, message: str) -> None:
+        raw = tomllib.loads(DEFAULT_PATH.read_text(encoding="utf-8"))
+        raw["systemic"][key] = value
+        with pytest.raises(SettingsError) as caught:
+            parse_settings(raw, origin="desk.toml")
+        assert message in str(caught.value)
+        assert len(str(caught.value)) < 200
+
+
+@pytest.mark.market
+class TestFebruary2026:
+    """The event is narrow: the cross-section shook, yet the sleeves did not all lose."""
+
+    def test_what_the_table_says(
+        self, market_folder: Path, tmp_path: Path, settings: Settings
+    ) -> None:
+        rows = rows_of(panel_of(market_folder, tmp_path, DAY, settings), DAY, settings)
+        assert rows.loc[("turbulence", "universe"), "percentile"] > 0.95
+        assert rows.loc[("correlation_surprise", "universe"), "value"] < 1
+        assert rows.loc[("degrossing", "sleeves"), "value"] == 0
+        assert rows.loc[("sleeves_worst", "sleeves"), "detail"] == "SLV~GLD"
+        assert rows.loc[("connectedness_net", "IBIT"), "percentile"] == 1
