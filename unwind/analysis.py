@@ -16,6 +16,7 @@ from unwind.rows.changepoints import changepoint_rows
 from unwind.rows.correlation_tests import correlation_test_rows
 from unwind.rows.correlations import Link, correlation_rows, links
 from unwind.rows.moment import Moment
+from unwind.rows.pair_evidence import pair_evidence_rows
 from unwind.rows.quality import quality_rows
 from unwind.rows.regimes import Verdict, decide, regime_rows
 from unwind.rows.shocks import shock_rows
@@ -102,6 +103,7 @@ def measure(
     rows = {
         "correlations": correlation_rows(panel, measured, moment, settings=settings),
         "correlation_tests": correlation_test_rows(panel, moment, settings=settings),
+        "pair_evidence": pair_evidence_rows(panel, measured, moment, settings=settings),
         "shocks": shock_rows(panel, measured, moment, settings=settings),
     }
     return measured, rows

@@ -121,6 +121,15 @@ class CorrelationTests(Section):
     compared_windows: tuple[Annotated[int, Field(ge=16, le=2520)], ...]
 
 
+class PairEvidence(Section):
+    """What stands beside each short-window correlation."""
+
+    baseline: int = Field(ge=60, le=2520)
+    control: Symbol
+    min_observations: int = Field(ge=16)
+    min_joint_falls: int = Field(ge=10)
+
+
 class Shocks(Section):
     """Robust z-scores against earlier sessions."""
 
@@ -241,6 +250,7 @@ class Settings(Section):
     known_at: dict[str, Lag]
     correlation: Correlation
     correlation_tests: CorrelationTests
+    pair_evidence: PairEvidence
     shocks: Shocks
     volatility: Volatility
     changepoint: Changepoint

@@ -160,6 +160,35 @@ CORRELATION_TESTS = _table(
     Column("reason", TEXT, "", "why the test abstained"),
 )
 
+PAIR_EVIDENCE = _table(
+    "pair_evidence",
+    "base × asset: what a careful reader needs beside the correlation",
+    ("base", "asset"),
+    Column("base", TEXT, "symbol", "the asset that all others are held against", nullable=False),
+    Column("asset", TEXT, "symbol", "the counterpart", nullable=False),
+    Column("window", COUNT, "sessions", "recent rows, the session included", nullable=False),
+    Column("value", REAL, "1", "Pearson correlation in the window"),
+    Column("lower", REAL, "1", "lower end of the robust interval"),
+    Column("upper", REAL, "1", "upper end of the robust interval"),
+    Column("change", REAL, "1", "value less that of the session before"),
+    Column("baseline", REAL, "1", "correlation in the rows before the window"),
+    Column("baseline_window", COUNT, "sessions", "rows of the baseline", nullable=False),
+    Column("adjusted_base", REAL, "1", "Forbes–Rigobon, the base as source of the shock"),
+    Column("adjusted_asset", REAL, "1", "Forbes–Rigobon, the asset as source of the shock"),
+    Column(
+        "explained_base", REAL, "share", "of the rise over the baseline: by the base's volatility"
+    ),
+    Column("explained_asset", REAL, "share", "of the rise: by the asset's volatility"),
+    Column("control", TEXT, "symbol", "return that is held fixed for `partial`"),
+    Column("partial", REAL, "1", "correlation in the window given the control"),
+    Column(
+        "downside", REAL, "1", "correlation of joint falls below the mean, over the baseline's rows"
+    ),
+    Column("downside_normal", REAL, "1", "what a normal with the same correlation shows there"),
+    Column("downside_n", COUNT, "sessions", "joint falls behind it", nullable=False),
+    Column("sentence", TEXT, "", "the row in words", nullable=False),
+)
+
 SHOCKS = _table(
     "shocks",
     "series × measure",
@@ -340,6 +369,7 @@ TABLES = {
     for table in (
         CORRELATIONS,
         CORRELATION_TESTS,
+        PAIR_EVIDENCE,
         SHOCKS,
         VOLATILITY,
         CHANGEPOINTS,
