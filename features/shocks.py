@@ -74,14 +74,25 @@ def _robust_z(x: np.ndarray, window: int, min_observations: int) -> np.ndarray:
     if not ready.any():
         return scores
     kept = baselines[ready]
-    centre = np.nanmedian(kept, axis=1)
-    spread = MAD_TO_SIGMA * np.nanmedian(np.abs(kept - centre[:, None]), axis=1)
+    centre = _row_medians(kept)
+    spread = MAD_TO_SIGMA * _row_medians(np.abs(kept - centre[:, None]))
     # A spread below rounding of the level is a constant series, not a quiet one.
     measurable = spread > np.finfo(np.float64).eps * np.abs(centre) * window
     scores[ready] = np.where(
         measurable, (x[ready] - centre) / np.where(measurable, spread, 1.0), np.nan
     )
     return scores
+
+
+def _row_medians(rows: np.ndarray) -> np.ndarray:
+    """Median of each row without its NaN; np.nanmedian masks row by row and takes ten times as long.
+
+    Every row holds at least one number.
+    """
+    ordered = np.sort(rows, axis=1)  # NaN sorts last
+    count = np.isfinite(rows).sum(axis=1)
+    row = np.arange(len(rows))
+    return np.asarray((ordered[row, (count - 1) // 2] + ordered[row, count // 2]) / 2)
 
 
 def baseline_count(x: Frame, *, window: int) -> Frame:

@@ -143,6 +143,9 @@ def summary(day: SessionDay) -> dict[str, Any]:
             ],
         ),
         "correlation_path": path,
+        "pair_evidence": _published(day.tables["pair_evidence"], day),
+        "correlation_tests": _published(day.tables["correlation_tests"], day),
+        "systemic": _published(day.tables["systemic"], day),
         "short_window": int(links["window"].iloc[0]) if len(links) else None,
         "volatility": _records(
             day.tables["volatility"],
@@ -157,6 +160,12 @@ def summary(day: SessionDay) -> dict[str, Any]:
             ["table", "entity", "rule", "severity", "count", "example", "remedy"],
         ),
     }  # fmt: skip
+
+
+def _published(rows: pd.DataFrame, day: SessionDay) -> list[dict[str, Any]]:
+    """All columns of a table but those that the whole answer shares."""
+    shared = ("as_of", "cutoff", "source", "settings_digest", "known_at")
+    return _records(rows, [name for name in rows.columns if name not in shared])
 
 
 def text(day: SessionDay) -> str:
@@ -193,7 +202,28 @@ def text(day: SessionDay) -> str:
         f"{number(row['upper'], decimals=2)})  {_path(day, row['asset'])}{_because(row['reason'])}"
         for row in records(day.short_links.sort_values("value", ascending=False))
     ]
+    tested = set(day.tables["correlation_tests"]["asset"])
+    lines += ["", "Behind the tested links"]
+    lines += [
+        f"  {row['sentence']}"
+        for row in records(day.tables["pair_evidence"])
+        if row["asset"] in tested
+    ]
+    lines += [f"  {_test(row)}" for row in records(day.tables["correlation_tests"])]
     return "\n".join(lines)
+
+
+def _test(row: Row) -> str:
+    pair = f"{row['base']}–{row['asset']}" + (
+        f" against {row['against']}" if row["against"] else ""
+    )
+    told = f"{row['test']} of {pair}, {row['window']} sessions"
+    if row["p_value"] is None:
+        return f"{told}: abstains, {row['reason']}"
+    return (
+        f"{told}: p {number(row['p_value'], decimals=3)}, "
+        f"{number(row['family_p_value'], decimals=3)} among all tests of the session"
+    )
 
 
 def _record(row: Row) -> str:
