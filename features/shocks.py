@@ -85,7 +85,7 @@ def _robust_z(x: np.ndarray, window: int, min_observations: int) -> np.ndarray:
 
 
 def _row_medians(rows: np.ndarray) -> np.ndarray:
-    """Median of each row without its NaN; np.nanmedian masks row by row and takes ten times as long.
+    """Median of each row without its NaN; np.nanmedian masks row by row, ten times as slow.
 
     Every row holds at least one number.
     """
