@@ -1,7 +1,7 @@
 """How sure a correlation is: its interval under normality, and one that returns leave valid.
 
 The tests that build on it: `features.dependent_correlations`, `features.constancy`,
-`features.asymmetry`, `features.exceedance`; judged as a family in `models.multiplicity`.
+`features.asymmetry`, `features.exceedance`; judged as a family in `features.multiplicity`.
 """
 
 import numpy as np

@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,6 +49,7 @@ SettingsPath = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 Day = typer.Option(formats=["%Y-%m-%d"])
 
+DEMO_FIRST, DEMO_LAST = date(2026, 1, 5), date(2026, 4, 1)
 DEFAULT_EVENT = datetime(2026, 2, 5)  # noqa: DTZ001 - a date, as typer parses one
 
 
@@ -104,7 +105,10 @@ def run_backfill(
     settings: SettingsPath = None,
     chunk: Annotated[
         int, typer.Option("--chunk", min=1, max=250, help="Sessions a publication.")
-    ] = 5,
+    ] = 10,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Processes that share a chunk.")
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Run every session of a range."""
@@ -116,9 +120,23 @@ def run_backfill(
         lake=lake,
         settings=settings,
         chunk=chunk,
+        workers=workers,
         return_state=True,
     )
     _finish(state, as_json=as_json)
+
+
+@app.command("demo")
+def run_demo(lake: Lake = "demo/lake") -> None:
+    """Run 60 sessions around a simulated February 2026, then its event day alone."""
+    source = DataSource(kind="simulated")
+    state = backfill(
+        source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=20, workers=2,
+        return_state=True,
+    )  # fmt: skip
+    _finish(state, as_json=False)
+    state = daily(source=source, lake=lake, as_of=source.event, return_state=True)
+    _finish(state, as_json=False)
 
 
 def _finish(state: State[Any], *, as_json: bool) -> None:

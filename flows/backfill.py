@@ -36,7 +36,8 @@ def backfill(
     last: date,
     lake: str = "lake",
     settings: str | None = None,
-    chunk: Annotated[int, Field(ge=1, le=250)] = 5,
+    chunk: Annotated[int, Field(ge=1, le=250)] = 10,
+    workers: Annotated[int, Field(ge=1, le=64)] = 1,
 ) -> State[dict[str, Any]]:
     """Publish every session of a range, each as its own run at publication time would have seen it.
 
@@ -50,9 +51,10 @@ def backfill(
         lake: Folder of the lake.
         settings: Settings file. Empty: the default desk.
         chunk: Sessions analysed and published at a time.
+        workers: Processes that share the sessions of a chunk.
     """
     try:
-        return _backfill(source, first, last, Path(lake), settings, chunk)
+        return _backfill(source, first, last, Path(lake), settings, chunk, workers)
     except READABLE as error:
         return Failed(message=str(error))
 
@@ -64,6 +66,7 @@ def _backfill(
     lake: Path,
     settings_path: str | None,
     chunk: int,
+    workers: int,
 ) -> State[dict[str, Any]]:
     settings = load_settings(None if settings_path is None else Path(settings_path))
     days = [stamp.date() for stamp in sessions_between(first, last)]
@@ -89,7 +92,7 @@ def _backfill(
         for start in range(0, len(moments), chunk):
             part = moments[start : start + chunk]
             rows = tasks.analyse_chunk(
-                market, part, settings, str(part[0].as_of), str(part[-1].as_of)
+                market, part, settings, workers, str(part[0].as_of), str(part[-1].as_of)
             )
             snapshot = tasks.publish_tables(lake, rows, settings, source.label, run)
             progress.advance(bar, len(part))

@@ -101,8 +101,7 @@ def write_report(
 
 @task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)
 def analyse_chunk(
-    market: Market, moments: list[Moment], settings: Settings, first: str, last: str
+    market: Market, moments: list[Moment], settings: Settings, workers: int, first: str, last: str
 ) -> Rows:
-    """Run `unwind.analysis.analyse` for each session; `first` and `last` name the run."""
-    days = [analysis.analyse(market, moment, settings=settings) for moment in moments]
-    return analysis.stacked(days)
+    """Run `unwind.analysis.analyse_sessions`; `first` and `last` name the run."""
+    return analysis.analyse_sessions(market, moments, settings=settings, workers=workers)

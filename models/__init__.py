@@ -4,7 +4,6 @@
 - `models.tails`: normal, Student-t and generalised Pareto tail laws
 - `models.sigma`: one "kσ" under each of them, with return periods
 - `models.changepoint`: breaks of a pair's correlation
-- `models.multiplicity`: family-wise control over many tests
 - `models.deleveraging`: drivers, score and state machine: the rule that desks read
 - `models.errors`: NotEnoughData
 """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from joblib import Parallel, delayed
 
 from features.panel import Panel, align
 from models.errors import NotEnoughData
@@ -82,6 +83,17 @@ def analyse(market: Market, moment: Moment, *, settings: Settings) -> dict[str, 
     rows |= estimate(panel, moment, settings=settings)
     _, concluded = conclude(panel, market, measured, moment, settings=settings)
     return rows | concluded
+
+
+def analyse_sessions(
+    market: Market, moments: list[Moment], *, settings: Settings, workers: int
+) -> dict[str, pd.DataFrame]:
+    """Every desk table of several sessions, over `workers` processes; order as in `moments`.
+
+    Sessions know nothing of each other, so the rows do not depend on the number of workers.
+    """
+    jobs = (delayed(analyse)(market, moment, settings=settings) for moment in moments)
+    return stacked(list(Parallel(n_jobs=workers)(jobs)))
 
 
 def stacked(days: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:

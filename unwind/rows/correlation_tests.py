@@ -9,9 +9,9 @@ from features.asymmetry import asymmetry_test
 from features.constancy import constancy_test
 from features.dependent_correlations import compare_dependent_correlations
 from features.exceedance import exceedance_test
+from features.multiplicity import family_wise
 from features.panel import Panel
 from features.returns import standardised_returns
-from models.multiplicity import family_wise
 from unwind.rows.moment import Moment, known_from, stamped
 from unwind.settings import Settings
 
