@@ -49,7 +49,7 @@ SettingsPath = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 Day = typer.Option(formats=["%Y-%m-%d"])
 
-DEMO_FIRST, DEMO_LAST = date(2026, 1, 5), date(2026, 4, 1)
+DEMO_FIRST, DEMO_LAST = date(2026, 1, 8), date(2026, 3, 31)
 DEFAULT_EVENT = datetime(2026, 2, 5)  # noqa: DTZ001 - a date, as typer parses one
 
 
@@ -131,7 +131,7 @@ def run_demo(lake: Lake = "demo/lake") -> None:
     """Run 60 sessions around a simulated February 2026, then its event day alone."""
     source = DataSource(kind="simulated")
     state = backfill(
-        source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=20, workers=2,
+        source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=29, workers=2,
         return_state=True,
     )  # fmt: skip
     _finish(state, as_json=False)
