@@ -337,7 +337,7 @@ def _line(law: str, reading: dict[str, Any]) -> str:
     shortest, longest = reading["return_period_lower"], reading["return_period_upper"]
     periods = f"{_period(shortest)} … {'unbounded' if longest is None else _period(longest)}"
     low, high = _percent(reading["probability_lower"]), _percent(reading["probability_upper"])
-    return f"{told} ({periods}); {low} … {high}"
+    return f"{told} ({periods}); probability {low} … {high}"
 
 
 def _percent(probability: float) -> str:
