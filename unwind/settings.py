@@ -161,7 +161,7 @@ class Systemic(Section):
 
     half_life: int = Field(ge=1, le=252)
     min_share: float = Field(gt=0, le=1)
-    history: int = Field(ge=20, le=2520)
+    history: int = Field(ge=60, le=2520)
     turbulence_window: int = Field(ge=20, le=2520)
     absorption_window: int = Field(ge=20, le=2520)
     absorption_share: float = Field(gt=0, lt=1)

@@ -304,7 +304,8 @@ SYSTEMIC = _table(
         "percentile",
         REAL,
         "share",
-        "share of its own values in the history before the session, at or below the value",
+        "share of its own earlier values at or below the value; absorption and connectedness are "
+        "ranked among values of as many assets",
     ),
     Column("n", COUNT, "assets or sleeves", "how many it rests on"),
     Column(

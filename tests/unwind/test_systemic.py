@@ -230,6 +230,24 @@ class TestLateListing:
             assert rows.loc[(measure, "universe"), "n"] == 15, measure
             assert np.isfinite(rows.loc[(measure, "universe"), "value"])
 
+    def test_ranks_are_among_values_of_as_many_assets(
+        self, panel: Panel, settings: Settings
+    ) -> None:
+        # ETHA fills 101 of 126 standardised rows only 45 sessions ago: too few to rank among.
+        young = panel.returns.copy()
+        young.loc[young.index[: -(18 + 101 + 45)], "ETHA"] = np.nan
+        rows = rows_of(with_returns(panel, young), DAY, settings)
+        ratio = rows.loc[("absorption_ratio", "universe")]
+        assert ratio["n"] == 16
+        assert np.isfinite(ratio["value"])
+        assert np.isnan(ratio["percentile"])
+        shift = rows.loc[("absorption_shift", "universe")]
+        assert shift["detail"].endswith("; assets from 15 to 16 in it")
+        # Connectedness leaves it out of every window yet: 15 assets throughout.
+        total = rows.loc[("connectedness_total", "universe")]
+        assert total["n"] == 15
+        assert np.isfinite(total["percentile"])
+
     def test_a_pair_without_one_leg_says_so(self, panel: Panel, settings: Settings) -> None:
         gone = panel.returns.copy()
         gone["SMH"] = np.nan

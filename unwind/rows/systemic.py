@@ -1,6 +1,7 @@
 """Rows of the table `systemic`: the cross-section as one system, and who seems to be crowded."""
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from features.panel import Panel
 from features.returns import standardised_returns
 from features.shocks import robust_z
 from features.turbulence import absorption_ratio, absorption_shift, marchenko_pastur, turbulence
+from unwind.rows.correlations import PERCENTILE_FLOOR
 from unwind.rows.moment import Moment, known_from, stamped
 from unwind.settings import Settings, Systemic
 
@@ -71,12 +73,18 @@ def _columns(measure: Measure) -> dict[str, object]:
     return {name: getattr(kept, name) for name in Measure.__slots__}
 
 
-def _percentile(history: pd.Series, *, fewest: int) -> float:
+def _percentile(history: pd.Series, *, floor: int) -> float:
     """Share of the earlier values at or below the last; NaN where these are too few."""
     earlier, value = history.iloc[:-1].dropna(), history.iloc[-1]
-    if len(earlier) < fewest or np.isnan(value):
+    if len(earlier) < floor or np.isnan(value):
         return np.nan
     return float((earlier <= value).mean())
+
+
+def _alike(history: pd.Series, assets: pd.Series) -> pd.Series:
+    """Blank what rests on another number of assets than the last value: a listing moves it."""
+    kept: pd.Series = history.where(assets == assets.iloc[-1])
+    return kept
 
 
 def _turbulence(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
@@ -99,7 +107,7 @@ def _turbulence(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
             window=window,
             value=float(scored[column].iloc[-1]),
             unit=unit,
-            percentile=_percentile(scored[column], fewest=chosen.fewest(chosen.history)),
+            percentile=_percentile(scored[column], floor=PERCENTILE_FLOOR),
             n=n,
             reason=missing,
         )
@@ -133,11 +141,13 @@ def _eigenvalues(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
         standardised.iloc[-window:], window=window, min_observations=fewest
     ).iloc[-1]
     scaled = f"returns over their EWMA σ, half-life {chosen.half_life}"
+    counts = ratio["assets"].iloc[-(chosen.absorption_long + 1) :]
+    counts = counts[counts > 0]
     leading = f"the leading {chosen.absorption_share:.0%} of the eigenvectors; {scaled}"
     against = (
         f"the mean of {chosen.absorption_short} sessions against the "
         f"{chosen.absorption_long} before the session"
-    )
+    ) + ("" if counts.nunique() < 2 else f"; assets from {counts.min()} to {counts.max()} in it")
     edge = f"λ₁ {noise['largest']:.2f}, λ₊ {noise['edge']:.2f}, {noise['rows']:.0f} rows; {scaled}"
     too_few = f"fewer than {fewest} rows complete over two assets or more"
     short_history = "too few earlier absorption ratios, or they did not vary"
@@ -149,8 +159,8 @@ def _eigenvalues(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
             value=float(ratio["absorption_ratio"].iloc[-1]),
             unit="share",
             percentile=_percentile(
-                ratio["absorption_ratio"].iloc[-(chosen.history + 1) :],
-                fewest=chosen.fewest(chosen.history),
+                _alike(ratio["absorption_ratio"], ratio["assets"]).iloc[-(chosen.history + 1) :],
+                floor=PERCENTILE_FLOOR,
             ),
             n=int(ratio["assets"].iloc[-1]),
             detail=leading,
@@ -200,7 +210,8 @@ def _connectedness(returns: pd.DataFrame, base: str, chosen: Systemic) -> list[M
         min_observations=chosen.fewest(window),
         every=step,
     )
-    n = int(rolled.net.iloc[-1].notna().sum())
+    assets = rolled.net.notna().sum(axis=1)
+    n = int(assets.iloc[-1])
     detail = (
         f"vector autoregression of log returns, lags {chosen.connectedness_lags}, horizon "
         f"{chosen.connectedness_horizon}, {rolled.n.iloc[-1]} rows; percentile among every "
@@ -214,7 +225,8 @@ def _connectedness(returns: pd.DataFrame, base: str, chosen: Systemic) -> list[M
             value=float(values.iloc[-1]),
             unit="share",
             percentile=_percentile(
-                values.iloc[::step].iloc[-(estimates + 1) :], fewest=chosen.fewest(estimates)
+                _alike(values, assets).iloc[::step].iloc[-(estimates + 1) :],
+                floor=ceil(PERCENTILE_FLOOR / step),
             ),
             n=n,
             detail=None if np.isnan(values.iloc[-1]) else detail,
