@@ -7,6 +7,7 @@ No I/O, no clock, no settings, no Prefect.
 - `features.correlation_kernels`: its compiled loops
 - `features.correlation_tests`: intervals for a correlation
 - `features.dependent_correlations`: is one correlation larger than another that shares a series
+- `features.comovement`: volatility-adjusted and partial correlation; joint falls of a normal
 - `features.constancy`: has a correlation stayed constant, and where it broke
 - `features.exceedance`: correlations beyond thresholds, against a null of the same correlation
 - `features.asymmetry`: are falls more correlated than rises

@@ -1,6 +1,6 @@
 """Desk-table rows of one session, one table a file: answers of features and models, laid out.
 
 - `unwind.rows.moment`: what every row carries
-- `unwind.rows.correlations`, `shocks`, `volatility`, `changepoints`, `systemic`, `regimes`,
-  `quality`
+- `unwind.rows.correlations`, `correlation_tests`, `pair_evidence`, `shocks`,
+  `volatility`, `changepoints`, `systemic`, `regimes`, `quality`
 """
