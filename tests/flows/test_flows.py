@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 
@@ -15,11 +16,12 @@ from flows import tasks
 from flows.backfill import backfill
 from flows.daily import daily
 from flows.parameters import DataSource, cutoff_of, open_source, session_of
-from tests.conftest import ROOT
+from tests.conftest import RECEIVED, ROOT
 from unwind.lake import latest, read
 from unwind.sessions import CalendarError
 from unwind.settings import Settings
-from unwind.sources.protocol import SourceError, SourceUnavailable
+from unwind.sources.files import FilesSource
+from unwind.sources.protocol import Extract, SourceError, SourceUnavailable
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -92,6 +94,44 @@ class TestRetries:
                 return fault("x")
 
         assert tasks._passing(None, None, State()) is again
+
+
+class _Shaky:
+    """A provider that is out of reach a given number of times."""
+
+    label = "files"
+
+    def __init__(self, folder: Path, *, outages: int) -> None:
+        self.held = FilesSource(folder)
+        self.outages = outages
+
+    def tables(self) -> tuple[str, ...]:
+        return self.held.tables()
+
+    def extract(self, table: str) -> Extract:
+        if self.outages:
+            self.outages -= 1
+            raise SourceUnavailable("prices.parquet cannot be opened now")
+        return self.held.extract(table)
+
+
+@pytest.mark.prefect
+@pytest.mark.usefixtures("prefect_server")
+class TestOutage:
+    @pytest.mark.parametrize(("outages", "arrives"), [(2, True), (9, False)])
+    def test_is_waited_out_a_bounded_number_of_times(
+        self, outages: int, arrives: bool, drop: Path, tmp_path: Path, settings: Settings
+    ) -> None:
+        source = _Shaky(drop, outages=outages)
+
+        @flow
+        def read() -> bool:
+            at_once = tasks.read_source.with_options(retry_delay_seconds=0)
+            state = at_once(tmp_path, source, settings, RECEIVED, return_state=True)
+            return state.is_completed()
+
+        assert read() is arrives
+        assert source.outages == (0 if arrives else 9 - 1 - tasks.read_source.retries)
 
 
 @pytest.mark.prefect
@@ -221,3 +261,17 @@ class TestFebruary2026:
             if row["pair"] == "IBIT~IGV"
         ]
         assert path == [("04", 0.25, False), ("05", 0.49, False), ("06", 0.63, True)]
+        printed = subprocess.run(
+            [sys.executable, "-m", "unwind.cli", "show", "--lake", str(tmp_path),
+             "--as-of", "2026-02-05"],
+            capture_output=True, text=True, check=True, cwd=ROOT,
+        )  # fmt: skip
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        # Names of snapshots and paths across sessions depend on how many were published.
+        lines = [
+            line.rstrip()
+            for line in printed.stdout.splitlines()
+            if "→" not in line and not line.startswith("snapshot")
+        ]
+        assert len(lines) > 40
+        assert [line for line in lines if line not in readme] == []

@@ -132,6 +132,37 @@ class TestLateListing:
         assert set(links.loc[links["asset"] == "GLD", "reason"]) == {"no price of GLD is on file"}
 
 
+class TestShortHistory:
+    @pytest.mark.parametrize("sessions", [1, 2, 30])
+    def test_a_young_desk_is_unknown_not_broken(
+        self, sessions: int, drop: Path, tmp_path: Path, settings: Settings
+    ) -> None:
+        prices = pd.read_parquet(drop / "prices.parquet")
+        days = sorted(prices.loc[prices["session"] <= "2026-02-05", "session"].unique())
+        folder = write_drop(tmp_path / "drop", prices[prices["session"].isin(days[-sessions:])])
+        tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
+        assert tables["regimes"]["state"].item() == "UNKNOWN"
+
+
+class TestFlatMarket:
+    @pytest.mark.parametrize("asset", ["IBIT", "GLD"])
+    def test_a_constant_price_has_no_z_and_no_correlation(
+        self, asset: str, drop: Path, tmp_path: Path, settings: Settings
+    ) -> None:
+        prices = pd.read_parquet(drop / "prices.parquet")
+        bars = ["open", "high", "low", "close", "adj_close"]
+        prices.loc[prices["symbol"] == asset, bars] = 100.0
+        folder = write_drop(tmp_path / "drop", prices)
+        tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
+        shock = tables["shocks"].set_index(["asset", "measure"]).loc[(asset, "return")]
+        assert np.isnan(shock["z"])
+        assert shock["reason"] == "baseline is flat"
+        links = tables["correlations"]
+        touched = links if asset == "IBIT" else links[links["asset"] == asset]
+        assert touched["value"].isna().all()
+        assert tables["volatility"].set_index("asset").loc[asset, "model"] == "none"
+
+
 class TestMissingBase:
     def test_its_session_cannot_be_told(self, tmp_path: Path, settings: Settings) -> None:
         prices = small_prices(

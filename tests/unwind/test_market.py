@@ -8,7 +8,7 @@ from unwind.market import ingest, known_by, read_rejected, read_vintages
 from unwind.sessions import known_instants
 from unwind.settings import Lag, Settings
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import SourceError
+from unwind.sources.protocol import SourceError, SourceUnavailable
 
 NEW_YORK = "America/New_York"
 
@@ -173,3 +173,12 @@ class TestDropFolder:
         (folder / "prices.parquet").write_bytes(b"PAR1 torn")
         with pytest.raises(SourceError, match="prices.parquet cannot be read"):
             FilesSource(folder).extract("prices")
+
+    def test_a_file_that_is_gone_for_a_moment_is_worth_another_try(self, tmp_path: Path) -> None:
+        folder = write_drop(tmp_path / "drop", _prices())
+        source = FilesSource(folder)
+        (folder / "prices.parquet").unlink()
+        with pytest.raises(SourceUnavailable, match="cannot be opened now"):
+            source.extract("prices")
+        write_drop(folder, _prices())
+        assert len(source.extract("prices").rows) == 48

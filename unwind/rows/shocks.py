@@ -66,8 +66,12 @@ def _scored(
             "n": n.to_numpy(),
         }
     )
-    held = records(series, min_observations=settings.shocks.record_min_observations)
-    rows = rows.join(_record_columns(held, moment) if volume else _no_record(len(rows)))
+    floor_of_records = settings.shocks.record_min_observations
+    rows = rows.join(
+        _record_columns(records(series, min_observations=floor_of_records), moment)
+        if volume
+        else _no_record(len(rows))
+    )
     rows["worst_since"] = [
         worst_since(series[asset]).loc[moment.stamp] if measure == "return" else pd.NaT
         for asset in series.columns

@@ -1,11 +1,12 @@
 """The drop folder: one Parquet or CSV file a table, read as it lies there."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 
 from unwind.observations import INPUT_TABLES
-from unwind.sources.protocol import Extract, SourceError
+from unwind.sources.protocol import Extract, SourceError, SourceUnavailable
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -48,14 +49,29 @@ class FilesSource:
         return tuple(self._paths)
 
     def extract(self, table: str) -> Extract:
-        """Read one file whole."""
+        """Read one file whole.
+
+        Raises
+        ------
+        SourceUnavailable
+            The file cannot be opened at this moment; the flow tries again.
+        SourceError
+            It can be opened and is no Parquet or CSV; trying again would not help.
+        """
         path = self._paths[table]
         try:
+            content = BytesIO(path.read_bytes())
+        except OSError as error:  # a share that drops out may be back in a moment
+            raise SourceUnavailable(
+                f"{path.name} cannot be opened now ({error.strerror}); "
+                "check the folder and its permissions"
+            ) from error
+        try:
             rows = (
-                pd.read_parquet(path)
+                pd.read_parquet(content)
                 if path.suffix.lower() == ".parquet"
                 # Text as it stands: screening parses it, so that a fault names what was written.
-                else pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=True)
+                else pd.read_csv(content, dtype="str", encoding="utf-8-sig", keep_default_na=True)
             )
         except pd.errors.EmptyDataError:
             rows = pd.DataFrame()
