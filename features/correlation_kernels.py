@@ -1,7 +1,7 @@
 """Compiled loops of `features.correlation`; call that module, not this one."""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
@@ -41,45 +41,10 @@ def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> tuple[float
     xx -= left_x * left_x / n
     yy -= left_y * left_y / n
     xy -= left_x * left_y / n
+    if not (xx > 0.0 and yy > 0.0):
+        return np.nan, n  # varies by less than a float64 can square
     rho = xy / np.sqrt(xx) / np.sqrt(yy)
     return min(1.0, max(-1.0, rho)), n
-
-
-@njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
-def against_base(
-    base: Matrix,
-    columns: Matrix,
-    window: int,
-    min_observations: int,
-    value: Matrix,
-    count: NDArray[np.int64],
-) -> None:
-    """Fill `value` and `count` (column, row) for one base against each row of `columns`."""
-    assets, rows = columns.shape
-    for asset in prange(assets):
-        for row in range(rows):
-            first = max(0, row + 1 - window)
-            rho, n = pair_correlation(base, columns[asset], first, row + 1)
-            count[asset, row] = n
-            value[asset, row] = rho if row + 1 >= window and n >= min_observations else np.nan
-
-
-@njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
-def all_pairs(
-    columns: Matrix,
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-    window: int,
-    min_observations: int,
-    out: Matrix,
-) -> None:
-    """Fill `out` (pair, row) for the listed pairs."""
-    rows = columns.shape[1]
-    for pair in prange(len(left)):
-        x, y = columns[left[pair]], columns[right[pair]]
-        for row in range(rows):
-            rho, n = pair_correlation(x, y, max(0, row + 1 - window), row + 1)
-            out[pair, row] = rho if row + 1 >= window and n >= min_observations else np.nan
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

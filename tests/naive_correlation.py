@@ -33,3 +33,25 @@ def ewma(x: np.ndarray, y: np.ndarray, *, half_life: float, min_observations: in
         size = np.sqrt((weight * a * a).sum() * (weight * b * b).sum())
         answer[t] = (weight * a * b).sum() / size
     return answer
+
+
+def rolling_all_at_once(
+    x: np.ndarray, y: np.ndarray, *, window: int, min_observations: int
+) -> np.ndarray:
+    """`rolling` over a view of all windows: long double and two passes, in a second, not in ten."""
+    rows = [
+        np.lib.stride_tricks.sliding_window_view(side.astype(np.longdouble), window)
+        for side in (x, y)
+    ]
+    both = np.isfinite(rows[0]) & np.isfinite(rows[1])
+    n = both.sum(axis=1)
+    deviations = []
+    for side in rows:
+        kept = np.where(both, side, 0)
+        mean = kept.sum(axis=1) / np.maximum(n, 1)
+        deviations.append(np.where(both, side - mean[:, None], 0))
+    a, b = deviations
+    with np.errstate(invalid="ignore"):
+        value = (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1)) / np.sqrt((b * b).sum(axis=1))
+    value = np.where(n >= min_observations, value, np.nan).astype(float)
+    return np.concatenate([np.full(window - 1, np.nan), value])

@@ -11,7 +11,7 @@ from features.correlation import (
     latest_correlation,
     rolling_correlation,
 )
-from tests.naive_correlation import ewma, rolling
+from tests.naive_correlation import ewma, rolling, rolling_all_at_once
 
 
 def _returns(n: int, assets: int, *, seed: int = 1, holes: float = 0.0) -> pd.DataFrame:
@@ -163,6 +163,99 @@ class TestAllPairs:
     def test_stay_in_bounds(self, seed: int) -> None:
         every = rolling_correlation(_returns(60, 4, seed=seed), window=3, min_observations=3)
         assert np.nanmax(np.abs(every)) <= 1
+
+
+def _stress(case: str) -> np.ndarray:
+    """Returns or prices on which rolling sums are known to fail (shared/performance-notes)."""
+    random = np.random.default_rng(8)
+    common = random.standard_t(4, (800, 1))
+    returns = 0.01 * (0.6 * common + random.standard_t(4, (800, 9)))
+    if case == "returns":
+        return returns
+    if case == "returns on a level of a million":
+        return 1e6 + returns
+    if case == "returns of a billionth":
+        return 1e-9 * returns
+    walk = 100 * np.exp(np.cumsum(returns, axis=0))
+    chosen = {"price walks": walk, "an outlier": returns, "prices with an outlier": walk}[case]
+    if "outlier" in case:
+        chosen[300, 2] = 1e6
+        chosen[310, 3] = -1e6
+    return chosen
+
+
+class TestExactness:
+    """At most 1e−14 from long double in two passes, in every stress case."""
+
+    @pytest.mark.parametrize("holes", [0.0, 0.05, 0.4])
+    @pytest.mark.parametrize(
+        "case",
+        [
+            "returns",
+            "returns on a level of a million",
+            "returns of a billionth",
+            "price walks",
+            "an outlier",
+            "prices with an outlier",
+        ],
+    )
+    def test_against_long_double(self, case: str, holes: float) -> None:
+        values = _stress(case)
+        random = np.random.default_rng(9)
+        values[random.random(values.shape) < holes] = np.nan
+        if holes:
+            values[:250, 4] = np.nan  # listed late
+        pairs = list(zip(*np.triu_indices(9, 1), strict=True))
+        for window in (5, 21, 63, 252):
+            rule = {"window": window, "min_observations": max(3, window // 2)}
+            every = rolling_correlation(values, **rule)
+            for (i, j), found in zip(pairs, every, strict=True):
+                exact = rolling_all_at_once(values[:, i], values[:, j], **rule)
+                np.testing.assert_allclose(found, exact, rtol=0, atol=1e-14)
+
+    def test_a_hole_elsewhere_changes_no_digit(self) -> None:
+        values = _stress("returns")
+        holed = values.copy()
+        holed[400, 0] = np.nan
+        rule = {"window": 63, "min_observations": 63}
+        before, after = rolling_correlation(values, **rule), rolling_correlation(holed, **rule)
+        assert np.array_equal(before[:, :400], after[:, :400], equal_nan=True)
+        assert np.array_equal(before[:, 463:], after[:, 463:], equal_nan=True)
+        assert np.isnan(after[:8, 400:463]).all()
+
+    @pytest.mark.parametrize("end", [62, 63, 64, 125, 126, 300, 799])
+    @pytest.mark.parametrize("case", ["returns", "prices with an outlier"])
+    def test_later_rows_change_no_digit(self, case: str, end: int) -> None:
+        values = _stress(case)
+        values[random_rows := np.random.default_rng(2).random(values.shape) < 0.02] = np.nan
+        assert random_rows.any()
+        rule = {"window": 63, "min_observations": 40}
+        until = rolling_correlation(values[:end], **rule)
+        assert np.array_equal(until, rolling_correlation(values, **rule)[:, :end], equal_nan=True)
+
+    @pytest.mark.parametrize("assets", [2, 3, 4, 5, 8, 9, 13, 70])
+    def test_any_number_of_assets(self, assets: int) -> None:
+        returns = _returns(80, assets).to_numpy()
+        every = rolling_correlation(returns, window=21, min_observations=21)
+        frame = pd.DataFrame(returns[-21:]).corr().to_numpy()
+        np.testing.assert_allclose(every[:, -1], frame[np.triu_indices(assets, 1)], atol=1e-12)
+
+    def test_a_window_longer_than_the_history_has_no_value(self) -> None:
+        every = rolling_correlation(_returns(20, 3), window=21, min_observations=3)
+        assert every.shape == (3, 20)
+        assert np.isnan(every).all()
+
+
+class TestHalt:
+    def test_a_halted_asset_has_no_correlation_until_it_moves(self) -> None:
+        returns = _returns(200, 5)
+        returns.iloc[50:120, 1] = 0.0
+        returns.iloc[60, 3] = np.nan
+        every = rolling_correlation(returns, window=21, min_observations=15)
+        flat = every[0]  # the pair (0, 1)
+        assert np.isnan(flat[70:120]).all()
+        assert np.isfinite(flat[[69, 120]]).all()
+        assert np.isfinite(every[1, 20:]).all()
 
 
 class TestRefusal:
