@@ -98,13 +98,25 @@ def one_against_many(assets: int, window: int, holes: float) -> Contenders:
     frame = pd.DataFrame(returns)
     base = frame[0]
     others = np.ascontiguousarray(returns[:, 1:].T)
+
+    def labelled(values: Floats) -> pd.DataFrame:
+        return pd.DataFrame(values.T, index=frame.index, columns=frame.columns[1:], copy=False)
+
+    def values() -> Floats:
+        return numbagg.move_corr(
+            np.broadcast_to(returns[:, 0], others.shape), others, window=window, min_count=minimum
+        )
+
+    def values_and_n() -> tuple[pd.DataFrame, pd.DataFrame]:
+        both = 1.0 - np.isnan(returns[:, 0] + others)  # NaN where either is
+        return labelled(values()), labelled(numbagg.move_sum(both, window=window, min_count=1))
+
     return {
         "unwind": lambda: correlation_with_base(
             frame, base=0, window=window, min_observations=minimum
         ),
-        "numbagg": lambda: numbagg.move_corr(
-            np.broadcast_to(returns[:, 0], others.shape), others, window=window, min_count=minimum
-        ),
+        "numbagg": values_and_n,
+        "numbagg (bare values)": values,
         "pandas": lambda: frame.rolling(window, min_periods=minimum).corr(base),
     }
 

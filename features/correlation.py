@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numba import get_num_threads
 from numpy.typing import NDArray
 
 from features import correlation_kernels, rolling_kernels, rolling_planes
@@ -69,14 +70,14 @@ def correlation_with_base(
         `min_observations` lies outside 3 … `window`.
     """
     _check_window(window, min_observations)
-    columns = _base_first(returns, base)
-    value = _pairs(columns, window, min_observations, 0, columns.shape[0] - 1)
-    # Whole numbers: sums of them and their differences are exact.
-    both = np.zeros((columns.shape[0] - 1, columns.shape[1] + 1), dtype=np.int64)
-    observed = ~np.isnan(columns)
-    np.cumsum(observed[1:] & observed[0], axis=1, out=both[:, 1:])
-    count = both[:, 1:].copy()
-    count[:, window:] -= both[:, 1:-window]
+    position, columns = _position(returns, base), _columns(returns)
+    out, value, aligned = _room(columns.shape[0] - 1, columns)
+    rolling_kernels.correlate_with_one(
+        columns, position, window, min_observations, out, _stride(columns), aligned,
+        get_num_threads(),
+    )  # fmt: skip
+    count = np.empty(value.shape, dtype=np.int64)
+    correlation_kernels.count_pairs(columns, position, window, count)
     return _with_base(returns, base, value, count)
 
 
@@ -117,13 +118,14 @@ def ewma_correlation_with_base(
         raise ValueError(f"half_life must be a positive number of sessions, got {half_life}")
     if min_observations < MINIMUM:
         raise ValueError(f"min_observations must be at least {MINIMUM}, got {min_observations}")
-    columns = _base_first(returns, base)
+    position, columns = _position(returns, base), _columns(returns)
     shape = (columns.shape[0] - 1, columns.shape[1])
     value = np.empty(shape)
     effective = np.empty(shape)
     decay = 0.5 ** (1.0 / half_life)
+    others = np.delete(columns, position, axis=0)
     correlation_kernels.ewma_against_base(
-        columns[0], columns[1:], decay, min_observations, value, effective
+        columns[position], others, decay, min_observations, value, effective
     )
     return _with_base(returns, base, value, effective)
 
@@ -258,25 +260,32 @@ def _filled(
     start: int,
     stop: int,
 ) -> Matrix:
-    """Give pairs `start` … `stop` − 1; rows are padded so that all lie alike on cache lines."""
-    rows = columns.shape[1]
-    stride = -(-rows // LINE) * LINE
-    out = np.empty((stop - start) * stride)
-    aligned = -(out.ctypes.data // out.itemsize) % LINE
+    out, values, aligned = _room(stop - start, columns)
     rolling_kernels.correlate(
-        columns, prepared, window, min_observations, start, stop, out, stride, aligned
+        columns, prepared, window, min_observations, start, stop, out, _stride(columns), aligned
     )
-    return out.reshape(stop - start, stride)[:, :rows]
+    return values
 
 
-def _base_first(returns: pd.DataFrame, base: str) -> Matrix:
+def _stride(columns: Matrix) -> int:
+    """Numbers from one pair to the next: whole cache lines, so that all rows lie alike on them."""
+    return -(-int(columns.shape[1]) // LINE) * LINE
+
+
+def _room(pairs: int, columns: Matrix) -> tuple[Matrix, Matrix, int]:
+    """Allocate (pair, row): the flat room, its view without padding, the first column on a line."""
+    out = np.empty(pairs * _stride(columns))
+    aligned = -(out.ctypes.data // out.itemsize) % LINE
+    return out, out.reshape(pairs, _stride(columns))[:, : columns.shape[1]], aligned
+
+
+def _position(returns: pd.DataFrame, base: str) -> int:
     if not returns.columns.is_unique:
         twice = returns.columns[returns.columns.duplicated()].tolist()
         raise ValueError(f"columns {twice} stand twice in returns; name each asset once")
     if base not in returns.columns:
         raise ValueError(f"base {base} is no column of returns; columns: {list(returns.columns)}")
-    order = [base, *(column for column in returns.columns if column != base)]
-    return _columns(returns[order])
+    return list(returns.columns).index(base)
 
 
 def _columns(returns: pd.DataFrame | Matrix) -> Matrix:
@@ -304,6 +313,6 @@ def _with_base(
 ) -> CorrelationWithBase:
     counterparts = returns.columns.drop(base)
     return CorrelationWithBase(
-        value=pd.DataFrame(value.T, index=returns.index, columns=counterparts),
-        n=pd.DataFrame(n.T, index=returns.index, columns=counterparts),
+        value=pd.DataFrame(value.T, index=returns.index, columns=counterparts, copy=False),
+        n=pd.DataFrame(n.T, index=returns.index, columns=counterparts, copy=False),
     )

@@ -1,7 +1,7 @@
 """Compiled loops of `features.correlation`; call that module, not this one."""
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
@@ -45,6 +45,22 @@ def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> tuple[float
         return np.nan, n  # varies by less than a float64 can square
     rho = xy / np.sqrt(xx) / np.sqrt(yy)
     return min(1.0, max(-1.0, rho)), n
+
+
+@njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
+def count_pairs(columns: Matrix, base: int, window: int, count: NDArray[np.int64]) -> None:
+    """Fill `count` (row, counterpart) with the complete pairs of the window that ends there."""
+    assets, rows = columns.shape
+    for asset in prange(assets):
+        if asset == base:
+            continue
+        n, place = 0, asset - (asset > base)
+        for row in range(rows):
+            n += not (np.isnan(columns[base, row]) or np.isnan(columns[asset, row]))
+            gone = row - window
+            if gone >= 0:
+                n -= not (np.isnan(columns[base, gone]) or np.isnan(columns[asset, gone]))
+            count[place, row] = n
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -32,10 +32,12 @@ from features.rolling_planes import (
     CANCELLATION,
     COUNT,
     INVERSE,
+    PLANES,
     SEEN,
     SQUARES,
     TOTAL,
     on_a_line,
+    prepare_block,
 )
 
 AGAIN = 2.0  # no correlation: computed again in two passes
@@ -202,34 +204,87 @@ def _pair(i: int, assets: int) -> int:
 
 
 @njit(cache=True)
-def _deliver(tile, offset, i, block, assets, first, n, start, stop, out, stride, lead):
-    """Write `n` rows of a (row, lane) tile to its pairs, each contiguous in time."""
-    pair = _pair(i, assets) + 4 * block
-    at = (pair - start) * stride + first
+def _deliver(tile, offset, n, out, at, stride, lead, low, high):
+    """Write `n` rows of lanes `low` … `high` − 1 of a (row, lane) tile, each contiguous in time.
+
+    Lane 0 goes to `at` and on, lane *l* `stride` further each. After `lead` rows a line begins.
+    """
     row = 0
-    if 4 * block > i and 4 * block + 4 <= assets and pair >= start and pair + 4 <= stop:
-        if n > lead + 8:
-            row = lead
-            while row + 8 <= n:
-                t = offset + 4 * row
-                stream_lines(
-                    out, at + row, stride,
-                    load(tile, t), load(tile, t + 4), load(tile, t + 8),
-                    load(tile, t + 12), load(tile, t + 16), load(tile, t + 20),
-                    load(tile, t + 24), load(tile, t + 28),
-                )  # fmt: skip
-                row += 8
-        else:
-            lead = 0
+    if high - low == 4 and n > lead + 8:
+        row = lead
+        while row + 8 <= n:
+            t = offset + 4 * row
+            stream_lines(
+                out, at + row, stride,
+                load(tile, t), load(tile, t + 4), load(tile, t + 8),
+                load(tile, t + 12), load(tile, t + 16), load(tile, t + 20),
+                load(tile, t + 24), load(tile, t + 28),
+            )  # fmt: skip
+            row += 8
     else:
         lead = 0
-    for lane in range(4):
-        j = 4 * block + lane
-        if i < j < assets and start <= pair + lane < stop:
-            for r in range(lead):
-                out[at + lane * stride + r] = tile[offset + 4 * r + lane]
-            for r in range(row, n):
-                out[at + lane * stride + r] = tile[offset + 4 * r + lane]
+    for lane in range(low, high):
+        for r in range(lead):
+            out[at + lane * stride + r] = tile[offset + 4 * r + lane]
+        for r in range(row, n):
+            out[at + lane * stride + r] = tile[offset + 4 * r + lane]
+
+
+@njit(cache=True)
+def _repeat(columns, i, assets_i, j, assets_j, planes, x, y, boundary, n, window, tile, at, step):
+    """Compute again, in two passes, what the sums cannot answer.
+
+    `i` and `j` are the first assets of the two blocks, `x` and `y` their first rows as in `_holed`.
+    """
+    plane = len(planes) // PLANES
+    for q in range(assets_i):
+        for lane in range(assets_j):
+            if i + q == j + lane:
+                continue
+            for r in range(n):
+                of_x = planes[(x + r) * 4 + INVERSE * plane + q]
+                of_y = planes[(y + r) * 4 + INVERSE * plane + lane]
+                place = at + q * step + 4 * r + lane
+                whole = of_x != 0.0 and of_y != 0.0
+                cancels = whole and (of_x == -np.inf or of_y == -np.inf)
+                if cancels or tile[place] == AGAIN:
+                    last = boundary + r + 1
+                    rho, _ = pair_correlation(
+                        columns[i + q], columns[j + lane], last - window, last
+                    )
+                    tile[place] = rho
+
+
+@njit(cache=True)
+def _advance(
+    columns, i, assets_i, j, assets_j, planes, traits, left, right, from_segment, to_segment,
+    window, minimum, tail, gone, tile, step,
+):  # fmt: skip
+    """Fill the tiles of `assets_i` by four pairs over a run of segments."""
+    rows = columns.shape[1]
+    plane = len(planes) // PLANES
+    origin = from_segment * window - 1
+    share, least = spread(1.0 / window), spread(float(minimum))
+    for segment in range(from_segment, to_segment):
+        boundary = segment * window - 1
+        x, y = left * rows + boundary, right * rows + boundary
+        n = min(window, rows - boundary)
+        at = 4 * (boundary - origin)
+        trait = traits[left, segment] | traits[right, segment]
+        again = trait & 2 != 0
+        if trait & 1 == 0:
+            _complete(planes, plane, 4 * x, 4 * y, window, n, share, tail, tile, at, step)
+        else:
+            for q in range(assets_i):
+                again |= _holed(
+                    planes, plane, x, y, q, window, n, share, least, tail, gone,
+                    tile, at + q * step,
+                )  # fmt: skip
+        if again:
+            _repeat(
+                columns, i, assets_i, j, assets_j, planes, x, y, boundary, n, window,
+                tile, at, step,
+            )  # fmt: skip
 
 
 @njit(cache=True, parallel=True)
@@ -237,10 +292,9 @@ def correlate(columns, prepared, window, minimum, start, stop, out, stride, alig
     """Fill pairs `start` … `stop` − 1, each a row of `stride` numbers of the flat `out`.
 
     `prepared` comes from `rolling_planes.prepare`; `aligned` is the first column of `out` on
-    64 bytes, from `window` − 1 on.
+    64 bytes.
     """
     planes, traits = prepared
-    plane = len(planes) // 7
     assets, rows = columns.shape
     blocks, segments = traits.shape
     top = 0
@@ -262,7 +316,6 @@ def correlate(columns, prepared, window, minimum, start, stop, out, stride, alig
         tail, gone = on_a_line(16 * window), on_a_line(12 * window + 12)
         step = 4 * per * window + 16  # not a power of two: four tiles must not share cache sets
         tile = on_a_line(4 * step)
-        share, least = spread(1.0 / window), spread(float(minimum))
         for side in range(2):
             group = task % folds if side == 0 else groups - 1 - task % folds
             if side == 1 and group == task % folds:
@@ -270,62 +323,61 @@ def correlate(columns, prepared, window, minimum, start, stop, out, stride, alig
             end = min(blocks, (group + 1) * GROUP)
             for left in range(bottom // 4, min(end, top // 4 + 1)):
                 for right in range(max(group * GROUP, left), end):
-                    if (
-                        _pair(4 * left, assets) + 4 * right >= stop
-                        or _pair(min(4 * left + 3, assets - 2), assets) + 4 * right + 3 < start
-                    ):
+                    i, j = 4 * left, 4 * right
+                    last = min(i + 3, assets - 2)
+                    if _pair(i, assets) + j >= stop or _pair(last, assets) + j + 3 < start:
                         continue
-                    for segment in range(from_segment, to_segment):
-                        boundary = segment * window - 1
-                        x, y = left * rows + boundary, right * rows + boundary
-                        here = min(window, rows - boundary)
-                        at = 4 * (boundary - origin)
-                        trait = traits[left, segment] | traits[right, segment]
-                        again = trait & 2 != 0
-                        if trait & 1 == 0:
-                            _complete(
-                                planes, plane, 4 * x, 4 * y, window, here, share,
-                                tail, tile, at, step,
-                            )  # fmt: skip
-                        else:
-                            for q in range(4):
-                                again |= _holed(
-                                    planes, plane, x, y, q, window, here, share, least,
-                                    tail, gone, tile, at + q * step,
-                                )  # fmt: skip
-                        if again:
-                            _repeat(
-                                columns, planes, left, right, boundary, here, window,
-                                tile, at, step,
-                            )  # fmt: skip
-                    for q in range(4):
-                        _deliver(
-                            tile, q * step, 4 * left + q, right, assets, origin, n,
-                            start, stop, out, stride, lead,
-                        )  # fmt: skip
+                    _advance(
+                        columns, i, min(4, assets - i), j, min(4, assets - j), planes, traits,
+                        left, right, from_segment, to_segment, window, minimum,
+                        tail, gone, tile, step,
+                    )  # fmt: skip
+                    for q in range(min(4, assets - i)):
+                        pair = _pair(i + q, assets) + j
+                        low = max(0, i + q + 1 - j, start - pair)
+                        high = min(4, assets - j, stop - pair)
+                        at = (pair - start) * stride + origin
+                        _deliver(tile, q * step, n, out, at, stride, lead, low, high)
     for pair in prange(stop - start):
         for row in range(min(window - 1, rows)):
             out[pair * stride + row] = np.nan
 
 
-@njit(cache=True)
-def _repeat(columns, planes, left, right, boundary, n, window, tile, at, step):
-    """Compute again, in two passes, what the sums cannot answer."""
+@njit(cache=True, parallel=True)
+def correlate_with_one(columns, base, window, minimum, out, stride, aligned, threads):
+    """Fill the pairs of asset `base` with each other one, a row of `out` each.
+
+    As `correlate`, with planes for four counterparts at a time: those of all would be larger than
+    the result.
+    """
     assets, rows = columns.shape
-    plane = len(planes) // 7
-    for q in range(4):
-        i = 4 * left + q
-        for lane in range(4):
-            j = 4 * right + lane
-            if not i < j < assets:
-                continue
-            for r in range(n):
-                of_x = planes[(left * rows + boundary + r) * 4 + INVERSE * plane + q]
-                of_y = planes[(right * rows + boundary + r) * 4 + INVERSE * plane + lane]
-                place = at + q * step + 4 * r + lane
-                whole = of_x != 0.0 and of_y != 0.0
-                cancels = whole and (of_x == -np.inf or of_y == -np.inf)
-                if cancels or tile[place] == AGAIN:
-                    last = boundary + r + 1
-                    rho, _ = pair_correlation(columns[i], columns[j], last - window, last)
-                    tile[place] = rho
+    segments = (rows + window) // window
+    per = max(1, CHUNK_ROWS // window)
+    before = (base + 3) // 4  # blocks of counterparts: they begin anew after the base
+    blocks = before + (assets - base + 2) // 4
+    for task in prange(min(blocks, threads)):
+        planes, x = on_a_line(PLANES * 2 * rows * 4), on_a_line(4 * rows)
+        traits = np.zeros((2, segments), dtype=np.uint8)
+        tail, gone = on_a_line(16 * window), on_a_line(12 * window + 12)
+        step = 4 * per * window + 16
+        tile = on_a_line(4 * step)
+        prepare_block(columns[base : base + 1], window, planes, 0, traits[0], x)
+        for block in range(task, blocks, min(blocks, threads)):
+            first = 4 * block if block < before else base + 1 + 4 * (block - before)
+            end = min(first + 4, base if block < before else assets)
+            row_of_first = first if block < before else first - 1
+            traits[1] = 0
+            prepare_block(columns[first:end], window, planes, rows * 4, traits[1], x)
+            for from_segment in range(1, segments, per):
+                to_segment = min(segments, from_segment + per)
+                origin = from_segment * window - 1
+                n = min(rows, to_segment * window - 1) - origin
+                _advance(
+                    columns, base, 1, first, end - first, planes, traits, 0, 1,
+                    from_segment, to_segment, window, minimum, tail, gone, tile, step,
+                )  # fmt: skip
+                at = row_of_first * stride + origin
+                _deliver(tile, 0, n, out, at, stride, (aligned - origin) % 8, 0, end - first)
+            for lane in range(end - first):
+                for row in range(min(window - 1, rows)):
+                    out[(row_of_first + lane) * stride + row] = np.nan

@@ -15,7 +15,20 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from features.lanes import load, plus, spread, store, times_plus
+from features.lanes import (
+    any_less,
+    load,
+    minus,
+    minus_times,
+    over,
+    plus,
+    root,
+    spread,
+    store,
+    times,
+    times_plus,
+    where_less,
+)
 
 Matrix = NDArray[np.float64]
 Prepared = tuple[Matrix, NDArray[np.uint8]]
@@ -25,6 +38,7 @@ Prepared = tuple[Matrix, NDArray[np.uint8]]
 CANCELLATION = 16.0
 # The planes, each an array of (n_blocks, n_rows, 4 assets).
 AHEAD, BEHIND, TOTAL, INVERSE, SEEN, COUNT, SQUARES = range(7)
+PLANES = 7
 
 
 @njit(cache=True)
@@ -53,7 +67,109 @@ def _anchor(x: Matrix, lane: int, boundary: int, window: int, nearest: Matrix) -
     return nearest[n // 2] if n > 0 else 0.0
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
+def prepare_block(
+    columns: Matrix, window: int, planes: Matrix, start: int, traits: NDArray[np.uint8], x: Matrix
+) -> None:
+    """Fill the planes, from `start` on, and the traits of one block of at most four assets.
+
+    `x` is room for four assets' rows.
+    """
+    rows = columns.shape[1]
+    segments = len(traits)
+    plane = len(planes) // PLANES
+    for lane in range(4):
+        if lane < len(columns):
+            largest = 0.0
+            for row in range(rows):
+                if abs(columns[lane, row]) > largest:
+                    largest = abs(columns[lane, row])
+            # A power of two changes no digit, and keeps squares from under- and overflowing.
+            scale = 2.0 ** -np.floor(np.log2(largest)) if largest > 0.0 else 1.0
+            for row in range(rows):
+                x[4 * row + lane] = columns[lane, row] * scale
+        else:
+            for row in range(rows):
+                x[4 * row + lane] = 0.0  # a lane without an asset; its results go nowhere
+    nearest = np.empty(5)
+    own, following = np.zeros(4), np.zeros(4)
+    tail = on_a_line(12 * window)
+    zero, one, infinite = spread(0.0), spread(1.0), spread(np.inf)
+    full, share, trusted = spread(float(window)), spread(1.0 / window), spread(CANCELLATION)
+    nothing, cancels, longest = spread(np.nan), spread(-np.inf), spread(float(window - 1))
+    unchanged, before = zero, spread(np.nan)
+    for segment in range(segments):
+        first = max(0, segment * window - 1)
+        last = min(rows, (segment + 1) * window - 1)
+        for lane in range(4):
+            following[lane] = _anchor(x, lane, last, window, nearest) if last < rows else 0.0
+        anchor, next_anchor = load(own, 0), load(following, 0)
+        least = one
+        for row in range(first, last):
+            at = start + 4 * row
+            value = load(x, 4 * row)
+            seen = where_less(value, infinite, one, zero)  # NaN is not below infinity
+            least = where_less(seen, least, seen, least)
+            store(planes, at + SEEN * plane, seen)
+            store(planes, at, where_less(value, infinite, minus(value, anchor), zero))
+            behind = where_less(value, infinite, minus(value, next_anchor), zero)
+            store(planes, at + BEHIND * plane, behind)
+        if any_less(least, one):
+            traits[segment] |= 1
+            if segment + 1 < segments:
+                traits[segment + 1] |= 1
+        if segment == 0:
+            for row in range(first, last):
+                at = start + 4 * row
+                for figure in (TOTAL, INVERSE, COUNT, SQUARES):
+                    store(planes, at + figure * plane, zero)
+        else:
+            n = s = q = zero
+            for r in range(window - 2, -1, -1):
+                store(tail, 12 * r + 12, n)
+                store(tail, 12 * r + 16, s)
+                store(tail, 12 * r + 20, q)
+                at = start + 4 * (first - window + 1 + r)
+                value = load(planes, at + BEHIND * plane)
+                n = plus(n, load(planes, at + SEEN * plane))
+                s = plus(s, value)
+                q = times_plus(value, value, q)
+            store(tail, 0, n)
+            store(tail, 4, s)
+            store(tail, 8, q)
+            n = s = q = zero
+            worst = zero
+            for r in range(last - first):
+                at = start + 4 * (first + r)
+                value = load(planes, at)
+                n = plus(n, load(planes, at + SEEN * plane))
+                s = plus(s, value)
+                q = times_plus(value, value, q)
+                count = plus(n, load(tail, 12 * r))
+                total = plus(s, load(tail, 12 * r + 4))
+                squares = plus(q, load(tail, 12 * r + 8))
+                store(planes, at + COUNT * plane, count)
+                store(planes, at + TOTAL * plane, total)
+                store(planes, at + SQUARES * plane, squares)
+                value = load(x, 4 * (first + r))
+                unchanged = where_less(
+                    value, before, zero, where_less(before, value, zero, plus(unchanged, one))
+                )
+                before = value
+                central = minus_times(times(total, share), total, squares)
+                inverse = over(one, root(central))
+                inverse = where_less(squares, times(central, trusted), inverse, cancels)
+                inverse = where_less(unchanged, longest, inverse, nothing)
+                inverse = where_less(count, full, zero, inverse)
+                worst = where_less(inverse, worst, inverse, worst)
+                store(planes, at + INVERSE * plane, inverse)
+            if any_less(worst, zero):
+                traits[segment] |= 2
+        for lane in range(4):
+            own[lane] = following[lane]
+
+
+@njit(cache=True, parallel=True)
 def prepare(columns: Matrix, window: int) -> Prepared:
     """Lay the returns of four assets side by side, anchored, with the sums of each alone.
 
@@ -76,98 +192,15 @@ def prepare(columns: Matrix, window: int) -> Prepared:
     assets, rows = columns.shape
     blocks = (assets + 3) // 4
     segments = (rows + window) // window
-    plane = blocks * rows * 4
-    planes = on_a_line(7 * plane)
+    planes = on_a_line(PLANES * blocks * rows * 4)
     traits = np.zeros((blocks, segments), dtype=np.uint8)
     for block in prange(blocks):
-        x = on_a_line(4 * rows)
-        for lane in range(4):
-            asset = 4 * block + lane
-            if asset < assets:
-                largest = 0.0
-                for row in range(rows):
-                    if abs(columns[asset, row]) > largest:
-                        largest = abs(columns[asset, row])
-                # A power of two changes no digit, and keeps squares from under- and overflowing.
-                scale = 2.0 ** -np.floor(np.log2(largest)) if largest > 0.0 else 1.0
-                for row in range(rows):
-                    x[4 * row + lane] = columns[asset, row] * scale
-            else:
-                for row in range(rows):
-                    x[4 * row + lane] = np.nan
-        nearest = np.empty(5)
-        own, following = np.zeros(4), np.zeros(4)
-        unchanged = np.zeros(4, dtype=np.int64)
-        tail = on_a_line(12 * window)
-        for segment in range(segments):
-            first = max(0, segment * window - 1)
-            last = min(rows, (segment + 1) * window - 1)
-            holes = False
-            for lane in range(4):
-                following[lane] = _anchor(x, lane, last, window, nearest) if last < rows else 0.0
-                if 4 * block + lane < assets:
-                    for row in range(first, last):
-                        holes |= x[4 * row + lane] != x[4 * row + lane]
-            if holes:
-                traits[block, segment] |= 1
-                if segment + 1 < segments:
-                    traits[block, segment + 1] |= 1
-            for row in range(first, last):
-                for lane in range(4):
-                    value = x[4 * row + lane]
-                    there = value == value
-                    at = (block * rows + row) * 4 + lane
-                    planes[at + SEEN * plane] = 1.0 if there else 0.0
-                    planes[at] = value - own[lane] if there else 0.0
-                    planes[at + BEHIND * plane] = value - following[lane] if there else 0.0
-            if segment > 0:
-                zero = spread(0.0)
-                n = s = q = zero
-                for r in range(window - 2, -1, -1):
-                    store(tail, 12 * r + 12, n)
-                    store(tail, 12 * r + 16, s)
-                    store(tail, 12 * r + 20, q)
-                    row = block * rows + first - window + 1 + r
-                    v = load(planes, row * 4 + BEHIND * plane)
-                    n = plus(n, load(planes, row * 4 + SEEN * plane))
-                    s = plus(s, v)
-                    q = times_plus(v, v, q)
-                store(tail, 0, n)
-                store(tail, 4, s)
-                store(tail, 8, q)
-                n = s = q = zero
-                for r in range(last - first):
-                    at = (block * rows + first + r) * 4
-                    v = load(planes, at)
-                    n = plus(n, load(planes, at + SEEN * plane))
-                    s = plus(s, v)
-                    q = times_plus(v, v, q)
-                    store(planes, at + COUNT * plane, plus(n, load(tail, 12 * r)))
-                    store(planes, at + TOTAL * plane, plus(s, load(tail, 12 * r + 4)))
-                    store(planes, at + SQUARES * plane, plus(q, load(tail, 12 * r + 8)))
-            for row in range(first, last):
-                for lane in range(4):
-                    at = (block * rows + row) * 4 + lane
-                    before = 4 * row - 4 + lane
-                    same = row > 0 and x[before + 4] == x[before]
-                    unchanged[lane] = unchanged[lane] + 1 if same else 0
-                    raw = planes[at + SQUARES * plane]
-                    if segment == 0:
-                        planes[at + INVERSE * plane] = planes[at + TOTAL * plane] = 0.0
-                        planes[at + COUNT * plane] = planes[at + SQUARES * plane] = 0.0
-                    elif planes[at + COUNT * plane] < window:
-                        planes[at + INVERSE * plane] = 0.0
-                    elif unchanged[lane] + 1 >= window:
-                        planes[at + INVERSE * plane] = np.nan
-                    else:
-                        central = (
-                            raw - planes[at + TOTAL * plane] * planes[at + TOTAL * plane] / window
-                        )
-                        if central * CANCELLATION > raw:
-                            planes[at + INVERSE * plane] = 1.0 / np.sqrt(central)
-                        else:
-                            planes[at + INVERSE * plane] = -np.inf
-                            traits[block, segment] |= 2
-            for lane in range(4):
-                own[lane] = following[lane]
+        prepare_block(
+            columns[4 * block : min(assets, 4 * block + 4)],
+            window,
+            planes,
+            block * rows * 4,
+            traits[block],
+            on_a_line(4 * rows),
+        )
     return planes, traits
