@@ -275,3 +275,7 @@ class TestFebruary2026:
         ]
         assert len(lines) > 40
         assert [line for line in lines if line not in readme] == []
+        example = (ROOT / "docs" / "february-2026.md").read_text(encoding="utf-8")
+        evidence = lines[lines.index("Behind the tested links") :]
+        assert len(evidence) > 10
+        assert [line for line in evidence if line not in example] == []
