@@ -1,78 +1,155 @@
-"""Volatility of one series: GARCH(1,1) with Student-t innovations, estimated by `arch`."""
+"""Volatility of one series: GARCH, GJR and EGARCH under normal, Student-t or skewed-t shocks.
+
+`arch` is the estimator of record: it finds the optimum, and `models.garch_kernels`, which has the
+same likelihood with its exact gradient, takes the last digits. `models.walk_forward` starts that
+climb from the estimate before instead.
+"""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from arch import arch_model
+from numpy.typing import NDArray
+from scipy import integrate
 
-from models.errors import NotEnoughData
+from models import garch_kernels as kernels
+from models.garch_likelihood import (
+    DECAY,
+    FEWEST_DEGREES,
+    LARGEST_SKEW,
+    MODELS,
+    PARAMETERS,
+    Likelihood,
+    Summit,
+    highest,
+    scaled,
+    squares_before,
+    standard_errors,
+    usable,
+)
 
-# arch's optimiser is tuned to returns in percent; the scaling stays inside this module.
+Array = NDArray[np.float64]
+
+# Log-likelihoods are printed for returns in percent, as the literature and `arch` print them.
 PERCENT = 100.0
-# RiskMetrics (1996) daily decay, for the labelled fallback.
-EWMA_DECAY = 0.94
 # Beyond these the estimate sits on its boundary and its forecasts mean little.
 PERSISTENCE_LIMIT = 0.9999
-FEWEST_DEGREES = 2.05
+SMALLEST_REACTION = 1e-7  # below it β is not identified: any value gives the same path
+SIMULATED_PATHS = 4000  # EGARCH has no closed forecast beyond one session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GarchFit:
-    """Parameters of σ²_{t+1} = ω + α(r_t − μ)² + βσ²_t, and the path they imply.
+    """One estimate and the path it implies; figures in decimals, not percent.
 
     Attributes
     ----------
     model : str
-        "garch11-t", or "ewma" where the fit failed and the labelled fallback stands in.
-    mu, omega, alpha, beta, nu : float
-        In decimals (omega in squared decimals). For ewma: mean, 0, 0.06, 0.94, NaN.
+        garch: σ²_{t+1} = ω + α·e²_t + β·σ²_t, e = r − μ (Bollerslev 1986, eq. 1–3). gjr: α + γ in
+        place of α after a fall (Glosten–Jagannathan–Runkle 1993, eq. 5). egarch: ln σ²_{t+1} = ω +
+        α(|z_t| − √(2/π)) + γ·z_t + β·ln σ²_t (Nelson 1991, eq. 2.1–2.2). ewma: the labelled
+        fallback, α = 0.06, β = 0.94.
+    innovation : str
+        normal, t (standardised Student-t) or skewt (Hansen 1994).
+    mu, omega, alpha, gamma, beta, nu, skew : float
+        NaN where the model has no such parameter.
+    standard_errors : DataFrame of shape (n_parameters, 2)
+        Columns hessian and sandwich (Bollerslev–Wooldridge 1992, eq. 2.9); NaN where the curvature
+        has no inverse. Empty for ewma.
     log_likelihood : float
-        Of the returns in percent, as `arch` prints it; NaN for ewma.
-    sigma : Series
+        Of the returns in percent; NaN for ewma.
+    sigma : Series of shape (n,)
         Conditional standard deviation of each used session, forecast from the session before.
+    residuals : Series of shape (n,)
+        (r − μ)/σ.
+    sigma_next : float
+        Forecast for the session after the last one used.
     n : int
         Returns used.
     converged : bool
-        The optimiser reported success and the estimate lies inside its boundary.
+        The optimum was reached, inside its boundary.
     reason : str
         What failed; "" where nothing did.
     """
 
     model: str
+    innovation: str
     mu: float
     omega: float
     alpha: float
+    gamma: float
     beta: float
     nu: float
+    skew: float
+    standard_errors: pd.DataFrame
     log_likelihood: float
     sigma: pd.Series
-    last_return: float
+    residuals: pd.Series
+    sigma_next: float
     n: int
     converged: bool
     reason: str
 
     @property
+    def persistence(self) -> float:
+        """Share of a variance shock that is left a session later."""
+        if self.model == "egarch":
+            return self.beta
+        return self.alpha + _share_of_falls(self) * _zero(self.gamma) + self.beta
+
+    @property
     def half_life(self) -> float:
         """Sessions until half of a variance shock is gone; infinite at persistence 1."""
-        persistence = self.alpha + self.beta
-        if persistence >= 1:
+        if self.persistence >= 1:
             return float("inf")
-        return float(np.log(0.5) / np.log(persistence)) if persistence > 0 else 0.0
-
-    def next_sigma(self) -> float:
-        """Standard deviation forecast for the session after the last one used."""
-        return self.sigma_after(float(self.sigma.iloc[-1]), self.last_return)
+        return float(np.log(0.5) / np.log(self.persistence)) if self.persistence > 0 else 0.0
 
     def sigma_after(self, sigma: float, observed: float) -> float:
         """One step of the recursion at fixed parameters: from (σ_t, r_t) to σ_{t+1}."""
         surprise = observed - self.mu
-        return float(np.sqrt(self.omega + self.alpha * surprise**2 + self.beta * sigma**2))
+        if self.model == "egarch":
+            z = surprise / sigma
+            reaction = self.alpha * (abs(z) - kernels.MEAN_SIZE) + self.gamma * z
+            return float(np.exp(0.5 * (self.omega + reaction + self.beta * 2 * np.log(sigma))))
+        rise = self.alpha + (_zero(self.gamma) if surprise < 0 else 0.0)
+        return float(np.sqrt(self.omega + rise * surprise**2 + self.beta * sigma**2))
+
+    def forecast(self, steps: int) -> Array:
+        """Forecast σ of the next `steps` sessions: the root of the expected variance.
+
+        Closed form, but for egarch beyond one session: there the mean over paths that draw their
+        shocks from the fitted residuals, with a fixed seed.
+        """
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1 session, got {steps}")
+        variance = np.empty(steps)
+        variance[0] = self.sigma_next**2
+        if self.model == "egarch":
+            draw = np.random.default_rng(0)
+            shocks = self.residuals.to_numpy()
+            level = np.full(SIMULATED_PATHS, np.log(variance[0]))
+            for step in range(1, steps):
+                z = draw.choice(shocks, SIMULATED_PATHS)
+                level = self.omega + self.beta * level + self.gamma * z
+                level += self.alpha * (np.abs(z) - kernels.MEAN_SIZE)
+                variance[step] = np.exp(level).mean()
+        else:
+            for step in range(1, steps):
+                variance[step] = self.omega + self.persistence * variance[step - 1]
+        return np.sqrt(variance)
 
 
-def fit_garch(returns: pd.Series, *, min_observations: int) -> GarchFit:
-    """Estimate GARCH(1,1) with Student-t innovations by maximum likelihood.
+def fit_garch(
+    returns: pd.Series,
+    *,
+    min_observations: int,
+    model: str = "garch",
+    innovation: str = "t",
+    start: str = "backcast",
+) -> GarchFit:
+    """Estimate a volatility model by maximum likelihood.
 
     Parameters
     ----------
@@ -81,81 +158,154 @@ def fit_garch(returns: pd.Series, *, min_observations: int) -> GarchFit:
         market had not traded.
     min_observations : int
         Fewest returns that are estimated on.
+    model : {"garch", "gjr", "egarch"}
+        One lag each.
+    innovation : {"normal", "t", "skewt"}
+        Law of the shocks.
+    start : {"backcast", "mean_square"}
+        What stands for e² and σ² before the first row. backcast: `arch`'s, an exponentially
+        weighted mean (decay 0.94) of the first 75 squares about the sample mean. mean_square: the
+        mean of (r − μ)² over the sample, with μ as estimated: the convention of the published
+        DM/GBP benchmark (Fiorentini–Calzolari–Panattoni 1996), of rugarch and of most textbooks.
 
     Returns
     -------
     GarchFit
         The value at *t* of `sigma` uses rows up to *t* − 1 for the recursion and all rows given
-        for the parameters: give only rows that were known.
+        for the parameters: give only rows that were known. Where the optimum is not reached or lies
+        on its boundary, the EWMA stands in, with `converged` False and the reason.
 
     Raises
     ------
     NotEnoughData
         Fewer returns than `min_observations`, or all of them equal.
-
-    Notes
-    -----
-    Bollerslev (1987, Review of Economics and Statistics 69), eq. 1–3. The variance recursion
-    starts from `arch`'s default backcast, an exponentially weighted mean of the first 75 squares;
-    the published DM/GBP benchmark starts from the mean square and differs in the third digit.
+    ValueError
+        `model`, `innovation` or `start` is none of those above, or a return is infinite.
     """
-    used = returns.dropna()
-    if len(used) < min_observations:
-        raise NotEnoughData(need=min_observations, got=len(used), what="GARCH(1,1)")
-    if float(used.max()) == float(used.min()):
-        raise NotEnoughData(need=2, got=1, what="GARCH(1,1) (a constant series has one value: it)")
+    likelihood = Likelihood(model=model, innovation=innovation, start=start)
+    used = usable(returns, min_observations=min_observations)
+    values, scale = scaled(used)
+    before = squares_before(values, likelihood)
     with warnings.catch_warnings():
         # Non-convergence is read from the flag and written into the result, not to stderr.
         warnings.simplefilter("ignore")
-        fitted = arch_model(used * PERCENT, vol="GARCH", p=1, q=1, dist="t", rescale=False).fit(
-            disp="off", show_warning=False
-        )
-    mu, omega, alpha, beta, nu = (float(value) for value in fitted.params)
-    faults = []
-    if fitted.convergence_flag != 0:
-        faults.append(f"optimiser stopped with flag {fitted.convergence_flag}")
-    if not np.isfinite([mu, omega, alpha, beta, nu]).all():
-        faults.append("parameters are not finite")
-    if alpha + beta > PERSISTENCE_LIMIT:
-        faults.append(f"persistence {alpha + beta:.4f} at its boundary")
-    if nu < FEWEST_DEGREES:
-        faults.append(f"{nu:.2f} degrees of freedom at their boundary")
+        found = arch_model(
+            values, vol="EGARCH" if model == "egarch" else "GARCH", p=1, o=int(model != "garch"),
+            q=1, dist=innovation, rescale=False,
+        ).fit(
+            disp="off", show_warning=False,
+            backcast=before,
+        )  # fmt: skip
+    guesses: tuple[Array, ...] = likelihood.guesses(values)
+    if np.isfinite(found.loglikelihood) and np.isfinite(found.params).all():
+        named, theta = found.params, guesses[0].copy()
+        for position, name in enumerate(("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]")):
+            theta[position] = named.get(name, 0.0)
+        theta[5] = named.get("nu", named.get("eta", theta[5]))
+        theta[6] = named.get("lambda", 0.0)
+        guesses = (theta, *guesses)
+    return conclude(
+        used, likelihood, highest(values, likelihood, guesses), scale=scale, errors=True
+    )
+
+
+def conclude(
+    used: pd.Series, likelihood: Likelihood, summit: Summit, *, scale: float, errors: bool
+) -> GarchFit:
+    """State the result of a climb; `errors` asks for standard errors too."""
+    values, theta, value = used.to_numpy(dtype=np.float64) / scale, summit.theta, summit.value
+    faults = [] if summit.settled else ["the likelihood has no settled optimum"]
+    faults += _boundaries(likelihood, theta)
     if faults:
-        return _ewma(used, reason="GARCH(1,1)-t: " + ", ".join(faults) + "; EWMA stands in")
+        name = f"{likelihood.model}-{likelihood.innovation}"
+        return ewma(used, reason=f"{name}: {', '.join(faults)}; EWMA stands in")
+    variance = np.empty(len(values) + 1)
+    kernels.variances(
+        values, theta, MODELS[likelihood.model], squares_before(values, likelihood),
+        likelihood.start == "mean_square", variance,
+    )  # fmt: skip
+    named = _named(likelihood, theta, scale)
+    sigma = np.sqrt(variance) * scale
     return GarchFit(
-        model="garch11-t",
-        mu=mu / PERCENT,
-        omega=omega / PERCENT**2,
-        alpha=alpha,
-        beta=beta,
-        nu=nu,
-        log_likelihood=float(fitted.loglikelihood),
-        sigma=pd.Series(np.asarray(fitted.conditional_volatility) / PERCENT, index=used.index),
-        last_return=float(used.iloc[-1]),
+        model=likelihood.model,
+        innovation=likelihood.innovation,
+        **named,
+        standard_errors=standard_errors(values, likelihood, theta, scale=scale)
+        if errors
+        else pd.DataFrame(),
+        log_likelihood=value - len(values) * float(np.log(scale * PERCENT)),
+        sigma=pd.Series(sigma[:-1], index=used.index),
+        residuals=pd.Series((used.to_numpy() - named["mu"]) / sigma[:-1], index=used.index),
+        sigma_next=float(sigma[-1]),
         n=len(used),
         converged=True,
         reason="",
     )
 
 
-def _ewma(used: pd.Series, *, reason: str) -> GarchFit:
-    mu = float(used.mean())
-    surprise = used.to_numpy(dtype=np.float64) - mu
-    variance = np.empty(len(used))
-    variance[0] = surprise.var()
-    for t in range(1, len(used)):
-        variance[t] = EWMA_DECAY * variance[t - 1] + (1 - EWMA_DECAY) * surprise[t - 1] ** 2
+def ewma(used: pd.Series, *, reason: str) -> GarchFit:
+    """Return the labelled fallback: exponentially weighted variance about the sample mean."""
+    values = used.to_numpy(dtype=np.float64)
+    mu = float(values.mean())
+    theta = np.array([mu, 0.0, 1 - DECAY, 0.0, DECAY, 0.0, 0.0])
+    variance = np.empty(len(values) + 1)
+    kernels.variances(values, theta, kernels.GARCH, float(values.var()), False, variance)
+    # A halted asset has no volatility to divide by: null, not zero.
+    sigma = np.where(variance > 0, np.sqrt(variance), np.nan)
     return GarchFit(
-        model="ewma",
-        mu=mu,
-        omega=0.0,
-        alpha=1 - EWMA_DECAY,
-        beta=EWMA_DECAY,
-        nu=float("nan"),
-        log_likelihood=float("nan"),
-        sigma=pd.Series(np.sqrt(variance), index=used.index),
-        last_return=float(used.iloc[-1]),
-        n=len(used),
-        converged=False,
-        reason=reason,
-    )
+        model="ewma", innovation="none", mu=mu, omega=0.0, alpha=1 - DECAY, gamma=np.nan,
+        beta=DECAY, nu=np.nan, skew=np.nan, standard_errors=pd.DataFrame(),
+        log_likelihood=np.nan, sigma=pd.Series(sigma[:-1], index=used.index),
+        residuals=pd.Series((values - mu) / sigma[:-1], index=used.index),
+        sigma_next=float(sigma[-1]), n=len(used), converged=False, reason=reason,
+    )  # fmt: skip
+
+
+def _boundaries(likelihood: Likelihood, theta: Array) -> list[str]:
+    faults = []
+    _, _, alpha, gamma, beta, nu, skew = theta
+    persistence = beta if likelihood.model == "egarch" else alpha + gamma / 2 + beta
+    if persistence > PERSISTENCE_LIMIT:
+        faults.append(f"persistence {persistence:.4f} at its boundary")
+    if likelihood.model != "egarch" and max(alpha, alpha + gamma) < SMALLEST_REACTION:
+        faults.append("no reaction to surprises, so beta is not identified")
+    if likelihood.innovation != "normal" and nu <= FEWEST_DEGREES:
+        faults.append(f"{nu:.2f} degrees of freedom at their boundary")
+    if abs(skew) >= LARGEST_SKEW:
+        faults.append(f"skew {skew:.2f} at its boundary")
+    return faults
+
+
+def _named(likelihood: Likelihood, theta: Array, scale: float) -> dict[str, float]:
+    """Return the parameters in decimals, NaN where the model has none."""
+    named = {
+        name: float(value) if name in likelihood.free else float("nan")
+        for name, value in zip(PARAMETERS, theta, strict=True)
+    }
+    named["mu"] *= scale
+    if likelihood.model == "egarch":  # a level of ln σ², not a variance
+        named["omega"] += (1 - named["beta"]) * 2 * float(np.log(scale))
+    else:
+        named["omega"] *= scale**2
+    return named
+
+
+def _zero(value: float) -> float:
+    return 0.0 if np.isnan(value) else value
+
+
+def _share_of_falls(fit: GarchFit) -> float:
+    """E[z²; z < 0]: one half for symmetric shocks."""
+    if fit.innovation != "skewt" or np.isnan(fit.gamma):
+        return kernels.SHARE_BELOW
+
+    def weighed(z: float) -> float:
+        return float(z * z * np.exp(kernels.log_density(z, kernels.SKEWED, fit.nu, fit.skew)))
+
+    return float(integrate.quad(weighed, -np.inf, 0)[0])
+
+
+def without_path(fit: GarchFit) -> GarchFit:
+    """Return the estimate alone: what is worth keeping of many refits."""
+    empty = pd.Series(dtype=np.float64)
+    return replace(fit, sigma=empty, residuals=empty)

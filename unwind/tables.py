@@ -230,7 +230,7 @@ VOLATILITY = _table(
     "asset × model",
     ("asset", "model"),
     Column("asset", TEXT, "symbol", "the series", nullable=False),
-    Column("model", TEXT, "", "garch11-t, or ewma where the fit failed", nullable=False),
+    Column("model", TEXT, "", "garch-t, or ewma where the fit failed", nullable=False),
     Column("sigma", REAL, "decimal, one session", "σ of the session, forecast from rows up to t−1"),
     Column("sigma_next", REAL, "decimal, one session", "σ forecast for the next session"),
     Column("sigma_annual", REAL, "decimal, 252 sessions", "sigma_next × √252"),

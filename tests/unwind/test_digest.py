@@ -129,7 +129,7 @@ def february():
         "volatility": desk_rows(
             "volatility",
             [
-                {"asset": "IBIT", "model": "garch11-t", "sigma": 0.0293, "sigma_annual": 0.651}
+                {"asset": "IBIT", "model": "garch-t", "sigma": 0.0293, "sigma_annual": 0.651}
                 | {"residual": -4.82, "n": 500, "converged": True}
                 | {"estimated_to": date(2026, 2, 4)},
                 {"asset": "SLV", "model": "ewma", "sigma": 0.0569, "sigma_annual": 1.264}

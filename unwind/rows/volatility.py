@@ -35,11 +35,11 @@ def _volatility_row(
             "reason": str(error), **dict.fromkeys(VOLATILITY_FIGURES, np.nan),
             "converged": None, "estimated_to": pd.NaT,
         }  # fmt: skip
-    sigma, observed = fit.next_sigma(), float(returns.loc[moment.stamp])
+    sigma, observed = fit.sigma_next, float(returns.loc[moment.stamp])
     after = fit.sigma_after(sigma, observed)
     return {
         "asset": asset,
-        "model": fit.model,
+        "model": fit.model if fit.model == "ewma" else f"{fit.model}-{fit.innovation}",
         "n": fit.n,
         "sigma": sigma,
         "sigma_next": after,

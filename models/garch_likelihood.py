@@ -1,0 +1,173 @@
+"""Which likelihood of volatility, where its climbs begin, how they end, and its curvature there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models import garch_kernels as kernels
+from models.errors import NotEnoughData
+
+Array = NDArray[np.float64]
+
+MODELS = {"garch": kernels.GARCH, "gjr": kernels.GJR, "egarch": kernels.EGARCH}
+INNOVATIONS = {"normal": kernels.NORMAL, "t": kernels.STUDENT, "skewt": kernels.SKEWED}
+STARTS = ("backcast", "mean_square")
+PARAMETERS = ("mu", "omega", "alpha", "gamma", "beta", "nu", "skew")
+DECAY = 0.94  # of the weights of `arch`'s backcast, and of RiskMetrics (1996)
+BACKCAST_ROWS = 75
+FEWEST_DEGREES, MOST_DEGREES = 2.05, 500.0
+LARGEST_SKEW = 0.99
+MOST_ITERATIONS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likelihood:
+    """Which likelihood: the model, the law of its shocks and its start-up."""
+
+    model: str
+    innovation: str
+    start: str
+
+    def __post_init__(self) -> None:
+        for name, known in (("model", MODELS), ("innovation", INNOVATIONS), ("start", STARTS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}, got {getattr(self, name)}"
+                )
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the estimated parameters."""
+        absent = {
+            "gamma": self.model == "garch",
+            "nu": self.innovation == "normal",
+            "skew": self.innovation != "skewt",
+        }
+        return tuple(name for name in PARAMETERS if not absent.get(name, False))
+
+    def guesses(self, values: Array) -> tuple[Array, Array]:
+        """Return two starts, in units of the sample's standard deviation.
+
+        The likelihood of a daily series often has two hills: slow decay with little reaction, and
+        fast decay with much. Which is higher changes with the window.
+        """
+        mean = values.mean()
+        if self.model == "egarch":
+            slow, fast = (0.0, 0.12, -0.04, 0.97), (0.0, 0.25, -0.08, 0.75)
+        else:
+            gamma = 0.06 if self.model == "gjr" else 0.0
+            slow = (0.03, 0.06, gamma, 0.90 - gamma / 2)
+            fast = (0.30, 0.12, 2 * gamma, 0.55 - gamma)
+        return np.array([mean, *slow, 8.0, 0.0]), np.array([mean, *fast, 8.0, 0.0])
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Return the box of the parameters, in units of the sample's standard deviation."""
+        low = np.array([-1.0, 1e-10, 0.0, 0.0, 0.0, FEWEST_DEGREES, 0.0])
+        high = np.array([1.0, 10.0, 1.0, 0.0, 1.0, MOST_DEGREES, 0.0])
+        if self.model == "gjr":
+            low[3], high[3] = -1.0, 2.0
+        elif self.model == "egarch":
+            low[1:5], high[1:5] = (-10.0, -5.0, -5.0, -1.0), (10.0, 5.0, 5.0, 1.0)
+        if self.innovation == "skewt":
+            low[6], high[6] = -LARGEST_SKEW, LARGEST_SKEW
+        return low, high
+
+
+def usable(returns: pd.Series, *, min_observations: int) -> pd.Series:
+    """Return the observed returns; refuse too few, constant and infinite ones."""
+    used = returns.dropna()
+    if np.isinf(used.to_numpy(dtype=np.float64)).any():
+        raise ValueError(
+            "returns must be finite or NaN, got an infinite one; a price of zero stands behind it"
+        )
+    if len(used) < min_observations:
+        raise NotEnoughData(need=min_observations, got=len(used), what="a GARCH model")
+    if float(used.max()) == float(used.min()):
+        raise NotEnoughData(need=2, got=1, what="a GARCH model (a constant series has one value)")
+    return used
+
+
+def scaled(used: pd.Series) -> tuple[Array, float]:
+    """Return the values in units of their standard deviation, and that unit."""
+    values = np.ascontiguousarray(used.to_numpy(dtype=np.float64))
+    scale = float(values.std())
+    return values / scale, scale
+
+
+def squares_before(values: Array, likelihood: Likelihood) -> float:
+    """What stands for squares before the sample, as `arch` computes it for `backcast`."""
+    squares = (values - values.mean()) ** 2
+    if likelihood.start == "mean_square":
+        return float(squares.mean())
+    weights = DECAY ** np.arange(min(BACKCAST_ROWS, len(values)))
+    return float(squares[: len(weights)] @ weights / weights.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summit:
+    """Where a climb ended: parameters in units of the sample's σ, and the log-likelihood there."""
+
+    theta: Array
+    value: float
+    settled: bool
+
+
+def climbed(
+    values: Array, likelihood: Likelihood, theta: Array, *, gain_at_rest: float = 1e-9
+) -> Summit:
+    """Raise the log-likelihood of scaled values from `theta`."""
+    low, high = likelihood.bounds()
+    theta = theta.copy()
+    value, iterations = kernels.climb(
+        values, theta, MODELS[likelihood.model], INNOVATIONS[likelihood.innovation],
+        squares_before(values, likelihood), likelihood.start == "mean_square", low, high,
+        1.0 - 1e-6, MOST_ITERATIONS, gain_at_rest,
+    )  # fmt: skip
+    return Summit(theta=theta, value=value, settled=iterations >= 0 and bool(np.isfinite(value)))
+
+
+def highest(values: Array, likelihood: Likelihood, starts: Iterable[Array]) -> Summit:
+    """Climb from each start; the highest summit, settled ones first."""
+    summits = [climbed(values, likelihood, theta) for theta in starts]
+    return max(summits, key=lambda summit: (summit.settled, summit.value))
+
+
+def standard_errors(
+    values: Array, likelihood: Likelihood, theta: Array, *, scale: float
+) -> pd.DataFrame:
+    """Standard errors at an optimum, from the Hessian and as a sandwich, in decimals."""
+    names = list(likelihood.free)
+    places = [PARAMETERS.index(name) for name in names]
+    plus, minus, outer = np.empty(7), np.empty(7), np.empty((7, 7))
+    arguments = (
+        MODELS[likelihood.model], INNOVATIONS[likelihood.innovation],
+        squares_before(values, likelihood), likelihood.start == "mean_square",
+    )  # fmt: skip
+    hessian = np.empty((len(places), len(places)))
+    for row, place in enumerate(places):
+        step = 1e-4 * max(abs(theta[place]), 1e-3)
+        for side, gradient in ((step, plus), (-step, minus)):
+            moved = theta.copy()
+            moved[place] += side
+            kernels.scores(values, moved, *arguments, gradient, outer, False)
+        hessian[row] = (plus - minus)[places] / (2 * step)
+    kernels.scores(values, theta, *arguments, plus, outer, True)
+    hessian = -(hessian + hessian.T) / 2
+    unit = np.array([_unit(likelihood, name, scale) for name in names])
+    figures = np.full((len(names), 2), np.nan)
+    if np.linalg.cond(hessian) < 1 / np.finfo(float).eps:
+        inverse = np.linalg.inv(hessian)
+        sandwich = inverse @ outer[np.ix_(places, places)] @ inverse
+        with np.errstate(invalid="ignore"):  # an indefinite curvature has no error to state
+            figures[:, 0] = np.sqrt(np.diag(inverse)) * unit
+            figures[:, 1] = np.sqrt(np.diag(sandwich)) * unit
+    return pd.DataFrame(figures, index=names, columns=["hessian", "sandwich"])
+
+
+def _unit(likelihood: Likelihood, name: str, scale: float) -> float:
+    if name == "mu":
+        return scale
+    return scale**2 if name == "omega" and likelihood.model != "egarch" else 1.0
