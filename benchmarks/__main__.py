@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: rolling correlation against its peers and its limit, in one run.
+"""`python -m benchmarks`: rolling correlation, and volatility, against peers and limits in one run.
 
 Contenders take turns, so that a slow minute of the machine hits all alike; a figure is the median
 of the rounds, and only ratios of one run mean anything. "fill" allocates the output and writes it
@@ -22,12 +22,13 @@ import polars
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from benchmarks.volatility import compare as compare_volatility
 from features.correlation import correlation_blocks, correlation_with_base, rolling_correlation
 
 SESSIONS = 2500
 HOLES = 0.05  # of the returns, at random
 ASSETS, WINDOWS = (12, 100, 500), (21, 63, 126, 252)
-OUTPUT = Path(__file__).with_name("correlation.json")
+OUTPUT = Path(__file__).with_name("results.json")
 LIMIT_GIB = 8.0
 
 Floats = NDArray[np.float64]
@@ -198,7 +199,13 @@ def main() -> None:
         f"stream of {streamed['pairs']:,} pairs (1,000 assets, 5 % holes): "
         f"{streamed['seconds']:.1f} s, peak {streamed['peak_gib']:.2f} of {LIMIT_GIB:.0f} GiB"
     )
-    OUTPUT.write_text(json.dumps({"correlation": told, "stream": streamed}, indent=1), "utf-8")
+    volatility = compare_volatility(
+        assets=3 if chosen.quick else 12, universe=0 if chosen.quick else 500, workers=2
+    )
+    OUTPUT.write_text(
+        json.dumps({"correlation": told, "stream": streamed, "volatility": volatility}, indent=1),
+        "utf-8",
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 from flows import tasks
 from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source, session_of
+from unwind.analysis import united
 from unwind.reading import session_day
 from unwind.rows.moment import Moment
 from unwind.settings import load_settings
@@ -71,7 +72,7 @@ def _daily(
     market = tasks.load_market(lake)
     panel = tasks.align_to_sessions(market, moment, settings)
     measured, rows = tasks.measure(panel, moment, settings)
-    rows |= tasks.estimate(panel, moment, settings)
+    rows = united(rows, tasks.estimate(panel, moment, settings))
     verdict, concluded = tasks.conclude(panel, market, measured, moment, settings)
     snapshot = tasks.publish_tables(
         lake, rows | concluded, settings, moment.source, f"flow run {runtime.flow_run.id}"

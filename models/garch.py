@@ -1,8 +1,8 @@
 """Volatility of one series: GARCH, GJR and EGARCH under normal, Student-t or skewed-t shocks.
 
-`arch` is the estimator of record: it finds the optimum, and `models.garch_kernels`, which has the
-same likelihood with its exact gradient, takes the last digits. `models.walk_forward` starts that
-climb from the estimate before instead.
+`models.garch_kernels` climbs the likelihood with its exact gradient; `arch`, estimator of record,
+goes on from there, and the higher of the two is published. `models.walk_forward` climbs from the
+estimate before instead.
 """
 
 import warnings
@@ -23,6 +23,7 @@ from models.garch_likelihood import (
     PARAMETERS,
     Likelihood,
     Summit,
+    climbed,
     highest,
     scaled,
     squares_before,
@@ -185,28 +186,41 @@ def fit_garch(
     likelihood = Likelihood(model=model, innovation=innovation, start=start)
     used = usable(returns, min_observations=min_observations)
     values, scale = scaled(used)
-    before = squares_before(values, likelihood)
+    summit = highest(values, likelihood, likelihood.guesses(values))
+    polished = _polished(values, likelihood, summit.theta)
+    if polished is not None:
+        other = climbed(values, likelihood, polished)
+        summit = max(summit, other, key=lambda one: (one.settled, one.value))
+    return conclude(used, likelihood, summit, scale=scale, errors=True)
+
+
+def _polished(values: Array, likelihood: Likelihood, theta: Array) -> Array | None:
+    """Give `arch`'s optimum from a summit of ours, or None where it finds none."""
+    places = {
+        "mu": 0, "omega": 1, "alpha[1]": 2, "gamma[1]": 3, "beta[1]": 4, "nu": 5, "eta": 5,
+        "lambda": 6,
+    }  # fmt: skip
+    model = arch_model(
+        values, vol="EGARCH" if likelihood.model == "egarch" else "GARCH", p=1,
+        o=int(likelihood.model != "garch"), q=1, dist=likelihood.innovation, rescale=False,
+    )  # fmt: skip
+    names = [
+        *model.parameter_names(), *model.volatility.parameter_names(),
+        *model.distribution.parameter_names(),
+    ]  # fmt: skip
     with warnings.catch_warnings():
-        # Non-convergence is read from the flag and written into the result, not to stderr.
+        # Non-convergence is read from the result and written into ours, not to stderr.
         warnings.simplefilter("ignore")
-        found = arch_model(
-            values, vol="EGARCH" if model == "egarch" else "GARCH", p=1, o=int(model != "garch"),
-            q=1, dist=innovation, rescale=False,
-        ).fit(
-            disp="off", show_warning=False,
-            backcast=before,
+        found = model.fit(
+            disp="off", show_warning=False, backcast=squares_before(values, likelihood),
+            starting_values=np.array([theta[places[name]] for name in names]),
         )  # fmt: skip
-    guesses: tuple[Array, ...] = likelihood.guesses(values)
-    if np.isfinite(found.loglikelihood) and np.isfinite(found.params).all():
-        named, theta = found.params, guesses[0].copy()
-        for position, name in enumerate(("mu", "omega", "alpha[1]", "gamma[1]", "beta[1]")):
-            theta[position] = named.get(name, 0.0)
-        theta[5] = named.get("nu", named.get("eta", theta[5]))
-        theta[6] = named.get("lambda", 0.0)
-        guesses = (theta, *guesses)
-    return conclude(
-        used, likelihood, highest(values, likelihood, guesses), scale=scale, errors=True
-    )
+    if not (np.isfinite(found.loglikelihood) and np.isfinite(found.params).all()):
+        return None
+    answer = theta.copy()
+    for name, value in found.params.items():
+        answer[places[str(name)]] = value
+    return answer
 
 
 def conclude(

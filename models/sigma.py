@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 
 from features.shocks import MAD_TO_SIGMA
 from models.errors import NotEnoughData
+from models.extremes import fit_gpd, gpd_tail, tail_threshold
 from models.tails import (
     NU_BOUNDS,
     finite_values,
-    fit_gpd,
     fit_student,
-    gpd_tail,
     normal_tail,
     require_confidence,
     require_share,
     student_tail,
-    tail_threshold,
 )
 
 Array = NDArray[np.float64]

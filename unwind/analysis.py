@@ -14,6 +14,7 @@ from features.panel import Panel, align
 from models.errors import NotEnoughData
 from unwind.market import known_by, read_rejected, read_vintages
 from unwind.rows.changepoints import changepoint_rows
+from unwind.rows.conditional import conditional_correlation_rows
 from unwind.rows.correlation_tests import correlation_test_rows
 from unwind.rows.correlations import Link, correlation_rows, links
 from unwind.rows.moment import Moment
@@ -22,7 +23,7 @@ from unwind.rows.quality import quality_rows
 from unwind.rows.regimes import Verdict, decide, regime_rows
 from unwind.rows.shocks import shock_rows
 from unwind.rows.systemic import systemic_rows
-from unwind.rows.volatility import volatility_rows
+from unwind.rows.volatility import fit_volatilities, volatility_rows
 from unwind.sessions import cut_instants, sessions_between
 from unwind.settings import Settings
 
@@ -80,7 +81,7 @@ def analyse(market: Market, moment: Moment, *, settings: Settings) -> dict[str, 
     """Every desk table of one session: the stages in their order."""
     panel = observe(market, moment, settings=settings)
     measured, rows = measure(panel, moment, settings=settings)
-    rows |= estimate(panel, moment, settings=settings)
+    rows = united(rows, estimate(panel, moment, settings=settings))
     _, concluded = conclude(panel, market, measured, moment, settings=settings)
     return rows | concluded
 
@@ -94,6 +95,17 @@ def analyse_sessions(
     """
     jobs = (delayed(analyse)(market, moment, settings=settings) for moment in moments)
     return stacked(list(Parallel(n_jobs=workers)(jobs)))
+
+
+def united(
+    first: dict[str, pd.DataFrame], second: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Join the rows of two stages of one session, table by table."""
+    shared = {
+        name: pd.concat([first[name], second[name]], ignore_index=True)
+        for name in first.keys() & second.keys()
+    }
+    return first | second | shared
 
 
 def stacked(days: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
@@ -122,9 +134,11 @@ def measure(
 
 
 def estimate(panel: Panel, moment: Moment, *, settings: Settings) -> dict[str, pd.DataFrame]:
-    """Volatility and change points of the session."""
+    """Volatility, conditional correlations and change points of the session."""
+    fits = fit_volatilities(panel, moment, settings=settings)
     return {
-        "volatility": volatility_rows(panel, moment, settings=settings),
+        "volatility": volatility_rows(panel, fits, moment, settings=settings),
+        "correlations": conditional_correlation_rows(panel, fits, moment, settings=settings),
         "changepoints": changepoint_rows(panel, moment, settings=settings),
     }
 

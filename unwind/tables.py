@@ -106,9 +106,20 @@ CORRELATIONS = _table(
     ("base", "asset", "method", "window"),
     Column("base", TEXT, "symbol", "the asset that all others are held against", nullable=False),
     Column("asset", TEXT, "symbol", "the counterpart", nullable=False),
-    Column("method", TEXT, "", "pearson: equal weights; ewma: exponential weights", nullable=False),
     Column(
-        "window", COUNT, "sessions", "rows in the window; for ewma the half-life", nullable=False
+        "method",
+        TEXT,
+        "",
+        "pearson: equal weights; ewma: exponential weights; dcc: forecast for t+1 of a DCC of the "
+        "pair's GARCH residuals, parameters up to t−1",
+        nullable=False,
+    ),
+    Column(
+        "window",
+        COUNT,
+        "sessions",
+        "rows in the window; for ewma the half-life; for dcc the rows estimated on, at most",
+        nullable=False,
     ),
     Column("value", REAL, "1", "correlation of log returns, the session included"),
     Column("lower", REAL, "1", "lower end of the Fisher interval; too narrow under fat tails"),
@@ -122,7 +133,7 @@ CORRELATIONS = _table(
     Column("n", COUNT, "sessions", "complete pairs used (ewma: effective number)", nullable=False),
     Column("change", REAL, "1", "value less that of the session before"),
     Column("percentile", REAL, "share", "share of the earlier history at or below the value"),
-    Column("reason", TEXT, "", "why the value is null"),
+    Column("reason", TEXT, "", "why the value is null or which fallback stands here"),
 )
 
 CORRELATION_TESTS = _table(

@@ -42,7 +42,7 @@ class TestShow:
         assert "NaN" not in text
         told = json.loads(text)
         assert told["as_of"] == "2026-02-05"
-        assert len(told["correlations"]) == 15 * 6
+        assert len(told["correlations"]) == 15 * 7
         assert {row["asset"] for row in told["volumes"]} >= {"IBIT"}
 
     def test_text_holds_verdict_moves_volume_and_links(self, lake: Path) -> None:

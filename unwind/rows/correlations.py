@@ -8,7 +8,7 @@ import pandas as pd
 from features.correlation import correlation_with_base, ewma_correlation_with_base
 from features.correlation_tests import fisher_interval, robust_interval
 from features.panel import Panel
-from unwind.rows.moment import Moment, known_from, stamped
+from unwind.rows.moment import Moment, absence, known_from, stamped
 from unwind.settings import Settings
 
 # Earlier values that a percentile needs before it says anything.
@@ -110,7 +110,5 @@ def _robust_columns(panel: Panel, link: Link, settings: Settings) -> dict[str, l
 
 
 def _missing_link(panel: Panel, moment: Moment, base: str, asset: str, count: float) -> str:
-    for symbol in (base, asset):
-        if panel.close.loc[: moment.stamp, symbol].isna().all():
-            return f"no price of {symbol} is on file"
-    return f"{int(count)} complete pairs in the window are too few"
+    absent = absence(panel, moment, base) or absence(panel, moment, asset)
+    return absent or f"{int(count)} complete pairs in the window are too few"

@@ -43,3 +43,9 @@ def known_from(
     }
     shared = [] if base is None else [held.get(base, moment.cutoff)]
     return [max([*shared, held.get(str(asset), moment.cutoff)]) for asset in assets]
+
+
+def absence(panel: Panel, moment: Moment, symbol: str) -> str | None:
+    """Say that a symbol has no price at all by the session; None where it has one."""
+    missing = panel.close.loc[: moment.stamp, symbol].isna().all()
+    return f"no price of {symbol} is on file" if missing else None

@@ -1,38 +1,63 @@
 """Rows of the table `volatility`: σ of every asset, from parameters that ended at t−1."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from features.panel import Panel
 from models.errors import NotEnoughData
-from models.garch import fit_garch
+from models.garch import GarchFit, fit_garch
 from unwind.rows.moment import Moment, known_from, stamped
 from unwind.settings import Settings
 
 SESSIONS_A_YEAR = 252
 
 
-def volatility_rows(panel: Panel, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+def fit_volatilities(
+    panel: Panel, moment: Moment, *, settings: Settings
+) -> dict[str, GarchFit | NotEnoughData]:
+    """Estimate every asset on its rows up to t−1; what could not be estimated says why."""
+    fits: dict[str, GarchFit | NotEnoughData] = {}
+    for asset in settings.universe.symbols:
+        earlier = _earlier(panel.returns[asset], moment, settings)
+        try:
+            fits[asset] = fit_garch(earlier, min_observations=settings.volatility.min_observations)
+        except NotEnoughData as error:
+            fits[asset] = error
+    return fits
+
+
+def volatility_rows(
+    panel: Panel,
+    fits: Mapping[str, GarchFit | NotEnoughData],
+    moment: Moment,
+    *,
+    settings: Settings,
+) -> pd.DataFrame:
     """Rows of the table `volatility`: parameters from rows up to t−1, σ for t and t+1."""
     rows = [
-        _volatility_row(panel.returns[asset], asset, moment, settings)
-        for asset in settings.universe.symbols
+        _volatility_row(panel.returns[asset], asset, fit, moment, settings)
+        for asset, fit in fits.items()
     ]
     frame = pd.DataFrame(rows)
-    frame["known_at"] = known_from(panel, moment, None, pd.Index(settings.universe.symbols))
+    frame["known_at"] = known_from(panel, moment, None, pd.Index(list(fits)))
     return stamped(frame, moment, settings)
 
 
+def _earlier(returns: pd.Series, moment: Moment, settings: Settings) -> pd.Series:
+    return returns.loc[: moment.stamp].iloc[:-1].iloc[-settings.volatility.window :]
+
+
 def _volatility_row(
-    returns: pd.Series, asset: str, moment: Moment, settings: Settings
-) -> dict[str, object]:
-    earlier = returns.loc[: moment.stamp].iloc[:-1].iloc[-settings.volatility.window :]
-    try:
-        fit = fit_garch(earlier, min_observations=settings.volatility.min_observations)
-    except NotEnoughData as error:
+    returns: pd.Series, asset: str, fit: GarchFit | NotEnoughData, moment: Moment,
+    settings: Settings,
+) -> dict[str, object]:  # fmt: skip
+    if isinstance(fit, NotEnoughData):
         return {
-            "asset": asset, "model": "none", "n": int(earlier.notna().sum()),
-            "reason": str(error), **dict.fromkeys(VOLATILITY_FIGURES, np.nan),
+            "asset": asset, "model": "none",
+            "n": int(_earlier(returns, moment, settings).notna().sum()),
+            "reason": str(fit), **dict.fromkeys(VOLATILITY_FIGURES, np.nan),
             "converged": None, "estimated_to": pd.NaT,
         }  # fmt: skip
     sigma, observed = fit.sigma_next, float(returns.loc[moment.stamp])
