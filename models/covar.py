@@ -1,0 +1,254 @@
+"""CoVaR, ΔCoVaR and marginal expected shortfall: what one asset's distress means for another.
+
+Every figure is a return in the unit of the input and losses are negative: ΔCoVaR = −0.02 says that
+the target's bad day is two points worse when the other asset is in distress. (Adrian and
+Brunnermeier, and the backtests of this package, write losses as positive numbers.)
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from statsmodels.regression.quantile_regression import QuantReg
+from statsmodels.tools.sm_exceptions import ConvergenceWarning, IterationLimitWarning
+
+from features.jackknife import complete_rows
+from models.errors import NotEnoughData
+from models.tails import require_level
+
+Array = NDArray[np.float64]
+
+# `QuantReg` measures residuals (floor 1e−6) and steps in absolute units. With 100 units to one
+# standard deviation its slopes agree with linear programming to 2e−6; with returns in decimals and
+# the default step of 1e−6 the worst of 100 simulated pairs of 250 sessions is 0.08 off at q = 1 %.
+UNITS_PER_DEVIATION = 100.0
+STEP_TOLERANCE = 1e-9
+MOST_ITERATIONS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoVaR:
+    """Lower quantile of a target, given where another asset stands.
+
+    Attributes
+    ----------
+    level : float
+        q, for the target's quantile and for the other asset's distress.
+    n : int
+        Joint sessions.
+    target_quantile : float
+        The target's own q-quantile, whatever the other asset does.
+    distress, median : float
+        q-quantile and median of the conditioning asset.
+    intercept, slope : float or None
+        Of the target's q-quantile as a line in the conditioning return.
+    covar, covar_at_median : float or None
+        That line at `distress` and at `median`.
+    delta : float or None
+        covar − covar_at_median = slope · (distress − median); negative where distress spreads.
+    converged : bool
+        Where False the five figures above are None: an unfinished iteration can lie anywhere.
+    reason : str
+        What failed; "" where nothing did.
+    """
+
+    level: float
+    n: int
+    target_quantile: float
+    distress: float
+    median: float
+    intercept: float | None
+    slope: float | None
+    covar: float | None
+    covar_at_median: float | None
+    delta: float | None
+    converged: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairCoVaR:
+    """Both directions of a pair, over the same joint sessions."""
+
+    asset_given_base: CoVaR
+    base_given_asset: CoVaR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginalExpectedShortfall:
+    """Mean return of an asset over the sessions on which the base is in distress.
+
+    Attributes
+    ----------
+    level : float
+        q.
+    n : int
+        Joint sessions.
+    distress : float
+        q-quantile of the base.
+    sessions : int
+        Joint sessions with the base strictly below it.
+    mean_return : float
+        Of the asset over them; a loss is negative.
+    """
+
+    level: float
+    n: int
+    distress: float
+    sessions: int
+    mean_return: float
+
+
+def pair_covar(
+    base: ArrayLike, asset: ArrayLike, *, level: float, min_observations: int
+) -> PairCoVaR:
+    """CoVaR of the asset given the base in distress, and of the base given the asset.
+
+    Parameters
+    ----------
+    base, asset : array_like of shape (n_sessions,)
+        Returns of the same sessions, in one unit.
+    level, min_observations
+        As for `covar`, whose rules and errors hold for each direction.
+    """
+    return PairCoVaR(
+        asset_given_base=covar(asset, base, level=level, min_observations=min_observations),
+        base_given_asset=covar(base, asset, level=level, min_observations=min_observations),
+    )
+
+
+def covar(target: ArrayLike, given: ArrayLike, *, level: float, min_observations: int) -> CoVaR:
+    """Quantile of the target when the other asset stands at its own quantile, by a regression.
+
+    The q-quantile of the target is fitted as a line in the conditioning return of the same session
+    and read where that return is at its q-quantile (distress) and at its median.
+
+    Parameters
+    ----------
+    target, given : array_like of shape (n_sessions,)
+        Returns of the same sessions. Sessions with a NaN on either side are left out.
+    level : float
+        q, in (0, ½]; 0.05 and 0.01 are usual. About level · n sessions decide.
+    min_observations : int
+        Fewest joint sessions to estimate on, at least 3.
+
+    Returns
+    -------
+    CoVaR
+        All rows given are used: end them at *t* for the value at *t*.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, an infinite value, an argument out of range.
+    NotEnoughData
+        Fewer joint sessions than `min_observations`.
+
+    Notes
+    -----
+    Adrian and Brunnermeier (2016, American Economic Review 106), definition 1 and the estimation
+    without state variables, with returns in place of losses; Koenker and Bassett (1978) for the
+    regression, solved by `statsmodels`. Empirical quantiles interpolate linearly. It is a figure
+    of association: neither direction says which asset moved the other.
+    """
+    y, x = _joint(target, given, level=level, min_observations=min_observations, what="CoVaR")
+    distress, median = (float(value) for value in np.quantile(x, [level, 0.5]))
+    line, reason = _quantile_line(y, x, level)
+    return CoVaR(
+        level=float(level),
+        n=len(y),
+        target_quantile=float(np.quantile(y, level)),
+        distress=distress,
+        median=median,
+        intercept=line[0] if line else None,
+        slope=line[1] if line else None,
+        covar=line[0] + line[1] * distress if line else None,
+        covar_at_median=line[0] + line[1] * median if line else None,
+        delta=line[1] * (distress - median) if line else None,
+        converged=line is not None,
+        reason=reason,
+    )
+
+
+def marginal_expected_shortfall(
+    asset: ArrayLike, base: ArrayLike, *, level: float, min_observations: int
+) -> MarginalExpectedShortfall:
+    """Mean return of the asset over the sessions with the base below its q-quantile.
+
+    Parameters
+    ----------
+    asset, base : array_like of shape (n_sessions,)
+        Returns of the same sessions, in one unit. Sessions with a NaN on either side are left out.
+    level : float
+        q, in (0, ½].
+    min_observations : int
+        Fewest joint sessions, at least 3.
+
+    Returns
+    -------
+    MarginalExpectedShortfall
+        All rows given are used: end them at *t* for the value at *t*.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, an infinite value, an argument out of range.
+    NotEnoughData
+        Fewer joint sessions than `min_observations`, or ties that leave none below the quantile.
+
+    Notes
+    -----
+    Acharya, Pedersen, Philippon and Richardson (2017, Review of Financial Studies 30), who turn the
+    sign: MES = −E[r | r_base in its worst q].
+    """
+    y, x = _joint(asset, base, level=level, min_observations=min_observations, what="MES")
+    distress = float(np.quantile(x, level))
+    worst = y[x < distress]
+    if len(worst) == 0:
+        raise NotEnoughData(need=1, got=0, what=f"MES (base below its {level:g}-quantile)")
+    return MarginalExpectedShortfall(
+        level=float(level),
+        n=len(y),
+        distress=distress,
+        sessions=len(worst),
+        mean_return=float(worst.mean()),
+    )
+
+
+def _joint(
+    target: ArrayLike, given: ArrayLike, *, level: float, min_observations: int, what: str
+) -> tuple[Array, Array]:
+    require_level(level)
+    if min_observations < 3:
+        raise ValueError(f"min_observations must be at least 3, got {min_observations}")
+    y, x = complete_rows(target, given)
+    if len(y) < min_observations:
+        raise NotEnoughData(need=min_observations, got=len(y), what=what)
+    return y, x
+
+
+def _quantile_line(y: Array, x: Array, level: float) -> tuple[tuple[float, float] | None, str]:
+    """Intercept and slope of the `level`-quantile of y in x, or why there is none."""
+    for name, values in (("target", y), ("conditioning", x)):
+        if np.ptp(values) == 0:
+            return None, f"the {name} returns do not vary"
+    centre_y, centre_x = float(np.median(y)), float(np.median(x))
+    unit_y, unit_x = (float(v.std()) / UNITS_PER_DEVIATION for v in (y, x))
+    design = np.column_stack([np.ones(len(x)), (x - centre_x) / unit_x])
+    with warnings.catch_warnings(record=True) as caught:
+        # What it says of its iterations is read below; of its standard errors nothing is used.
+        warnings.simplefilter("always")
+        fitted = QuantReg((y - centre_y) / unit_y, design).fit(
+            q=level, vcov="iid", p_tol=STEP_TOLERANCE, max_iter=MOST_ITERATIONS
+        )
+    kinds = tuple(warning.category for warning in caught)
+    if IterationLimitWarning in kinds:
+        return None, f"quantile regression did not settle in {MOST_ITERATIONS} iterations"
+    if ConvergenceWarning in kinds:
+        return None, "quantile regression runs in a cycle"
+    constant, steepness = (float(value) for value in fitted.params)
+    if not np.isfinite([constant, steepness]).all():
+        return None, "quantile regression gave no finite line"
+    slope = steepness * unit_y / unit_x
+    return (centre_y + constant * unit_y - slope * centre_x, slope), ""
