@@ -109,8 +109,11 @@ def log_likelihood(
 def scores(
     returns: Array, theta: Array, model: int, innovation: int, before: float, about_mean: bool,
     gradient: Array, information: Array, wanted: bool,
-) -> None:  # fmt: skip
-    """Fill the gradient of the log-likelihood and, if wanted, its terms' sum of outer products."""
+) -> float:  # fmt: skip
+    """Fill the gradient of the log-likelihood and, if wanted, its terms' sum of outer products.
+
+    Returns the log-likelihood, to rounding that of `log_likelihood`; −∞ where it is not finite.
+    """
     mu, omega, alpha, gamma, beta = theta[0], theta[1], theta[2], theta[3], theta[4]
     nu, skew = theta[5], theta[6]
     n = len(returns)
@@ -123,6 +126,10 @@ def scores(
     gradient[:] = 0.0
     if wanted:
         information[:] = 0.0
+    total, constant = 0.0, 0.0
+    if innovation == STUDENT:
+        constant = math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2)
+        constant -= 0.5 * math.log(math.pi * (nu - 2))
     change = np.zeros(5)  # of σ², or for EGARCH of ln σ², with μ, ω, α, γ, β
     following = np.zeros(5)
     term = np.zeros(SIZE)
@@ -144,9 +151,12 @@ def scores(
         change[3] = SHARE_BELOW * before
     for t in range(n):
         variance = math.exp(min(700.0, max(-700.0, state))) if model == EGARCH else state
+        if not (variance > 0 and variance < 1e300):
+            return -np.inf
         deviation = math.sqrt(variance)
         surprise = returns[t] - mu
         z = surprise / deviation
+        total -= 0.5 * math.log(variance)
         slope = _slope(z, innovation, nu, skew)
         by_state = -0.5 * (1 + z * slope)
         if model != EGARCH:
@@ -157,9 +167,9 @@ def scores(
         term[5] = term[6] = 0.0
         if innovation == STUDENT:
             ratio = z * z / (nu - 2)
-            term[5] = (
-                shape - 0.5 * math.log1p(ratio) + (nu + 1) / 2 * ratio / (nu - 2) / (1 + ratio)
-            )
+            depth = math.log1p(ratio)
+            total += constant - (nu + 1) / 2 * depth
+            term[5] = shape - 0.5 * depth + (nu + 1) / 2 * ratio / (nu - 2) / (1 + ratio)
         elif innovation == SKEWED:
             term[5] = log_density(z, innovation, nu + step_nu, skew)
             term[5] -= log_density(z, innovation, nu - step_nu, skew)
@@ -167,6 +177,8 @@ def scores(
             term[6] = log_density(z, innovation, nu, skew + step_skew)
             term[6] -= log_density(z, innovation, nu, skew - step_skew)
             term[6] /= 2 * step_skew
+        if innovation != STUDENT:
+            total += log_density(z, innovation, nu, skew)
         for k in range(SIZE):
             gradient[k] += term[k]
         if wanted:
@@ -199,6 +211,7 @@ def scores(
         for k in range(SIZE):
             for other in range(k):
                 information[other, k] = information[k, other]
+    return total if math.isfinite(total) else -np.inf
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -229,14 +242,11 @@ def climb(
     corrected by what each step measures (Broyden, Fletcher, Goldfarb and Shanno). A parameter at a
     bound that pushes outwards is held there for the step.
     """
-    n = len(returns)
-    variance = np.empty(n + 1)
-    gradient, before_step = np.empty(SIZE), np.empty(SIZE)
+    gradient, following, before_step = np.empty(SIZE), np.empty(SIZE), np.empty(SIZE)
     curvature = np.empty((SIZE, SIZE))
     free = np.empty(SIZE, dtype=np.int64)
     _inside(theta, low, high, model, limit)
-    value = log_likelihood(returns, theta, model, innovation, before, about_mean, variance)
-    scores(returns, theta, model, innovation, before, about_mean, gradient, curvature, True)
+    value = scores(returns, theta, model, innovation, before, about_mean, gradient, curvature, True)
     damping, quiet, fresh = 1e-3, 0, True
     for iteration in range(most):
         size = 0
@@ -264,8 +274,9 @@ def climb(
             for a in range(size):
                 trial[free[a]] += step[a] / unit[a]
             _inside(trial, low, high, model, limit)
-            reached = log_likelihood(
-                returns, trial, model, innovation, before, about_mean, variance
+            # Most first steps are accepted: their gradient comes with their value.
+            reached = scores(
+                returns, trial, model, innovation, before, about_mean, following, curvature, False
             )
             if reached >= value:
                 gain = reached - value
@@ -283,7 +294,7 @@ def climb(
         step = trial - theta
         theta[:] = trial
         value = reached
-        scores(returns, theta, model, innovation, before, about_mean, gradient, curvature, False)
+        gradient[:] = following
         bend = before_step - gradient
         along = np.dot(bend, step)
         pushed = curvature @ step

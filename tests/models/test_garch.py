@@ -146,7 +146,9 @@ class TestLikelihood:
         ]
         for about_mean in (False, True):
             gradient, outer, variance = np.empty(7), np.empty((7, 7)), np.empty(301)
-            kernels.scores(values, theta, *arguments, about_mean, gradient, outer, True)
+            value = kernels.scores(values, theta, *arguments, about_mean, gradient, outer, True)
+            told = kernels.log_likelihood(values, theta, *arguments, about_mean, variance)
+            assert value == pytest.approx(told, rel=1e-12)
             for place in free:
                 ends = []
                 for side in (1e-6, -1e-6):
