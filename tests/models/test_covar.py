@@ -129,15 +129,6 @@ class TestCrash:
         assert together.mean_return < -0.03
         assert abs(apart.mean_return) < 0.003
 
-    def test_falling_together_and_rising_together_are_told_apart_by_the_shortfall(self):
-        # One market turned upside down: the correlation is the same, the worst sessions are not.
-        rng = np.random.default_rng(3)
-        base, own = 0.01 * rng.standard_normal((2, 4000))
-        falls = own + 2 * np.minimum(base, 0)
-        terms = {"level": 0.05, "min_observations": 100}
-        assert marginal_expected_shortfall(falls, base, **terms).mean_return < -0.035
-        assert abs(marginal_expected_shortfall(-falls, -base, **terms).mean_return) < 0.003
-
 
 class TestHoliday:
     def test_a_session_missing_on_either_side_is_left_out(self):
