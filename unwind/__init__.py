@@ -6,7 +6,7 @@
 - `unwind.sessions`: the NYSE calendar and the instants at which things are known
 - `unwind.market`: bitemporal store of observations
 - `unwind.analysis`: one session's rows, stage by stage
-- `unwind.tables`: the output contract
+- `unwind.tables`: the output contract; `unwind.columns`: what a table is made of
 - `unwind.lake`: atomic, versioned Parquet publication
 - `unwind.durable`: writing whole or not at all, one writer at a time
 - `unwind.report`, `unwind.charts`: the desk report

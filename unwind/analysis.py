@@ -4,6 +4,7 @@ A stage unpacks the settings, calls features and models with plain arguments and
 out as desk-table rows (`unwind.rows`). It computes nothing of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from joblib import Parallel, delayed
 from features.panel import Panel, align
 from models.errors import NotEnoughData
 from unwind.market import known_by, read_rejected, read_vintages
+from unwind.observations import INPUT_TABLES
 from unwind.rows.changepoints import changepoint_rows
 from unwind.rows.conditional import conditional_correlation_rows
 from unwind.rows.correlation_tests import correlation_test_rows
 from unwind.rows.correlations import Link, correlation_rows, links
+from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.rows.moment import Moment
 from unwind.rows.pair_evidence import pair_evidence_rows
 from unwind.rows.quality import quality_rows
@@ -30,20 +33,28 @@ from unwind.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Market:
-    """Vintages of the tables that the analysis reads, loaded once for many sessions."""
+    """Vintages of every input table, loaded once for many sessions.
 
-    prices: pd.DataFrame
-    hourly: pd.DataFrame
-    published_zscores: pd.DataFrame
+    Attributes
+    ----------
+    vintages : dict of str to DataFrame
+        Input table → its vintages; a table that no source printed is empty.
+    rejected : DataFrame
+        Quarantined rows.
+    """
+
+    vintages: Mapping[str, pd.DataFrame]
     rejected: pd.DataFrame
+
+    def known(self, table: str, *, cutoff: pd.Timestamp) -> pd.DataFrame:
+        """One row a key of an input table: the newest vintage known at the cut-off."""
+        return known_by(self.vintages[table], table, cutoff=cutoff)
 
 
 def load_market(store: Path) -> Market:
     """Read the vintages of a market store."""
     return Market(
-        prices=read_vintages(store, "prices"),
-        hourly=read_vintages(store, "crypto_hourly"),
-        published_zscores=read_vintages(store, "published_zscores"),
+        vintages={name: read_vintages(store, name) for name in INPUT_TABLES},
         rejected=read_rejected(store),
     )
 
@@ -56,8 +67,8 @@ def observe(market: Market, moment: Moment, *, settings: Settings) -> Panel:
     NotEnoughData
         No price of the base was known by the cut-off.
     """
-    prices = known_by(market.prices, "prices", cutoff=moment.cutoff)
-    hourly = known_by(market.hourly, "crypto_hourly", cutoff=moment.cutoff)
+    prices = market.known("prices", cutoff=moment.cutoff)
+    hourly = market.known("crypto_hourly", cutoff=moment.cutoff)
     prices = prices[prices["session"] <= moment.stamp]
     universe = settings.universe
     if prices.empty or not (prices["symbol"] == universe.base).any():
@@ -153,8 +164,10 @@ def conclude(
 ) -> tuple[Verdict, dict[str, pd.DataFrame]]:
     """Verdict, the cross-section beside it, and data quality of the session."""
     verdict = decide(panel, measured, settings=settings)
-    published = known_by(market.published_zscores, "published_zscores", cutoff=moment.cutoff)
+    published = market.known("published_zscores", cutoff=moment.cutoff)
+    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
     rows = {
+        "mechanisms": mechanism_rows(inputs, panel, moment, settings=settings),
         "systemic": systemic_rows(panel, published, moment, settings=settings),
         "regimes": regime_rows(panel, verdict, moment, settings=settings),
         "quality": quality_rows(panel, market.rejected, moment, settings=settings),

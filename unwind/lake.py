@@ -24,9 +24,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unwind.columns import SCHEMA_VERSION, SLOT, Table
 from unwind.durable import flush, folder_lock, write_atomically
 from unwind.settings import Settings
-from unwind.tables import SCHEMA_VERSION, SLOT, TABLES, Table
+from unwind.tables import TABLES
 
 MANIFEST = "_manifest.json"
 LATEST = "LATEST"

@@ -1,106 +1,14 @@
 """The output contract: every desk table, its columns, types, units and meanings.
 
 One declaration serves the writer (`unwind.lake`), the readers, `unwind tables` and docs/tables.md.
-Columns are added, never renamed or retyped, unless `SCHEMA_VERSION` rises.
+Columns are added, never renamed or retyped, unless `unwind.columns.SCHEMA_VERSION` rises.
 """
 
-from dataclasses import dataclass
-
-import pandas as pd
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+from unwind.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, declare
 
-DATE = pa.date32()
-INSTANT = pa.timestamp("us", tz="UTC")
-TEXT = pa.string()
-REAL = pa.float64()
-COUNT = pa.int32()
-FLAG = pa.bool_()
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its Arrow type, its unit ("" where it has none) and what it means."""
-
-    name: str
-    type: pa.DataType
-    unit: str
-    meaning: str
-    nullable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One output table: what a row is, the entity columns it is sorted by, and its columns."""
-
-    name: str
-    row: str
-    entity: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The Arrow schema, units and meanings in the field metadata."""
-        fields = [
-            pa.field(
-                column.name,
-                column.type,
-                nullable=column.nullable,
-                metadata={"unit": column.unit, "meaning": column.meaning},
-            )
-            for column in self.columns
-        ]
-        return pa.schema(
-            fields, metadata={"table": self.name, "schema_version": str(SCHEMA_VERSION)}
-        )
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that name a row: entity, session, cut-off and under which terms."""
-        return (*self.entity, *SLOT)
-
-    def arrow(self, rows: pd.DataFrame) -> pa.Table:
-        """Cast `rows` to the schema, sorted by its key.
-
-        Raises
-        ------
-        ValueError
-            A column is missing, unknown or of another type, or a key stands twice.
-        """
-        names = [column.name for column in self.columns]
-        if missing := [name for name in names if name not in rows.columns]:
-            raise ValueError(f"table {self.name} misses {missing}; declared in unwind/tables.py")
-        if unknown := [name for name in rows.columns if name not in names]:
-            raise ValueError(f"table {self.name} has undeclared {unknown}; declare them first")
-        ordered = rows[names].sort_values(list(self.key), kind="stable", ignore_index=True)
-        if ordered.duplicated(list(self.key)).any():
-            twice = ordered.loc[ordered.duplicated(list(self.key)), list(self.key)].iloc[0].tolist()
-            raise ValueError(
-                f"table {self.name}: the key {twice} stands twice; rows must be unique"
-            )
-        return pa.Table.from_pandas(ordered, schema=self.schema, preserve_index=False)
-
-
-# One run fills one slot: a session, seen from a cut-off, from one source, under one desk.
-SLOT = ("as_of", "cutoff", "source", "settings_digest")
-
-MOMENT = (
-    Column("as_of", DATE, "session", "the NYSE session that the row describes", nullable=False),
-    Column("known_at", INSTANT, "UTC", "when the value could first be known", nullable=False),
-    Column(
-        "cutoff", INSTANT, "UTC", "where the run stood: it saw rows known by then", nullable=False
-    ),
-    Column("settings_digest", TEXT, "", "digest of the settings in force", nullable=False),
-    Column("source", TEXT, "", "provider; simulated data says so", nullable=False),
-)
-
-
-def _table(name: str, row: str, entity: tuple[str, ...], *columns: Column) -> Table:
-    return Table(name, row, entity, (*columns, *MOMENT))
-
-
-CORRELATIONS = _table(
+CORRELATIONS = declare(
     "correlations",
     "base × asset × method × window",
     ("base", "asset", "method", "window"),
@@ -136,7 +44,7 @@ CORRELATIONS = _table(
     Column("reason", TEXT, "", "why the value is null or which fallback stands here"),
 )
 
-CORRELATION_TESTS = _table(
+CORRELATION_TESTS = declare(
     "correlation_tests",
     "one test of one pair",
     ("base", "asset", "test", "against", "window"),
@@ -171,7 +79,7 @@ CORRELATION_TESTS = _table(
     Column("reason", TEXT, "", "why the test abstained"),
 )
 
-PAIR_EVIDENCE = _table(
+PAIR_EVIDENCE = declare(
     "pair_evidence",
     "base × asset: what a careful reader needs beside the correlation",
     ("base", "asset"),
@@ -200,7 +108,7 @@ PAIR_EVIDENCE = _table(
     Column("sentence", TEXT, "", "the row in words", nullable=False),
 )
 
-SHOCKS = _table(
+SHOCKS = declare(
     "shocks",
     "series × measure",
     ("asset", "measure", "window"),
@@ -236,7 +144,7 @@ SHOCKS = _table(
     Column("reason", TEXT, "", "why a value is null"),
 )
 
-VOLATILITY = _table(
+VOLATILITY = declare(
     "volatility",
     "asset × model",
     ("asset", "model"),
@@ -259,7 +167,7 @@ VOLATILITY = _table(
     Column("reason", TEXT, "", "why a value is null or which fallback stands here"),
 )
 
-CHANGEPOINTS = _table(
+CHANGEPOINTS = declare(
     "changepoints",
     "one break of a pair's correlation",
     ("pair", "method", "break_at"),
@@ -276,7 +184,7 @@ CHANGEPOINTS = _table(
     Column("n_after", COUNT, "sessions", "rows of the segment after", nullable=False),
 )
 
-SYSTEMIC = _table(
+SYSTEMIC = declare(
     "systemic",
     "one measure of the cross-section",
     ("measure", "item", "publisher"),
@@ -330,7 +238,43 @@ SYSTEMIC = _table(
     Column("reason", TEXT, "", "why the value is null"),
 )
 
-REGIMES = _table(
+MECHANISMS = declare(
+    "mechanisms",
+    "one indicator of a mechanism behind a move",
+    ("block", "indicator", "item"),
+    Column(
+        "block",
+        TEXT,
+        "",
+        "flows, volume, futures, options, notes, hours, yen or crowding",
+        nullable=False,
+    ),
+    Column("indicator", TEXT, "", "what is measured; docs/methods.md has each", nullable=False),
+    Column(
+        "item", TEXT, "", "whose: a fund, venue, tenor, index, note; else the base", nullable=False
+    ),
+    Column("value", REAL, "see unit", "the measured value"),
+    Column("unit", TEXT, "", "unit of value, lower and upper", nullable=False),
+    Column("category", TEXT, "", "a class in words (REBUILD, conflict, short …), where it has one"),
+    Column("z", REAL, "robust σ", "value against its own earlier values, ended at t−1"),
+    Column("lower", REAL, "see unit", "lower end of the band"),
+    Column("upper", REAL, "see unit", "upper end of the band"),
+    Column("n", COUNT, "observations", "how many the value or its baseline rests on"),
+    Column(
+        "describes",
+        DATE,
+        "session",
+        "the session that the value describes: an earlier one where its input was published later",
+        nullable=False,
+    ),
+    Column(
+        "quality", TEXT, "", "good, proxy, partial, conflicted, stale or missing", nullable=False
+    ),
+    Column("detail", TEXT, "", "clock, spot source, convention: what else is needed to read it"),
+    Column("reason", TEXT, "", "why the value is null"),
+)
+
+REGIMES = declare(
     "regimes",
     "one session",
     ("base",),
@@ -363,7 +307,7 @@ REGIMES = _table(
     ),
 )
 
-QUALITY = _table(
+QUALITY = declare(
     "quality",
     "one thing missing, late, conflicting, proxied or quarantined",
     ("table", "entity", "rule"),
@@ -386,6 +330,7 @@ TABLES = {
         VOLATILITY,
         CHANGEPOINTS,
         SYSTEMIC,
+        MECHANISMS,
         REGIMES,
         QUALITY,
     )

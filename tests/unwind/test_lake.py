@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
+from unwind.columns import SCHEMA_VERSION
 from unwind.lake import LakeError, Snapshot, faults, latest, publish, read, snapshot_known_by
 from unwind.settings import Settings, parse_settings
-from unwind.tables import REGIMES, SCHEMA_VERSION, TABLES
+from unwind.tables import REGIMES, TABLES
 
 
 def _cutoff(day: date, hour: int = 21) -> pd.Timestamp:

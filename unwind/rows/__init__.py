@@ -2,5 +2,5 @@
 
 - `unwind.rows.moment`: what every row carries
 - `unwind.rows.correlations`, `correlation_tests`, `pair_evidence`, `shocks`,
-  `volatility`, `changepoints`, `systemic`, `regimes`, `quality`
+  `volatility`, `changepoints`, `systemic`, `mechanisms`, `regimes`, `quality`
 """

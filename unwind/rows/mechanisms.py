@@ -1,0 +1,37 @@
+"""Rows of the table `mechanisms`: the indicators behind a move, block by block."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from features.panel import Panel
+from unwind.rows.mechanism import Mechanism
+from unwind.rows.moment import Moment, stamped
+from unwind.settings import Settings
+
+# What the blocks read beside the panel, as it was known at the cut-off.
+MECHANISM_INPUTS: tuple[str, ...] = ()
+
+Block = Callable[..., list[Mechanism]]
+BLOCKS: tuple[Block, ...] = ()
+
+
+def mechanism_rows(
+    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
+) -> pd.DataFrame:
+    """Rows of the table `mechanisms` for the session.
+
+    Parameters
+    ----------
+    inputs : dict of str to DataFrame
+        Input table → its rows known at the cut-off; empty where no source printed it.
+    panel, moment, settings
+    """
+    held = [row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)]
+    if not held:
+        return pd.DataFrame()
+    rows = pd.DataFrame(
+        [{name: getattr(row, name) for name in Mechanism.__slots__} for row in held]
+    )
+    rows["describes"] = rows["describes"].dt.date
+    return stamped(rows, moment, settings)
