@@ -1,4 +1,7 @@
-"""`python -m flows daily | backfill`: run a flow from a shell; its exit status is the outcome."""
+"""`python -m flows daily | backfill | evaluate | calibrate …`: run a flow from a shell.
+
+Its exit status is the outcome.
+"""
 
 import json
 import logging
@@ -6,15 +9,18 @@ import sys
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from prefect.client.schemas.objects import State
 from pydantic import ValidationError
 
 from flows.backfill import backfill
+from flows.calibrate import calibrate
 from flows.daily import daily
+from flows.evaluate import evaluate
 from flows.parameters import READABLE, DataSource, open_source
+from unwind.record_report import record_markdown
 from unwind.settings import load_settings
 from unwind.sources.scenarios import SCENARIOS
 
@@ -126,6 +132,56 @@ def run_backfill(
     _finish(state, as_json=as_json)
 
 
+Folders = Annotated[
+    list[str], typer.Option("--path", help="Drop folder; give it again for another stretch.")
+]
+LabelFolder = Annotated[str, typer.Option("--episodes", help="Folder of label files.")]
+FilesOnly = Annotated[Literal["files"], typer.Option("--source", help="Where histories come from.")]
+
+
+@app.command("evaluate")
+def run_evaluate(
+    path: Folders,
+    episodes: LabelFolder,
+    source: FilesOnly = "files",
+    settings: SettingsPath = None,
+    budget: Annotated[
+        float, typer.Option("--budget", min=0.01, max=50, help="False entries a year of the rules.")
+    ] = 1.0,
+    null_years: Annotated[
+        int, typer.Option("--null-years", min=0, max=1000, help="Simulated years without regimes.")
+    ] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """Backtest the verdict against dated episodes, beside the simple rules."""
+    load_settings(None if settings is None else Path(settings))
+    state = evaluate(
+        paths=path, episodes=episodes, settings=settings, budget=budget, null_years=null_years,
+        return_state=True,
+    )  # fmt: skip
+    if state.is_completed() and not as_json:
+        record: Any = state.result()
+        sys.stdout.write(record_markdown(record))
+    _finish(state, as_json=as_json)
+
+
+@app.command("calibrate")
+def run_calibrate(
+    path: Folders,
+    episodes: LabelFolder,
+    target: Annotated[str, typer.Option("--target", help="File to write.")],
+    source: FilesOnly = "files",
+    settings: SettingsPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Calibrate the verdict to the stated rate of false entries."""
+    load_settings(None if settings is None else Path(settings))
+    state = calibrate(
+        paths=path, episodes=episodes, target=target, settings=settings, return_state=True
+    )
+    _finish(state, as_json=as_json)
+
+
 @app.command("demo")
 def run_demo(lake: Lake = "demo/lake") -> None:
     """Run 60 sessions around a simulated February 2026, then its event day alone."""
@@ -149,7 +205,7 @@ def _finish(state: State[Any], *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n")
         return
     sys.stdout.write(f"\n{state.message}\n")
-    for name in ("lake", "snapshot", "report"):
+    for name in ("lake", "snapshot", "report", "file"):
         if name in outcome:
             sys.stdout.write(f"  {name:<9}{outcome[name]}\n")
 

@@ -73,7 +73,7 @@ def _daily(
     panel = tasks.align_to_sessions(market, moment, settings)
     measured, rows = tasks.measure(panel, moment, settings)
     rows = united(rows, tasks.estimate(panel, moment, settings))
-    verdict, concluded = tasks.conclude(panel, market, measured, moment, settings)
+    verdict, concluded = tasks.conclude(panel, market, moment, settings)
     snapshot = tasks.publish_tables(
         lake, rows | concluded, settings, moment.source, f"flow run {runtime.flow_run.id}"
     )

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from models.errors import NotEnoughData
 from unwind.durable import Busy
+from unwind.episodes import LabelError
 from unwind.lake import LakeError
 from unwind.sessions import (
     CUT_ZONE,
@@ -24,7 +25,9 @@ from unwind.sources.scenarios import SCENARIOS
 from unwind.sources.simulated import SimulatedSource
 
 # Faults of input, not of the program: a person gets the sentence, not the stack.
-READABLE = (SettingsError, SourceError, CalendarError, LakeError, Busy, NotEnoughData)
+READABLE = (
+    SettingsError, SourceError, CalendarError, LakeError, LabelError, Busy, NotEnoughData,
+)  # fmt: skip
 
 # A simulated market starts this long before its event, so that every window is full by then.
 SIMULATED_DAYS_BEFORE = 800

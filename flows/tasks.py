@@ -5,6 +5,7 @@ source is retried, since only it can answer differently the second time.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from prefect import task
@@ -12,8 +13,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from features.panel import Panel
-from unwind import analysis
+from unwind import analysis, history, track_record
 from unwind.analysis import Market
+from unwind.episodes import Labels
+from unwind.history import History
 from unwind.lake import Snapshot, publish
 from unwind.market import Ingested, ingest
 from unwind.report_files import write_report_file
@@ -73,10 +76,10 @@ def estimate(panel: Panel, moment: Moment, settings: Settings) -> Rows:
 
 @task(name="reach the verdict", cache_policy=NO_CACHE)
 def conclude(
-    panel: Panel, market: Market, measured: tuple[Link, ...], moment: Moment, settings: Settings
+    panel: Panel, market: Market, moment: Moment, settings: Settings
 ) -> tuple[Verdict, Rows]:
     """Run `unwind.analysis.conclude`."""
-    return analysis.conclude(panel, market, measured, moment, settings=settings)
+    return analysis.conclude(panel, market, moment, settings=settings)
 
 
 @task(name="publish the tables", cache_policy=NO_CACHE)
@@ -105,3 +108,34 @@ def analyse_chunk(
 ) -> Rows:
     """Run `unwind.analysis.analyse_sessions`; `first` and `last` name the run."""
     return analysis.analyse_sessions(market, moments, settings=settings, workers=workers)
+
+
+@task(name="read a history", task_run_name="read {name}", cache_policy=NO_CACHE)
+def read_history(
+    source: Source, name: str, received_at: pd.Timestamp, settings: Settings
+) -> History:
+    """Run `unwind.history.read_history`."""
+    return history.read_history(source, name=name, received_at=received_at, settings=settings)
+
+
+@task(name="calibrate the verdict", cache_policy=NO_CACHE)
+def calibrate_verdict(
+    histories: tuple[History, ...], labels: Labels, settings: Settings
+) -> dict[str, Any]:
+    """Run `unwind.track_record.calibrate_on` and lay its answer out."""
+    fitted = track_record.calibrate_on(histories, labels, settings=settings, without=None)
+    return track_record.artefact(fitted, histories)
+
+
+@task(name="score against dated episodes", cache_policy=NO_CACHE)
+def evaluate_verdict(
+    histories: tuple[History, ...], labels: Labels, settings: Settings, budget: float
+) -> dict[str, Any]:
+    """Run `unwind.track_record.evaluate`."""
+    return track_record.evaluate(histories, labels, settings=settings, budget=budget)
+
+
+@task(name="run on markets where nothing happens", cache_policy=NO_CACHE)
+def run_null(years: int, settings: Settings) -> list[dict[str, Any]]:
+    """Run `unwind.track_record.null_run`."""
+    return track_record.null_run(years=years, settings=settings)

@@ -1,23 +1,27 @@
-"""The rule that desks read: drivers → score → state.
+"""The rule that desks read: drivers → evidence → score → state.
 
-Score = Σ_d min(cap, weight_d · max(0, evidence_d − start_d)), over the drivers of `DRIVERS`.
+Evidence of a driver is −log₁₀ of how often ordinary sessions reach its value: 2 is once in 100
+sessions. The score is the same of all drivers together, by the harmonic mean of their
+probabilities, which holds however the drivers depend on each other:
+
+    score = log₁₀( Σ_d 10^evidence_d / D ),  D drivers
 
     CALM ──score ≥ watch──▶ WATCH ──score ≥ deleveraging──▶ DELEVERAGING
-      ▲                       │                                  │ score < watch
-      └── below release ◀─────┘         CALM ◀── below ── RELEASE ◀┘
-          for `dwell` sessions                   release for `dwell` sessions
+      ▲                      │ ▲                                 │ score < watch
+      │                      │ └──────── score ≥ watch ─────── RELEASE
+      └── below release for `dwell` sessions ─────────────────────┘
 
-Every contribution is shown, and they add up to the score. A missing driver contributes nothing and
-opens the range score_lowest … score_highest instead. The thresholds are plain settings: they are
-not yet calibrated to a false-entry rate, and no probability is given for that reason.
+Each contribution is the driver's share of the sum, times the score: they add up to it. A missing
+driver counts as one that says nothing (evidence 0), so that its absence never raises the score,
+and opens the range score … highest. Scales and thresholds are calibrated on ordinary sessions to
+a stated rate of false entries (`models.calibration`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
-from features.shocks import joint_downside_tail, robust_z
 
 CALM, WATCH, DELEVERAGING, RELEASE, UNKNOWN = (
     "CALM",
@@ -26,27 +30,32 @@ CALM, WATCH, DELEVERAGING, RELEASE, UNKNOWN = (
     "RELEASE",
     "UNKNOWN",
 )
-SLIDE = 3  # sessions of a short cumulative fall: forced sellers rarely finish in one day
-TAIL_START = 1.5  # σ below which a fall is an ordinary bad day
+
+# What is selling, and how each driver is read; `features.selling` computes them.
+DRIVERS: Mapping[str, str] = {
+    "breadth": "joint downside tail of unlike asset classes",
+    "concentration": "depth of the fall in the worst-hit classes",
+    "crowding": "joint losses of long-short sleeves",
+}
+
+# Shares of ordinary sessions below the knots of a scale; above the last, the tail is exponential.
+LEVELS = (0.75, 0.90, 0.95)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
-    """One kind of evidence: where it starts to count and how much a unit of it weighs."""
+class Scale:
+    """How often ordinary sessions reach a value of one driver.
 
-    name: str
-    start: float
-    weight: float
-    meaning: str
+    Attributes
+    ----------
+    knots : tuple of float
+        Values that shares `LEVELS` of the ordinary sessions stay below; not decreasing.
+    mean_excess : float
+        Mean excess of ordinary sessions over the last knot: the scale of the exponential tail.
+    """
 
-
-DRIVERS = (
-    Driver(name="base_fall", start=1.5, weight=0.6, meaning="fall of the base in a session, σ"),
-    Driver(name="base_slide", start=1.5, weight=0.4, meaning="fall of the base in 3 sessions, σ"),
-    Driver(name="breadth", start=1.0, weight=0.5, meaning="joint downside tail of risk assets"),
-    Driver(name="links", start=1.0, weight=0.5, meaning="3-session rise of mean correlation, σ"),
-    Driver(name="volume", start=1.5, weight=0.5, meaning="ln volume of the base on a fall, σ"),
-)
+    knots: tuple[float, ...]
+    mean_excess: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,89 +64,95 @@ class ScoreHistory:
 
     Attributes
     ----------
-    evidence, contributions : DataFrame of shape (n_sessions, n_drivers)
-        Columns: names of `DRIVERS`. NaN where an input is missing.
-    score, lowest, highest : Series of shape (n_sessions,)
-        Sum of the contributions present; and with each missing one at zero, at its cap. NaN
-        where the base itself has no z.
+    values, evidence, contributions : DataFrame of shape (n_sessions, n_drivers)
+        Columns: names of `DRIVERS`. NaN where a driver is missing.
+    score, highest : Series of shape (n_sessions,)
+        With each missing driver at evidence zero, and at the cap. NaN without any driver.
     """
 
+    values: pd.DataFrame
     evidence: pd.DataFrame
     contributions: pd.DataFrame
     score: pd.Series
-    lowest: pd.Series
     highest: pd.Series
 
 
-def deleveraging_score(
-    returns: pd.DataFrame,
-    shares: pd.Series,
-    link: pd.DataFrame,
-    *,
-    base: str,
-    havens: tuple[str, ...],
-    window: int,
-    slow_window: int,
-    min_observations: int,
-    cap: float,
-) -> ScoreHistory:
-    """Score every session from returns, the base's volume and its correlations.
+def evidence_of(values: pd.Series, scale: Scale, *, cap: float) -> pd.Series:
+    """Evidence of a driver: −log₁₀ of the share of ordinary sessions that reach its value.
 
     Parameters
     ----------
-    returns : DataFrame of shape (n_sessions, n_assets)
-        Log returns, the base among them.
-    shares : Series of shape (n_sessions,)
-        Volume of the base.
-    link : DataFrame of shape (n_sessions, n_counterparts)
-        Short-window correlation of the base with each counterpart.
-    base : str
-    havens : tuple of str
-        Counterparts whose fall is not risk-off; left out of breadth and links.
-    window, slow_window, min_observations : int
-        Baselines of the z-scores, which end at t−1.
+    values : Series of shape (n_sessions,)
+        At least 0; 0 is no evidence at all.
+    scale : Scale
     cap : float
-        Most points that one driver may add: no single input can name a regime alone.
+        Most evidence one driver may give: beyond the calibration sample the tail is extrapolated.
+
+    Returns
+    -------
+    Series of shape (n_sessions,)
+        In [0, cap]; linear between the knots. NaN where the value is. The value at *t* uses the
+        row of *t* and the scale.
+    """
+    if scale.mean_excess <= 0:
+        raise ValueError(
+            f"mean_excess must be positive, got {scale.mean_excess}; calibrate on more sessions"
+        )
+    places, heights = [0.0], [0.0]
+    for knot, level in zip(scale.knots, LEVELS, strict=True):
+        if knot > places[-1]:
+            places.append(knot)
+            heights.append(-np.log10(1 - level))
+    below = np.interp(values.to_numpy(dtype=np.float64), places, heights)
+    beyond = (values - places[-1]).clip(lower=0.0) / (scale.mean_excess * np.log(10))
+    evidence: pd.Series = (below + beyond).clip(upper=cap)
+    return evidence
+
+
+def deleveraging_score(
+    drivers: pd.DataFrame, *, scales: Mapping[str, Scale], cap: float
+) -> ScoreHistory:
+    """Score every session from the values of its drivers.
+
+    Parameters
+    ----------
+    drivers : DataFrame of shape (n_sessions, n_drivers)
+        Columns: names of `DRIVERS`.
+    scales : dict of str to Scale
+        One a driver.
+    cap : float
+        Most evidence one driver may give.
 
     Returns
     -------
     ScoreHistory
-        The value at *t* uses rows up to *t*.
+        The value at *t* uses the row of *t* and the scales.
+
+    Notes
+    -----
+    Wilson (2019, PNAS 116), "The harmonic mean p-value", eq. 1, with equal weights: valid in the
+    tail under arbitrary dependence, and led by whichever driver speaks loudest, since August 2007
+    and October 2008 look nothing alike.
     """
-    risky = [name for name in returns.columns if name != base and name not in havens]
-    z = robust_z(returns, window=window, min_observations=min_observations)
-    slide = robust_z(
-        returns.rolling(SLIDE, min_periods=SLIDE).sum(),
-        window=window,
-        min_observations=min_observations,
-    )
-    linked = link[[name for name in link.columns if name in risky]].mean(axis=1)
+    if unknown := drivers.columns.symmetric_difference(pd.Index(list(DRIVERS))).tolist():
+        raise ValueError(f"drivers must be {list(DRIVERS)}, got a difference of {unknown}")
     evidence = pd.DataFrame(
-        {
-            "base_fall": -z[base],
-            "base_slide": -slide[base],
-            "breadth": joint_downside_tail(z[risky], start=TAIL_START)
-            + joint_downside_tail(slide[risky], start=TAIL_START),
-            "links": robust_z(
-                linked.diff(SLIDE), window=slow_window, min_observations=min_observations
-            ),
-            # Volume is evidence of selling only when the price fell.
-            "volume": robust_z(
-                np.log(shares), window=window, min_observations=min_observations
-            ).where(~(returns[base] >= 0), 0.0),
-        },
-        index=returns.index,
+        {name: evidence_of(drivers[name], scales[name], cap=cap) for name in DRIVERS},
+        index=drivers.index,
     )
-    start = np.array([driver.start for driver in DRIVERS])
-    weight = np.array([driver.weight for driver in DRIVERS])
-    points = ((evidence - start).clip(lower=0) * weight).clip(upper=cap)
-    score = points.sum(axis=1).where(evidence["base_fall"].notna())
+    odds = 10.0**evidence
+    told = evidence.notna().any(axis=1)
+    missing = evidence.isna().sum(axis=1)
+    total = odds.sum(axis=1) + missing
+    score = np.log10(total / len(DRIVERS)).where(told)
+    # Silent drivers share what is left over: the shares of all, missing ones at one, sum to one.
+    speaking = odds.div(odds.sum(axis=1), axis=0)
     return ScoreHistory(
+        values=drivers[list(DRIVERS)],
         evidence=evidence,
-        contributions=points,
+        contributions=speaking.mul(score, axis=0),
         score=score,
-        lowest=score,
-        highest=score + cap * points.isna().sum(axis=1),
+        highest=np.log10((odds.sum(axis=1) + missing * 10.0**cap) / len(DRIVERS)).where(told),
     )
 
 
@@ -177,7 +192,7 @@ def states(
             standing = DELEVERAGING
         elif standing == DELEVERAGING:
             standing = RELEASE if value < watch else DELEVERAGING
-        elif standing == CALM and value >= watch:
+        elif value >= watch:
             standing = WATCH
         elif standing in (WATCH, RELEASE) and below >= dwell:
             standing = CALM

@@ -6,6 +6,7 @@ out as desk-table rows (`unwind.rows`). It computes nothing of its own.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -70,15 +71,25 @@ def observe(market: Market, moment: Moment, *, settings: Settings) -> Panel:
     prices = market.known("prices", cutoff=moment.cutoff)
     hourly = market.known("crypto_hourly", cutoff=moment.cutoff)
     prices = prices[prices["session"] <= moment.stamp]
+    base = settings.universe.base
+    if prices.empty or not (prices["symbol"] == base).any():
+        raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {moment.cutoff}")
+    return to_sessions(prices, hourly, last=moment.as_of, settings=settings)
+
+
+def to_sessions(
+    prices: pd.DataFrame, hourly: pd.DataFrame, *, last: date, settings: Settings
+) -> Panel:
+    """Align one row a key of prices and hourly bars to the sessions up to `last`."""
     universe = settings.universe
-    if prices.empty or not (prices["symbol"] == universe.base).any():
-        raise NotEnoughData(need=1, got=0, what=f"prices of {universe.base} by {moment.cutoff}")
-    sessions = sessions_between(prices["session"].min().date(), moment.as_of)
+    sessions = sessions_between(prices["session"].min().date(), last)
     return align(
         prices,
         # One venue a symbol: the first by name, so that the choice never depends on row order.
         hourly.drop_duplicates(["bar_start_utc", "symbol"]),
-        symbols=(*universe.symbols, *universe.context),
+        symbols=tuple(
+            dict.fromkeys((*universe.symbols, *universe.context, *settings.verdict.symbols))
+        ),
         sessions=sessions,
         cuts=cut_instants(sessions),
         hourly_symbols=dict(settings.clock.hourly),
@@ -91,9 +102,9 @@ def observe(market: Market, moment: Moment, *, settings: Settings) -> Panel:
 def analyse(market: Market, moment: Moment, *, settings: Settings) -> dict[str, pd.DataFrame]:
     """Every desk table of one session: the stages in their order."""
     panel = observe(market, moment, settings=settings)
-    measured, rows = measure(panel, moment, settings=settings)
+    _, rows = measure(panel, moment, settings=settings)
     rows = united(rows, estimate(panel, moment, settings=settings))
-    _, concluded = conclude(panel, market, measured, moment, settings=settings)
+    _, concluded = conclude(panel, market, moment, settings=settings)
     return rows | concluded
 
 
@@ -157,13 +168,13 @@ def estimate(panel: Panel, moment: Moment, *, settings: Settings) -> dict[str, p
 def conclude(
     panel: Panel,
     market: Market,
-    measured: tuple[Link, ...],
     moment: Moment,
     *,
     settings: Settings,
 ) -> tuple[Verdict, dict[str, pd.DataFrame]]:
     """Verdict, the cross-section beside it, and data quality of the session."""
-    verdict = decide(panel, measured, settings=settings)
+    factors = market.known("equity_factors_pct", cutoff=moment.cutoff)
+    verdict = decide(panel, factors, settings=settings)
     published = market.known("published_zscores", cutoff=moment.cutoff)
     inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
     rows = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 DATE = pa.date32()
 INSTANT = pa.timestamp("us", tz="UTC")

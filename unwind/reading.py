@@ -261,7 +261,14 @@ def explanation(day: SessionDay) -> dict[str, Any]:
             name: _number(regime[f"{name}_threshold"])
             for name in ("release", "watch", "deleveraging")
         },
-        "calibrated": False,
+        "return_period": _number(regime["return_period"]),
+        "probability": {
+            "share": _number(regime["probability"]),
+            "lower": _number(regime["probability_lower"]),
+            "upper": _number(regime["probability_upper"]),
+        },
+        "calibration": regime["calibration"],
+        "false_entries_a_year": _number(regime["false_entries_a_year"]),
         "drivers": [
             {name: _number(value) for name, value in driver.items()} for driver in regime["drivers"]
         ],
@@ -272,44 +279,63 @@ def explanation_text(day: SessionDay) -> str:
     """Return the verdict's arithmetic for a person."""
     told = explanation(day)
     lines = [str(day.regime["headline"]), ""]
+    lines.append(f"  {'driver':<14}{'value':>7}{'evidence':>10}{'share':>8}")
     for driver in told["drivers"]:
-        points = driver["contribution"]
-        shown = "missing" if points is None else f"{points:+.2f}"
-        value = "" if driver["value"] is None else f"{driver['value']:.2f}"
-        lines.append(f"  {driver['driver']:<11}{shown:>8}  {driver['meaning']}: {value}")
-    score = "cannot tell" if told["score"] is None else f"{told['score']:.2f}"
-    limits = told["thresholds"]
-    lines += [
-        f"  {'score':<11}{score:>8}",
-        "",
-        f"WATCH from {limits['watch']}, DELEVERAGING from {limits['deleveraging']}; a raised state "
-        f"ends below {limits['release']}.",
+        shown = (
+            number(driver[name], decimals=2, signed=name == "contribution")
+            for name in ("value", "evidence", "contribution")
+        )
+        value, evidence, share = shown
+        lines.append(
+            f"  {driver['driver']:<14}{value:>7}{evidence:>10}{share:>8}  {driver['meaning']}"
+        )
+    score = "cannot tell" if told["score"] is None else number(told["score"], decimals=2)
+    lines += [f"  {'score':<14}{score:>25}", "", *_rule(told)]
+    lines.append(
         f"State {told['state']}, session {told['sessions_in_state']} in it; before: "
-        f"{told['previous_state']}.",
-        "The thresholds are settings, not yet calibrated to a false-alarm rate.",
-    ]
+        f"{told['previous_state']}."
+    )
     return "\n".join(lines)
+
+
+def _rule(told: dict[str, Any]) -> list[str]:
+    """Say what the score means and how often the rule is wrong, in sentences."""
+    limits, share = told["thresholds"], told["probability"]
+    lines = [
+        "Evidence is −log₁₀ of how often ordinary sessions reach the value; the score is that of",
+        "all drivers together (harmonic mean of their probabilities), shared out among them.",
+    ]
+    if told["score"] is not None:
+        middle, lower, upper = (
+            percent(share[name], decimals=0) for name in ("share", "lower", "upper")
+        )
+        lines.append(
+            f"Ordinary sessions show as much once in {number(told['return_period'], decimals=0)}; "
+            f"of sessions with such a score {middle} lay in an episode ({lower} to {upper})."
+        )
+    release, watch, raised = (
+        number(limits[name], decimals=2) for name in ("release", "watch", "deleveraging")
+    )
+    return [
+        *lines,
+        f"WATCH from {watch}, DELEVERAGING from {raised}; a raised state ends below {release}.",
+        f"By calibration {told['calibration']} ordinary sessions enter DELEVERAGING "
+        f"{number(told['false_entries_a_year'], decimals=2)} times a year.",
+    ]
 
 
 def explanation_markdown(day: SessionDay) -> str:
     """Return the verdict's arithmetic as markdown, for the Prefect artifact."""
     told = explanation(day)
-    limits = told["thresholds"]
-    lines = ["| driver | evidence | points |", "|---|---:|---:|"]
+    lines = ["| driver | value | evidence | share |", "|---|---:|---:|---:|"]
     lines += [
         f"| {driver['meaning']} | {number(driver['value'], decimals=2)} | "
+        f"{number(driver['evidence'], decimals=2)} | "
         f"{number(driver['contribution'], decimals=2, signed=True)} |"
         for driver in told["drivers"]
     ]
     return "\n".join(
-        [
-            *lines,
-            f"| **score** | | **{number(told['score'], decimals=2)}** |",
-            "",
-            f"WATCH from {limits['watch']}, DELEVERAGING from {limits['deleveraging']}; a raised "
-            f"state ends below {limits['release']}. The thresholds are settings, not yet "
-            "calibrated to a false-alarm rate.",
-        ]
+        [*lines, f"| **score** | | | **{number(told['score'], decimals=2)}** |", "", *_rule(told)]
     )
 
 

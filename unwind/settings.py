@@ -220,13 +220,103 @@ class Sigma(Section):
 
 
 class Verdict(Section):
-    """Score to state."""
+    """What the verdict looks at; how it weighs that is calibrated (`Calibrated`)."""
 
+    calibration: str = Field(min_length=1)
+    window: int = Field(ge=20, le=2520)
+    min_observations: int = Field(ge=10)
+    class_horizons: tuple[Annotated[int, Field(ge=1, le=21)], ...] = Field(min_length=1)
+    sleeve_horizons: tuple[Annotated[int, Field(ge=1, le=21)], ...] = Field(min_length=1)
+    class_start: float = Field(ge=0, le=5)
+    sleeve_start: float = Field(ge=0, le=5)
+    tail_cap: float = Field(gt=0)
+    leading: int = Field(ge=1)
+    fewest_classes: int = Field(ge=2)
+    fewest_sleeves: int = Field(ge=2)
+    evidence_cap: float = Field(gt=1, le=10)
+    dwell: int = Field(ge=1)
+    factors: tuple[str, ...] = Field(min_length=1)
+    spreads: tuple[tuple[Symbol, Symbol], ...]
+    classes: dict[str, tuple[Symbol, ...]]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.fewest_classes > len(self.classes):
+            raise ValueError(
+                f"fewest_classes must not exceed the {len(self.classes)} classes, "
+                f"got {self.fewest_classes}"
+            )
+        if self.min_observations > self.window:
+            raise ValueError(
+                f"min_observations must not exceed window {self.window}, "
+                f"got {self.min_observations}"
+            )
+        return self
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that a class or a spread names, each once."""
+        members = [symbol for held in self.classes.values() for symbol in held]
+        legs = [symbol for spread in self.spreads for symbol in spread]
+        return tuple(dict.fromkeys((*members, *legs)))
+
+
+class Calibration(Section):
+    """How `python -m flows calibrate` sets scales and thresholds."""
+
+    deleveraging_entries: float = Field(gt=0, le=50)
+    watch_entries: float = Field(gt=0, le=100)
+    release_share: float = Field(gt=0, lt=1)
+    paths: int = Field(ge=20, le=5000)
+    years: int = Field(ge=1, le=100)
+    block: float = Field(ge=1, le=252)
+    seed: int = Field(ge=0)
+    quiet: int = Field(ge=1, le=252)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.watch_entries <= self.deleveraging_entries:
+            raise ValueError(
+                "watch_entries must exceed deleveraging_entries "
+                f"{self.deleveraging_entries}, got {self.watch_entries}"
+            )
+        return self
+
+
+class DriverScale(Section):
+    """How often ordinary sessions reach a value of one driver (`models.deleveraging.Scale`)."""
+
+    knots: tuple[float, ...]
+    mean_excess: float = Field(gt=0)
+
+
+class ScoreBand(Section):
+    """Share of sessions inside an episode among those with a score from here to the next band."""
+
+    lower_score: float
+    sessions: int = Field(ge=0)
+    inside: int = Field(ge=0)
+    share: float = Field(ge=0, le=1)
+    lower: float = Field(ge=0, le=1)
+    upper: float = Field(ge=0, le=1)
+
+
+class Calibrated(Section):
+    """The artefact of a calibration; part of the settings, so their digest covers it."""
+
+    version: str
+    calibrated_to: datetime.date
+    data: str
+    sessions: int
+    scales: dict[str, DriverScale]
     watch: float
     deleveraging: float
     release: float
-    dwell: int = Field(ge=1)
-    driver_cap: float = Field(gt=0)
+    watch_rate: float
+    deleveraging_rate: float
+    deleveraging_rate_lower: float
+    deleveraging_rate_upper: float
+    bands: tuple[ScoreBand, ...]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -257,6 +347,8 @@ class Settings(Section):
     systemic: Systemic
     sigma: Sigma
     verdict: Verdict
+    calibration: Calibration
+    calibrated: Calibrated
     report: Report
 
     @model_validator(mode="after")
@@ -306,13 +398,58 @@ def load_settings(path: Path | None = None) -> Settings:
         raise SettingsError(f"settings file {chosen} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"settings file {chosen} is not valid TOML: {error}") from error
-    return parse_settings(raw, origin=chosen.name)
+    return parse_settings(raw, origin=chosen.name, folder=chosen.parent)
 
 
-def parse_settings(raw: dict[str, Any], *, origin: str) -> Settings:
-    """Build settings from a parsed document; `origin` names it in messages."""
+def _with_calibrated(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Read the calibration that the settings name into them, so that one digest covers both.
+
+    A name without a folder that does not lie beside the settings file is looked for beside the
+    default desk: a copied desk keeps the calibration it was copied with.
+    """
+    named = raw.get("verdict", {}).get("calibration")
+    if not isinstance(named, str) or "calibrated" in raw:
+        return raw
+    path = folder / named
+    if not path.exists() and Path(named).name == named:
+        path = DEFAULT_PATH.parent / named
+    return raw | {"calibrated": read_calibrated(path)}
+
+
+def read_calibrated(path: Path) -> dict[str, Any]:
+    """Read the artefact of a calibration.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing or is no JSON object.
+    """
     try:
-        return Settings.model_validate(raw)
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"calibration {path} does not exist; run `python -m flows calibrate` or correct "
+            "verdict.calibration"
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"calibration {path} cannot be read: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"calibration {path} is not valid JSON: {error}") from error
+    if not isinstance(held, dict):
+        raise SettingsError(f"calibration {path} is no JSON object; calibrate again")
+    return held
+
+
+def parse_settings(
+    raw: dict[str, Any], *, origin: str, folder: Path = DEFAULT_PATH.parent
+) -> Settings:
+    """Build settings from a parsed document.
+
+    `origin` names it in messages; the calibration it names is looked for in `folder`.
+    """
+    whole = _with_calibrated(raw, folder)
+    try:
+        return Settings.model_validate(whole)
     except ValidationError as error:
         faults = "; ".join(_sentence(fault) for fault in error.errors())
         raise SettingsError(f"{origin}: {faults}") from error

@@ -282,12 +282,34 @@ REGIMES = declare(
     Column("state", TEXT, "", "CALM, WATCH, DELEVERAGING, RELEASE or UNKNOWN", nullable=False),
     Column("previous_state", TEXT, "", "state of the session before", nullable=False),
     Column("sessions_in_state", COUNT, "sessions", "this one included", nullable=False),
-    Column("score", REAL, "points", "sum of the drivers' contributions"),
-    Column("score_lowest", REAL, "points", "the score if each missing driver stood at zero"),
-    Column("score_highest", REAL, "points", "the score if each missing driver stood at its cap"),
-    Column("watch_threshold", REAL, "points", "score from which WATCH is entered"),
-    Column("deleveraging_threshold", REAL, "points", "score from which DELEVERAGING is entered"),
-    Column("release_threshold", REAL, "points", "score below which a raised state is left"),
+    Column(
+        "score",
+        REAL,
+        "decades",
+        "−log₁₀ of how often ordinary sessions show as much: sum of the drivers' contributions",
+    ),
+    Column("score_lowest", REAL, "decades", "the score if each missing driver said nothing"),
+    Column("score_highest", REAL, "decades", "the score if each missing driver stood at its cap"),
+    Column("return_period", REAL, "sessions", "10^score: ordinary sessions show as much once in"),
+    Column(
+        "probability",
+        REAL,
+        "share",
+        "share of the calibration's sessions with a score in this "
+        "band that lay inside a dated episode",
+    ),
+    Column("probability_lower", REAL, "share", "2.5 % of its Jeffreys interval"),
+    Column("probability_upper", REAL, "share", "97.5 % of its Jeffreys interval"),
+    Column("watch_threshold", REAL, "decades", "score from which WATCH is entered"),
+    Column("deleveraging_threshold", REAL, "decades", "score from which DELEVERAGING is entered"),
+    Column("release_threshold", REAL, "decades", "score below which a raised state is left"),
+    Column(
+        "false_entries_a_year",
+        REAL,
+        "1/year",
+        "entries into DELEVERAGING that ordinary sessions cause, by the calibration's bootstrap",
+    ),
+    Column("calibration", TEXT, "", "version of the calibration in force"),
     Column("headline", TEXT, "", "the verdict in one sentence", nullable=False),
     Column(
         "drivers",
@@ -297,12 +319,14 @@ REGIMES = declare(
                     pa.field("driver", TEXT),
                     pa.field("contribution", REAL),
                     pa.field("value", REAL),
+                    pa.field("evidence", REAL),
                     pa.field("meaning", TEXT),
                 ]
             )
         ),
-        "points",
-        "contributions that add up to the score; null contribution: input missing",
+        "decades",
+        "contributions that add up to the score, with value and evidence (−log₁₀ of the share of "
+        "ordinary sessions that reach it); null: input missing",
         nullable=False,
     ),
 )

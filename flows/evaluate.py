@@ -1,0 +1,63 @@
+"""The record of the verdict against dated episodes, beside the simple rules it has to beat."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from prefect import flow, runtime
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows import tasks
+from flows.parameters import READABLE
+from unwind.episodes import read_labels
+from unwind.record_report import record_markdown
+from unwind.settings import load_settings
+from unwind.sources.files import FilesSource
+
+
+@flow(name="evaluate", flow_run_name="evaluate {paths}")
+def evaluate(
+    paths: list[str],
+    episodes: str,
+    settings: str | None = None,
+    budget: Annotated[float, Field(gt=0, le=50)] = 1.0,
+    null_years: Annotated[int, Field(ge=0, le=1000)] = 200,
+) -> State[dict[str, Any]]:
+    """Backtest the verdict point in time, and print its record beside five simple rules.
+
+    (Prefect reads the next lines into its form.)
+
+    Args:
+        paths: Drop folders, each its own stretch of history.
+        episodes: Folder of label files.
+        settings: Settings file. Empty: the default desk.
+        budget: False entries a year that the simple rules may use.
+        null_years: Years simulated without any regime. 0: none.
+    """
+    try:
+        desk = load_settings(None if settings is None else Path(settings))
+        labels = read_labels(Path(episodes))
+        received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
+        histories = tuple(
+            tasks.read_history(FilesSource(Path(path)), Path(path).name, received_at, desk)
+            for path in paths
+        )
+        record = tasks.evaluate_verdict(histories, labels, desk, budget)
+        if null_years:
+            record["null"] = tasks.run_null(null_years, desk)
+    except READABLE as error:
+        return Failed(message=str(error))
+    create_markdown_artifact(
+        key="track-record", description="Record of the verdict", markdown=record_markdown(record)
+    )
+    told = record["verdict"]["leave_one_out"]
+    return Completed(
+        message=(
+            f"{told['caught_within_2']} of {told['episodes']} episodes caught within 2 sessions, "
+            f"{told['false_entries_a_year']:.2f} false entries a year, each quarter unseen"
+        ),
+        data=record,
+    )
