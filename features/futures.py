@@ -7,6 +7,7 @@ annualised bases with their errors of it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,28 +95,34 @@ def listed_curve(
     why = np.select(
         [days < min_days, volume == 0, wait > max_wait_hours], [EXPIRING, NO_VOLUME, STALE], ""
     )
-    rows = rows.assign(
-        days=days.astype(np.float64), wait=wait, why=why, contract=rows["contract"].astype(object)
-    )
-    kept = rows[why == ""]
-    expiries = pd.DatetimeIndex(sorted(kept["expiry"].unique()))
+    row = sessions.get_indexer(pd.DatetimeIndex(rows["session"]))
+    kept = why == ""
+    expiries, column = np.unique(rows["expiry"].to_numpy()[kept], return_inverse=True)
+    across = pd.DatetimeIndex(expiries)
 
-    def wide(column: str) -> pd.DataFrame:
-        keyed = kept.set_index(["session", "expiry"])[column]
-        laid: pd.DataFrame = keyed.unstack("expiry")  # noqa: PD010 - keys are unique
-        return laid.reindex(index=sessions, columns=expiries)
+    def laid(values: NDArray[Any], empty: object) -> pd.DataFrame:
+        grid = np.full((len(sessions), len(across)), empty)
+        grid[row[kept], column] = values[kept]
+        return pd.DataFrame(grid, index=sessions, columns=across)
 
-    nearest = kept.drop_duplicates("session").set_index("session")
-    span = np.log(nearest["high"] / nearest["low"]) ** 2 / (4 * np.log(2) * TRADING_HOURS)
-    counts = rows.groupby(["session", "why"]).size().unstack("why")  # noqa: PD010 - as above
-    reasons = [EXPIRING, NO_VOLUME, STALE]
+    high, low = (rows[name].to_numpy(dtype=np.float64) for name in ("high", "low"))
+    variance = np.full(len(sessions), np.nan)
+    held, first = np.unique(row[kept], return_index=True)
+    span = np.log(high[kept][first] / low[kept][first])
+    variance[held] = span**2 / (4 * np.log(2) * TRADING_HOURS)
     return Curve(
-        settle=wide("settle").astype(np.float64),
-        days=wide("days").astype(np.float64),
-        wait=wide("wait").astype(np.float64),
-        names=wide("contract"),
-        left_out=counts.reindex(index=sessions, columns=reasons).fillna(0).astype("int64"),
-        hour_variance=span.astype(np.float64).reindex(sessions),
+        settle=laid(rows["settle"].to_numpy(dtype=np.float64), np.nan),
+        days=laid(days, np.nan),
+        wait=laid(wait, np.nan),
+        names=laid(rows["contract"].to_numpy(dtype=object), None),
+        left_out=pd.DataFrame(
+            {
+                name: np.bincount(row[why == name], minlength=len(sessions))
+                for name in (EXPIRING, NO_VOLUME, STALE)
+            },
+            index=sessions,
+        ),
+        hour_variance=pd.Series(variance, index=sessions),
     )
 
 

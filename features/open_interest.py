@@ -141,11 +141,13 @@ def classify(
     DataFrame
         `type`, one of the classes or "unknown"; `timing`, "same session" or "open interest
         first", None without a class; `open_interest`, the sign of the session itself, NaN where
-        unknown; `fell_before`, open interest fell at the session before. The value at *t* uses
+        unknown; `fell_before`, open interest fell at the session before; `expired`, a fall of
+        the session is the calendar's. The value at *t* uses
         rows of *t* and *t* − 1.
     """
     sign = np.sign(change).where(change.abs() > ordinary, 0.0).where(change.notna())
-    sign = sign.where(~(expired & (sign < 0)), 0.0)
+    calendar = expired & (sign < 0)
+    sign = sign.where(~calendar, 0.0)
     before = sign.shift(1)
     later = (sign == 0) & before.isin([-1.0, 1.0])
     counted = before.where(later, sign)
@@ -158,6 +160,7 @@ def classify(
             "timing": timing.where(named != UNKNOWN, None),
             "open_interest": sign,
             "fell_before": before == -1,
+            "expired": calendar,
         }
     )
 
