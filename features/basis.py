@@ -9,10 +9,13 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.shocks import MAD_TO_SIGMA
 
 YEAR = 365.0
+
+Floats = NDArray[np.float64]
 
 
 def banded_basis(
@@ -66,34 +69,52 @@ def banded_basis(
             f"min_observations must lie between 2 and the window {window}, got {min_observations}"
         )
     z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
-    scale, earlier_scale = YEAR / leg["days"], YEAR / leg["earlier_days"]
-    basis = leg["premium"] * scale
-    change = basis - leg["earlier_premium"] * earlier_scale
-    mismatch = (change / scale).abs()
-    noise2 = (
-        MAD_TO_SIGMA * mismatch.rolling(window, min_periods=min_observations).median().shift(1)
-    ) ** 2 / 2
-    measured = noise2.notna()
-    noise2 = noise2.where(measured, hour_variance)
-    gap2 = sources2 = pd.Series(0.0, index=leg.index)
-    if spot is not None:
-        gap = spot["gap"]
-        usual2 = (gap**2).rolling(window, min_periods=1).mean().shift(1).fillna(0.0)
-        gap2 = (gap**2).fillna(usual2)
-        signed = gap.fillna(gap.rolling(window, min_periods=1).mean().shift(1).fillna(0.0))
-        switched = spot["source"] != spot["source"].shift(1)
-        sources2 = (scale * signed - earlier_scale * signed.shift(1)) ** 2
-        sources2 += (scale**2 * usual2).where(switched, 0.0)
-    ends = scale**2 * (noise2 + leg["timing"]) + earlier_scale**2 * (noise2 + leg["earlier_timing"])
+    premium, days, timing, before, days_before, timing_before = (
+        leg[name].to_numpy(dtype=np.float64)
+        for name in (
+            "premium", "days", "timing", "earlier_premium", "earlier_days", "earlier_timing",
+        )
+    )  # fmt: skip
+    hour2 = hour_variance.to_numpy(dtype=np.float64)
+    scale, scale_before = YEAR / days, YEAR / days_before
+    basis = premium * scale
+    change = basis - before * scale_before
+    mismatch = pd.Series(np.abs(change / scale)).rolling(window, min_periods=min_observations)
+    usual = (MAD_TO_SIGMA * mismatch.median().shift(1)).to_numpy()
+    measured = np.isfinite(usual)
+    noise2 = np.where(measured, usual**2 / 2, hour2)
+    gap2, sources2 = (
+        (0.0, 0.0) if spot is None else _source_variance(spot, scale, scale_before, window=window)
+    )
+    ends = scale**2 * (noise2 + timing) + scale_before**2 * (noise2 + timing_before)
     return pd.DataFrame(
         {
             "basis": basis,
-            "error": scale * np.sqrt(z2 * (noise2 + leg["timing"]) + gap2),
+            "error": scale * np.sqrt(z2 * (noise2 + timing) + gap2),
             "change": change,
             "change_error": np.sqrt(z2 * ends + sources2),
-            "hour_error": scale * np.sqrt(hour_variance),
+            "hour_error": scale * np.sqrt(hour2),
             "measured": measured,
-        }
+        },
+        index=leg.index,
+    )
+
+
+def _source_variance(
+    spot: pd.DataFrame, scale: Floats, scale_before: Floats, *, window: int
+) -> tuple[Floats, Floats]:
+    """Squared distance between two sources of spot: in a premium, and in a change of basis."""
+    gap = spot["gap"].reset_index(drop=True)
+    trailing = gap.rolling(window, min_periods=1)
+    usual2 = (gap**2).rolling(window, min_periods=1).mean().shift(1).fillna(0.0).to_numpy()
+    measured = gap.to_numpy()
+    known = np.isfinite(measured)
+    signed = np.where(known, measured, trailing.mean().shift(1).fillna(0.0).to_numpy())
+    source = spot["source"].to_numpy(dtype=object)
+    switched = np.concatenate([[False], source[1:] != source[:-1]])
+    moved = scale * signed - scale_before * np.concatenate([[np.nan], signed[:-1]])
+    return np.where(known, measured**2, usual2), moved**2 + np.where(
+        switched, scale**2 * usual2, 0.0
     )
 
 

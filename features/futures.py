@@ -103,7 +103,7 @@ def listed_curve(
     def laid(values: NDArray[Any], empty: object) -> pd.DataFrame:
         grid = np.full((len(sessions), len(across)), empty)
         grid[row[kept], column] = values[kept]
-        return pd.DataFrame(grid, index=sessions, columns=across)
+        return pd.DataFrame(grid, index=sessions, columns=across, dtype=grid.dtype)
 
     high, low = (rows[name].to_numpy(dtype=np.float64) for name in ("high", "low"))
     variance = np.full(len(sessions), np.nan)

@@ -124,7 +124,8 @@ def classify(
     """Say what moved: UNWIND (basis ↑, open interest ↓), CRUSH (↓ ↓), REBUILD (↑ ↑), FADE (↓ ↑).
 
     Open interest counts on the session of the basis; where it stood still there, on the session
-    before it: positions are closed, then the price follows. Never the other way round.
+    before it, if the basis stood still on that one: positions are closed, then the basis moves.
+    Never the other way round.
 
     Parameters
     ----------
@@ -149,7 +150,9 @@ def classify(
     calendar = expired & (sign < 0)
     sign = sign.where(~calendar, 0.0)
     before = sign.shift(1)
-    later = (sign == 0) & before.isin([-1.0, 1.0])
+    # A move that the basis has answered already is not counted a second time.
+    answered = basis.shift(1).isin([-1.0, 1.0])
+    later = (sign == 0) & before.isin([-1.0, 1.0]) & ~answered
     counted = before.where(later, sign)
     kinds = [CLASSES.get((up, more), UNKNOWN) for up, more in zip(basis, counted, strict=True)]
     named = pd.Series(kinds, index=basis.index, dtype=object)

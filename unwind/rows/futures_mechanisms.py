@@ -16,7 +16,11 @@ from unwind.settings import Settings
 
 COINS, LOG_COINS = "BTC", "log change of BTC"
 PAYERS = {1.0: "longs pay", -1.0: "shorts pay", 0.0: "nobody pays"}
-BASIS_MOVES: dict[object, str] = {1.0: "basis rose", -1.0: "basis fell", 0.0: "basis inside its band"}
+BASIS_MOVES: dict[object, str] = {
+    1.0: "basis rose",
+    -1.0: "basis fell",
+    0.0: "basis inside its band",
+}
 
 
 def futures_mechanisms(
