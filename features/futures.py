@@ -238,7 +238,7 @@ def constant_maturity(curve: Curve, spot: pd.DataFrame, *, tenor: int) -> pd.Dat
 
 def _nth_kept(curve: Curve, n: int) -> NDArray[np.intp]:
     """Column of the n-th contract that is kept, by session; −1 where there is none."""
-    kept = curve.settle.notna().to_numpy()
+    kept = curve.settle.notna().to_numpy(dtype=bool)
     hit = kept & (kept.cumsum(axis=1) == n + 1)
     return np.where(hit.any(axis=1), hit.argmax(axis=1), -1) if kept.shape[1] else _none(curve)
 
