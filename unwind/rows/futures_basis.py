@@ -70,14 +70,14 @@ def _why_missing(view: FuturesView, name: str, at: pd.Timestamp) -> str:
 
 
 def _kept(view: FuturesView, at: pd.Timestamp) -> int:
-    return int(view.history.curve.settle.notna().sum(axis=1)[at])
+    return len(view.history.curve.settle.loc[at].dropna())
 
 
 def _left_out(view: FuturesView, at: pd.Timestamp) -> str:
     curve = view.history.curve
     counts = curve.left_out.loc[at]
     told = [f"{count} {why}" for why, count in counts.items() if count]
-    listed = int(curve.left_out.sum(axis=1)[at]) + _kept(view, at)
+    listed = sum(counts) + _kept(view, at)
     return f"left out {', '.join(told) or 'none'} of {listed} contracts"
 
 
