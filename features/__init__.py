@@ -17,5 +17,10 @@ No I/O, no clock, no settings, no Prefect.
 - `features.shocks`: robust z-scores and records
 - `features.turbulence`: turbulence, absorption ratio, eigenvalues against noise
 - `features.connectedness`: forecast-error variance that comes from the others
+- `features.spot`: a coin's price at a stated instant, and how far two sources are apart
+- `features.futures`: futures laid out by expiry, and their premiums over spot
+- `features.basis`: the annualised basis with the error of clock and source
+- `features.open_interest`: open interest in coins; UNWIND, CRUSH, REBUILD, FADE
+- `features.positioning`: funding of perpetuals, reported net shorts
 - `features.crowding`: long-short sleeves as one multi-strategy book
 """

@@ -79,6 +79,19 @@ def cut_instants(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return _local(sessions, CUT_TIME, CUT_ZONE)
 
 
+def futures_closes(sessions: pd.DatetimeIndex, week_close: Publication) -> pd.Series:
+    """Where a futures' day ends, in UTC, by session: with the UTC day, on Friday at the week's end.
+
+    Daily bars of CME's bitcoin futures are UTC days; trading stops on Friday at 16:00 Chicago,
+    21:00 or 22:00 UTC.
+    """
+    days = (sessions + pd.Timedelta(days=1)).tz_localize("UTC")
+    friday = pd.Series(sessions.day_of_week == 4, sessions)
+    return pd.Series(_local(sessions, week_close.time, week_close.zone), sessions).where(
+        friday, pd.Series(days, sessions)
+    )
+
+
 def publication_instant(session: date, publication: Publication) -> pd.Timestamp:
     """The cut-off of a session's own run, in UTC."""
     stamps = pd.DatetimeIndex([pd.Timestamp(session)])

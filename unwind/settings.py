@@ -210,6 +210,43 @@ class Systemic(Section):
         return max(3, ceil(window * self.min_share))
 
 
+class Futures(Section):
+    """The base's coin in futures: basis, open interest, funding, reported positions."""
+
+    venue: str = Field(min_length=1)
+    offshore: str = Field(min_length=1)
+    spot: Symbol
+    week_close: Publication
+    tenors: tuple[Annotated[int, Field(ge=1, le=720)], ...] = Field(min_length=1)
+    min_days: int = Field(ge=1, le=60)
+    contracts_per_trade: float = Field(ge=1)
+    max_wait_hours: float = Field(gt=0, le=24)
+    window: int = Field(ge=10, le=2520)
+    min_observations: int = Field(ge=5)
+    confidence: float = Field(gt=0.5, lt=1)
+    open_interest_floor: float = Field(ge=0, lt=1)
+    funding_days: int = Field(ge=1, le=90)
+    flip_window: int = Field(ge=1, le=365)
+    stale_sessions: int = Field(ge=1, le=60)
+    report_sessions: int = Field(ge=1, le=60)
+    reports: int = Field(ge=10, le=520)
+    min_reports: int = Field(ge=5)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for fewest, most in (("min_observations", "window"), ("min_reports", "reports")):
+            if getattr(self, fewest) > getattr(self, most):
+                raise ValueError(
+                    f"{fewest} must not exceed {most} {getattr(self, most)}, "
+                    f"got {getattr(self, fewest)}"
+                )
+        if self.venue == self.offshore:
+            raise ValueError(f"venue and offshore must differ, got {self.venue} for both")
+        if len(set(self.tenors)) != len(self.tenors):
+            raise ValueError("a tenor stands twice in tenors; name each once")
+        return self
+
+
 class Sigma(Section):
     """How `unwind sigma` reads a sample."""
 
@@ -345,6 +382,7 @@ class Settings(Section):
     volatility: Volatility
     changepoint: Changepoint
     systemic: Systemic
+    futures: Futures
     sigma: Sigma
     verdict: Verdict
     calibration: Calibration

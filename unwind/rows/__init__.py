@@ -3,4 +3,6 @@
 - `unwind.rows.moment`: what every row carries
 - `unwind.rows.correlations`, `correlation_tests`, `pair_evidence`, `shocks`,
   `volatility`, `changepoints`, `systemic`, `mechanisms`, `regimes`, `quality`
+- `unwind.rows.mechanism`: one indicator; `standing`: does its input still stand
+- `unwind.rows.futures_mechanisms`: the block `futures`; `futures_basis`, `futures_history`
 """

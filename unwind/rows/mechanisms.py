@@ -5,15 +5,23 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from features.panel import Panel
+from unwind.rows.futures_mechanisms import futures_mechanisms
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
 from unwind.settings import Settings
 
 # What the blocks read beside the panel, as it was known at the cut-off.
-MECHANISM_INPUTS: tuple[str, ...] = ()
+MECHANISM_INPUTS: tuple[str, ...] = (
+    "cftc_positions",
+    "crypto_hourly",
+    "futures",
+    "open_interest",
+    "perpetuals",
+    "prices",
+)
 
 Block = Callable[..., list[Mechanism]]
-BLOCKS: tuple[Block, ...] = ()
+BLOCKS: tuple[Block, ...] = (futures_mechanisms,)
 
 
 def mechanism_rows(

@@ -19,10 +19,14 @@ MONTH_CODES = "FGHJKMNQUVXZ"
 
 def future_rows(path: Path) -> pd.DataFrame:
     """Return CME Micro Bitcoin on UTC weekdays: spot of the same hours plus a basis."""
-    # Friday's trading ends at 22:00 UTC.
-    friday = np.asarray(path.days.day_of_week == 4)[:, None]
-    spot = np.where(
-        friday, utc_bars(path, "BTC-USD", hours=22), utc_bars(path, "BTC-USD", hours=24)
+    # Friday's trading ends at 16:00 Chicago, 21:00 UTC in summer and 22:00 in winter.
+    chicago = (path.days + pd.Timedelta(hours=16)).tz_localize("America/Chicago")
+    friday = path.days.day_of_week == 4
+    closing = np.where(friday, chicago.tz_convert("UTC").hour, 24)[:, None]
+    spot = np.select(
+        [closing == 21, closing == 22],
+        [utc_bars(path, "BTC-USD", hours=21), utc_bars(path, "BTC-USD", hours=22)],
+        utc_bars(path, "BTC-USD", hours=24),
     )[np.asarray(path.days.day_of_week) < 5]
     noise = path.stream("basis").standard_normal((len(path.weekdays), 2))
     basis = 0.06 + autoregression(0.0015 * noise[:, 0], persistence=0.95)
