@@ -5,6 +5,7 @@ dealers must trade, by hedging, after a move of 1 %. Negative is a short positio
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -180,7 +181,7 @@ def _zones(profile: pd.DataFrame) -> tuple[Zone, ...]:
     spots = profile.index.to_numpy(dtype=np.float64)
     ends = [spots[0], *_crossings(profile["low"]), *_crossings(profile["high"]), spots[-1]]
     zones: list[Zone] = []
-    for lower, upper in _pairs(ends):
+    for lower, upper in pairwise(np.unique(ends).tolist()):
         middle = (lower + upper) / 2
         low, high = (
             float(np.interp(middle, spots, profile[name].to_numpy(dtype=np.float64)))
@@ -192,11 +193,6 @@ def _zones(profile: pd.DataFrame) -> tuple[Zone, ...]:
         else:
             zones.append(Zone(lower=lower, upper=upper, side=side))
     return tuple(zones)
-
-
-def _pairs(ends: list[float]) -> list[tuple[float, float]]:
-    ordered = np.unique(ends).tolist()
-    return list(zip(ordered[:-1], ordered[1:], strict=True))
 
 
 def _crossings(exposure: pd.Series) -> list[float]:

@@ -1,7 +1,7 @@
 """Chains of listed options: junk quotes out, one volatility a strike, skew, and the put share.
 
-A vendor's implied volatilities hold zeros and fourteens. None is used: each is solved again from the
-middle of the quote, and a quote that cannot be one is turned away and counted.
+A vendor's implied volatilities hold zeros and fourteens. None is used: each is solved again from
+the middle of the quote, and a quote that cannot be one is turned away and counted.
 """
 
 from collections.abc import Mapping
@@ -217,7 +217,9 @@ def delta_skew(
         raise ValueError(f"tenor_days must be above 0, got {tenor_days}")
     tenor = tenor_days / DAYS_A_YEAR
     times = np.sort(contracts["years"].unique())
-    before = _wings_nearest(contracts, times[times <= tenor][::-1], spot, rate, dividend_yield, delta)
+    before = _wings_nearest(
+        contracts, times[times <= tenor][::-1], spot, rate, dividend_yield, delta
+    )
     after = _wings_nearest(contracts, times[times >= tenor], spot, rate, dividend_yield, delta)
     if before is None or after is None:
         return Skew(put=np.nan, call=np.nan, expiries=0)

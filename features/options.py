@@ -7,7 +7,7 @@ The tests hold it to QuantLib's gamma.
 
 import numpy as np
 import pandas as pd
-import QuantLib as ql
+import QuantLib as ql  # noqa: N813 - the library's own convention
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
@@ -145,9 +145,11 @@ def price_bounds(
     rate: ArrayLike,
     dividend_yield: ArrayLike,
 ) -> tuple[Array, Array]:
-    """No-arbitrage bounds of European prices: intrinsic value, discounted, and what it is worth at
-    infinite volatility (Merton 1973, section 4).
-    """  # noqa: D205 - one sentence
+    """Lower and upper no-arbitrage bounds of European prices (Merton 1973, section 4).
+
+    max(0, ±(S e^{−qT} − K e^{−rT})) and what the option is worth at infinite volatility. Arguments
+    as in `european_options`; NaN where one is missing.
+    """
     rights, numbers = _broadcast(right, strike, years, spot, rate, dividend_yield)
     strikes, times, spots, rates, yields = numbers
     held, owed = spots * np.exp(-yields * times), strikes * np.exp(-rates * times)

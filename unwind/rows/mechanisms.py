@@ -7,13 +7,17 @@ import pandas as pd
 from features.panel import Panel
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
+from unwind.rows.option_mechanisms import option_mechanisms
 from unwind.settings import Settings
 
 # What the blocks read beside the panel, as it was known at the cut-off.
-MECHANISM_INPUTS: tuple[str, ...] = ()
+MECHANISM_INPUTS: tuple[str, ...] = (
+    "implied_vol",
+    "option_chains",
+)
 
 Block = Callable[..., list[Mechanism]]
-BLOCKS: tuple[Block, ...] = ()
+BLOCKS: tuple[Block, ...] = (option_mechanisms,)
 
 
 def mechanism_rows(
