@@ -85,7 +85,7 @@ class GammaProfile:
     flip : float
         Where the central exposure changes sign, nearest to `spot`; NaN where it does not.
     flip_lower, flip_upper : float
-        The unknown zone that holds `spot`, else the nearest: the flip lies in it. NaN where the
+        The unknown zone that holds the flip (without one, `spot`), else the nearest. NaN where the
         grid has none; infinite where it reaches the end of the grid.
     """
 
@@ -155,7 +155,8 @@ def gamma_profile(
     )
     profile, here = frame.iloc[:-1], frame.iloc[-1]
     zones = _zones(profile)
-    flip_lower, flip_upper = _nearest_unknown(zones, spot)
+    flip = _nearest_crossing(profile["central"], spot)
+    flip_lower, flip_upper = _interval(zones, spot if np.isnan(flip) else flip)
     return GammaProfile(
         profile=profile,
         spot=spot,
@@ -164,7 +165,7 @@ def gamma_profile(
         high=float(here["high"]),
         side=_side(float(here["low"]), float(here["high"])),
         zones=zones,
-        flip=_nearest_crossing(profile["central"], spot),
+        flip=flip,
         flip_lower=flip_lower,
         flip_upper=flip_upper,
     )
@@ -208,11 +209,12 @@ def _nearest_crossing(exposure: pd.Series, spot: float) -> float:
     return min(_crossings(exposure), key=lambda place: abs(place - spot), default=np.nan)
 
 
-def _nearest_unknown(zones: tuple[Zone, ...], spot: float) -> tuple[float, float]:
+def _interval(zones: tuple[Zone, ...], place: float) -> tuple[float, float]:
+    """Ends of the unknown zone that holds `place`, else of the nearest."""
     unknown = [zone for zone in zones if zone.side == UNKNOWN]
     if not unknown:
         return np.nan, np.nan
-    nearest = min(unknown, key=lambda zone: max(zone.lower - spot, spot - zone.upper, 0.0))
+    nearest = min(unknown, key=lambda zone: max(zone.lower - place, place - zone.upper, 0.0))
     return (
         -np.inf if nearest is zones[0] else nearest.lower,
         np.inf if nearest is zones[-1] else nearest.upper,

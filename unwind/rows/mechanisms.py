@@ -7,6 +7,7 @@ import pandas as pd
 from features.panel import Panel
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
+from unwind.rows.note_mechanisms import note_mechanisms
 from unwind.rows.option_mechanisms import option_mechanisms
 from unwind.settings import Settings
 
@@ -14,10 +15,15 @@ from unwind.settings import Settings
 MECHANISM_INPUTS: tuple[str, ...] = (
     "implied_vol",
     "option_chains",
+    "prices",
+    "structured_notes",
 )
 
 Block = Callable[..., list[Mechanism]]
-BLOCKS: tuple[Block, ...] = (option_mechanisms,)
+BLOCKS: tuple[Block, ...] = (
+    note_mechanisms,
+    option_mechanisms,
+)
 
 
 def mechanism_rows(

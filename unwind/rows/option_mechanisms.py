@@ -23,6 +23,8 @@ from unwind.rows.moment import Moment, known_from
 from unwind.rows.volatility_indices import age, index_levels, usual_age
 from unwind.settings import Settings
 
+Levels = Mapping[str, pd.DataFrame]
+
 BLOCK = "options"
 PERCENT = 100.0
 GAMMA_UNIT, PRICE_UNIT, SHARE_UNIT = "USD per 1 % of spot", "USD", "share"
@@ -221,13 +223,13 @@ def _index_rows(
     implied: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
 ) -> list[Mechanism]:
     chosen = settings.options
+    pairs = chosen.term_ratios
+    names = {chosen.skew_index, *(name for name, _ in chosen.gaps), *(n for p in pairs for n in p)}
+    levels = index_levels(implied, names, panel, moment)
     return [
-        *(_gap_row(implied, name, of, panel, moment, settings) for name, of in chosen.gaps),
-        *(
-            _ratio_row(implied, near, far, panel, moment, settings)
-            for near, far in chosen.term_ratios
-        ),
-        _level_row(implied, chosen.skew_index, panel, moment, settings),
+        *(_gap_row(levels, name, of, panel, moment, settings) for name, of in chosen.gaps),
+        *(_ratio_row(levels, near, far, panel, moment, settings) for near, far in pairs),
+        _level_row(levels, chosen.skew_index, panel, moment, settings),
     ]
 
 
@@ -252,10 +254,10 @@ def _clock(name: str, settings: Settings) -> str:
 
 
 def _gap_row(
-    implied: pd.DataFrame, name: str, of: str, panel: Panel, moment: Moment, settings: Settings
+    levels: Levels, name: str, of: str, panel: Panel, moment: Moment, settings: Settings
 ) -> Mechanism:
     chosen, lag = settings.options, usual_age(name, settings)
-    held = index_levels(implied, name, panel, moment)
+    held = levels[name]
     reason = _unusable(held, name, lag, panel, moment, settings)
     if reason is None and of not in panel.returns.columns:
         reason = f"{of} is not in the universe, so it has no return to forecast from"
@@ -294,12 +296,10 @@ def _gap_row(
 
 
 def _ratio_row(
-    implied: pd.DataFrame, near: str, far: str, panel: Panel, moment: Moment, settings: Settings
+    levels: Levels, near: str, far: str, panel: Panel, moment: Moment, settings: Settings
 ) -> Mechanism:
     chosen, item = settings.options, f"{near}/{far}"
-    held = index_levels(implied, near, panel, moment).join(
-        index_levels(implied, far, panel, moment), how="inner", rsuffix="_far"
-    )
+    held = levels[near].join(levels[far], how="inner", rsuffix="_far")
     lag = max(usual_age(near, settings), usual_age(far, settings))
     reason = _unusable(held, f"{near} with {far}", lag, panel, moment, settings)
     if reason is not None:
@@ -322,19 +322,19 @@ def _ratio_row(
 
 
 def _level_row(
-    implied: pd.DataFrame, name: str, panel: Panel, moment: Moment, settings: Settings
+    levels: Levels, name: str, panel: Panel, moment: Moment, settings: Settings
 ) -> Mechanism:
     chosen, lag = settings.options, usual_age(name, settings)
-    held = index_levels(implied, name, panel, moment)
+    held = levels[name]
     reason = _unusable(held, name, lag, panel, moment, settings)
     if reason is not None:
         return _absent("skew_index", name, "index points", reason, moment)
     describes = held.index[-1]
     sessions = panel.sessions[panel.sessions <= describes][-(chosen.window + 1) :]
-    levels = held["close"].reindex(sessions)
+    closes = held["close"].reindex(sessions)
     return Mechanism(
         block=BLOCK, indicator="skew_index", item=name, unit="index points", describes=describes,
         known_at=held["known_at"].iloc[-1],
-        quality=_index_quality(describes, lag, panel, moment), value=float(levels.iloc[-1]),
-        z=_last_z(levels, settings), n=_earlier(levels, settings), detail=_clock(name, settings),
+        quality=_index_quality(describes, lag, panel, moment), value=float(closes.iloc[-1]),
+        z=_last_z(closes, settings), n=_earlier(closes, settings), detail=_clock(name, settings),
     )  # fmt: skip

@@ -7,28 +7,34 @@ from unwind.rows.moment import Moment
 from unwind.settings import Settings
 
 
-def index_levels(implied: pd.DataFrame, name: str, panel: Panel, moment: Moment) -> pd.DataFrame:
-    """Closes of one index on NYSE sessions up to the moment's, weekends left out.
+def index_levels(
+    implied: pd.DataFrame, names: set[str], panel: Panel, moment: Moment
+) -> dict[str, pd.DataFrame]:
+    """Closes of indices on NYSE sessions up to the moment's, weekends left out.
 
     Parameters
     ----------
     implied : DataFrame
         The input table `implied_vol` known at the cut-off; may be empty.
-    name : str
-        The index.
+    names : set of str
+        The indices wanted.
     panel, moment
 
     Returns
     -------
-    DataFrame
-        Index: sessions that have a close, increasing. Columns close and known_at.
+    dict of str to DataFrame
+        Each wanted index → its sessions that have a close, increasing, with the columns close and
+        known_at; empty where none was known.
     """
+    nothing = pd.DataFrame({"close": pd.Series(dtype="float64"), "known_at": []})
+    levels = dict.fromkeys(names, nothing)
     if implied.empty:
-        return pd.DataFrame({"close": pd.Series(dtype="float64"), "known_at": []})
-    chosen = (implied["index"] == name) & (implied["session"] <= moment.stamp)
-    held = implied[chosen & implied["close"].notna()].set_index("session").sort_index()
-    on_sessions: pd.DataFrame = held.loc[held.index.isin(panel.sessions), ["close", "known_at"]]
-    return on_sessions
+        return levels
+    held = implied[implied["session"].isin(panel.sessions) & implied["close"].notna()]
+    for name, rows in held.groupby("index"):
+        if name in names:
+            levels[str(name)] = rows.set_index("session")[["close", "known_at"]].sort_index()
+    return levels
 
 
 def usual_age(name: str, settings: Settings) -> int:
