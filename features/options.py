@@ -70,7 +70,7 @@ def european_options(
     answer = np.full((len(rights), len(GREEKS)), np.nan)
     ready = np.isfinite(numbers).all(axis=0) & (times > 0) & (sigmas > 0)
     forwards = spots * np.exp((rates - yields) * times)
-    discounts, deviations = np.exp(-rates * times), sigmas * np.sqrt(times)
+    discounts, deviations = np.exp(-rates * times), sigmas * np.sqrt(times.clip(0))
     for row in np.flatnonzero(ready):
         s, t = float(spots[row]), float(times[row])
         payoff = ql.PlainVanillaPayoff(_type(rights[row]), float(strikes[row]))

@@ -299,7 +299,9 @@ def _ratio_row(
     levels: Levels, near: str, far: str, panel: Panel, moment: Moment, settings: Settings
 ) -> Mechanism:
     chosen, item = settings.options, f"{near}/{far}"
-    held = levels[near].join(levels[far], how="inner", rsuffix="_far")
+    held = levels[near].merge(
+        levels[far], left_index=True, right_index=True, suffixes=("", "_far")
+    )
     lag = max(usual_age(near, settings), usual_age(far, settings))
     reason = _unusable(held, f"{near} with {far}", lag, panel, moment, settings)
     if reason is not None:
