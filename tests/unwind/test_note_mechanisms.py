@@ -63,6 +63,7 @@ NOTES = [
     note("later", 70.0, "american", issued_at=pd.Timestamp("2026-02-10")),
     note("too old", 40.0, "american", issued_at=pd.Timestamp("2025-01-02")),
     note("stranger", 40.0, "american", underlying="BITB"),
+    note("empty", np.nan, "american"),
 ]
 
 
@@ -102,6 +103,7 @@ class TestStates:
         row = rows[("barrier_distance", "stranger")]
         assert row.quality == MISSING
         assert row.reason == "BITB is not in the universe, so it has no price here"
+        assert rows[("barrier_distance", "empty")].reason == "barrier or notional is empty"
         strike = rows[("knock_in_delta", "too old")]
         assert strike.reason == "no close of IBIT at issue is on file, so the strike is not known"
         assert rows[("hitting_probability", "too old")].value > 0

@@ -154,6 +154,27 @@ class TestStaleChain:
         assert row[("put_share_volume", "IBIT")].quality == GOOD
 
 
+class TestOddChain:
+    def test_a_right_in_other_letters_is_counted_not_guessed(
+        self, simulated: Market, settings: Settings
+    ) -> None:
+        chains = simulated.vintages["option_chains"].copy()
+        chains["right"] = chains["right"].replace("put", "P")
+        rows = chain_rows(changed(simulated, option_chains=chains), EVENT, settings)
+        assert "right neither call nor put" in rows[("gamma_exposure", "IBIT")].detail
+        none = chains.assign(right="C")
+        row = chain_rows(changed(simulated, option_chains=none), EVENT, settings)
+        assert "right neither call nor put" in row[("gamma_exposure", "IBIT")].reason
+
+    def test_a_chain_without_the_underlyings_price(
+        self, simulated: Market, settings: Settings
+    ) -> None:
+        chains = simulated.vintages["option_chains"].assign(underlying_price=np.nan)
+        rows = chain_rows(changed(simulated, option_chains=chains), EVENT, settings)
+        for name in ("gamma_exposure", "gamma_flip", "skew"):
+            assert rows[(name, "IBIT")].quality == MISSING
+
+
 class TestPricesAlone:
     def test_every_row_is_null_with_a_reason(self, tmp_path: Path, settings: Settings) -> None:
         prices = small_prices(

@@ -3,4 +3,6 @@
 - `unwind.rows.moment`: what every row carries
 - `unwind.rows.correlations`, `correlation_tests`, `pair_evidence`, `shocks`,
   `volatility`, `changepoints`, `systemic`, `mechanisms`, `regimes`, `quality`
+- `unwind.rows.option_mechanisms`, `note_mechanisms`: blocks of the table mechanisms, over
+  `chain_snapshots`, `notes` and `volatility_indices`, which read their inputs
 """

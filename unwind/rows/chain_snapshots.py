@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.gamma_exposure import GammaProfile, dealer_signs, gamma_profile
 from features.option_chains import DAYS_A_YEAR, CleanChain, clean_chain
+from features.options import CALL, PUT
 from features.panel import Panel
 from unwind.rows.moment import Moment
 from unwind.sessions import CUT_ZONE, cut_instants
@@ -28,6 +29,8 @@ class Snapshot:
         Of the underlying, as the chain prints it.
     rows : DataFrame
         The input rows, and `years` to 16:00 New York of the expiry.
+    unread : int
+        Rows left out because their right is neither "call" nor "put".
     clean : CleanChain
     """
 
@@ -36,6 +39,7 @@ class Snapshot:
     known_at: pd.Timestamp
     price: float
     rows: pd.DataFrame
+    unread: int
     clean: CleanChain
 
 
@@ -67,13 +71,16 @@ def newest_snapshot(
     rows = chains[(chains["underlying"] == base) & (chains["snapshot_at"] == at)]
     left = cut_instants(pd.DatetimeIndex(rows["expiry"])) - at
     rows = rows.assign(years=left / pd.Timedelta(days=DAYS_A_YEAR))
+    known, printed = rows["known_at"].max(), len(rows)
+    rows = rows[rows["right"].isin([CALL, PUT])]
     price = float(rows["underlying_price"].median())
     return Snapshot(
         at=at,
         session=taken.index[-1],
-        known_at=rows["known_at"].max(),
+        known_at=known,
         price=price,
         rows=rows,
+        unread=printed - len(rows),
         clean=clean_chain(
             rows, spot=price, rate=chosen.rate, dividend_yield=chosen.dividend_yield,
             lowest=chosen.lowest_volatility, highest=chosen.highest_volatility,

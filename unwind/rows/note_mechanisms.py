@@ -46,7 +46,12 @@ def note_mechanisms(
         return [_absent(name, base, unit, reason, moment) for name, unit in TOTALS]
     notes: list[Note] = []
     rows: list[Mechanism] = []
-    for underlying, group in held.groupby("underlying"):
+    whole = held[["barrier", "notional_usd"]].notna().all(axis=1)
+    rows += [
+        _absent("barrier_distance", str(name), "σ", "barrier or notional is empty", moment)
+        for name in held.loc[~whole, "note"]
+    ]
+    for underlying, group in held[whole].groupby("underlying"):
         found, fault = standing_notes(group, str(underlying), inputs, panel, moment, settings)
         notes += found
         if fault is not None:

@@ -137,7 +137,9 @@ def _gamma_detail(profile: GammaProfile, snapshot: Snapshot, settings: Settings)
 
 
 def _rejections(snapshot: Snapshot) -> str:
-    rejected = snapshot.clean.rejected
+    rejected = dict(snapshot.clean.rejected)
+    if snapshot.unread:
+        rejected["right neither call nor put"] = snapshot.unread
     if not rejected:
         return "no quote turned away"
     return "turned away: " + ", ".join(f"{rule} {count}" for rule, count in rejected.items())
@@ -299,9 +301,7 @@ def _ratio_row(
     levels: Levels, near: str, far: str, panel: Panel, moment: Moment, settings: Settings
 ) -> Mechanism:
     chosen, item = settings.options, f"{near}/{far}"
-    held = levels[near].merge(
-        levels[far], left_index=True, right_index=True, suffixes=("", "_far")
-    )
+    held = levels[near].merge(levels[far], left_index=True, right_index=True, suffixes=("", "_far"))
     lag = max(usual_age(near, settings), usual_age(far, settings))
     reason = _unusable(held, f"{near} with {far}", lag, panel, moment, settings)
     if reason is not None:
