@@ -85,8 +85,8 @@ class GammaProfile:
     flip : float
         Where the central exposure changes sign, nearest to `spot`; NaN where it does not.
     flip_lower, flip_upper : float
-        The unknown zone that holds the flip (without one, `spot`), else the nearest. NaN where the
-        grid has none; infinite where it reaches the end of the grid.
+        Ends of the unknown zone that holds the flip, infinite where it reaches the end of the
+        grid; the flip itself where all conventions change sign at once; NaN without a flip.
     """
 
     profile: pd.DataFrame
@@ -156,7 +156,7 @@ def gamma_profile(
     profile, here = frame.iloc[:-1], frame.iloc[-1]
     zones = _zones(profile)
     flip = _nearest_crossing(profile["central"], spot)
-    flip_lower, flip_upper = _interval(zones, spot if np.isnan(flip) else flip)
+    flip_lower, flip_upper = _interval(zones, flip)
     return GammaProfile(
         profile=profile,
         spot=spot,
@@ -209,13 +209,12 @@ def _nearest_crossing(exposure: pd.Series, spot: float) -> float:
     return min(_crossings(exposure), key=lambda place: abs(place - spot), default=np.nan)
 
 
-def _interval(zones: tuple[Zone, ...], place: float) -> tuple[float, float]:
-    """Ends of the unknown zone that holds `place`, else of the nearest."""
-    unknown = [zone for zone in zones if zone.side == UNKNOWN]
-    if not unknown:
-        return np.nan, np.nan
-    nearest = min(unknown, key=lambda zone: max(zone.lower - place, place - zone.upper, 0.0))
-    return (
-        -np.inf if nearest is zones[0] else nearest.lower,
-        np.inf if nearest is zones[-1] else nearest.upper,
-    )
+def _interval(zones: tuple[Zone, ...], flip: float) -> tuple[float, float]:
+    """Ends of the unknown zone that holds the flip; the flip itself where conventions agree."""
+    for zone in zones:
+        if zone.side == UNKNOWN and zone.lower <= flip <= zone.upper:
+            return (
+                -np.inf if zone is zones[0] else zone.lower,
+                np.inf if zone is zones[-1] else zone.upper,
+            )
+    return flip, flip

@@ -146,14 +146,14 @@ class TestZones:
         }
     )  # fmt: skip
     AGREE = pd.DataFrame({"a": [-1.0, 1.0], "b": [-1.0, 1.0]})
-    APART = pd.DataFrame({"a": [-1.0, 1.0], "b": [-1.0, -1.0]})
+    APART = pd.DataFrame({"a": [-1.0, 1.0], "b": [-1.0, -1.0], "c": [-1.0, 1.0]})
 
     def test_conventions_that_agree_flip_in_a_point(self):
         held = profile_of(self.PAIR, self.AGREE, spot=42.0)
         assert held.side == "short"
         assert [zone.side for zone in held.zones] == ["short", "long"]
         assert held.flip == held.zones[0].upper == held.zones[1].lower
-        assert np.isnan([held.flip_lower, held.flip_upper]).all()
+        assert held.flip_lower == held.flip_upper == held.flip
         assert 40 < held.flip < 60
 
     def test_a_dissenting_convention_opens_the_interval(self):
@@ -162,6 +162,7 @@ class TestZones:
         assert [zone.side for zone in held.zones] == ["short", "unknown"]
         assert held.flip_upper == np.inf
         assert held.flip_lower == held.zones[1].lower
+        assert held.flip_lower <= held.flip
 
     def test_zones_cover_the_grid(self):
         for seed in range(6):
@@ -180,7 +181,7 @@ class TestZones:
     def test_all_short_has_one_zone_and_no_flip(self):
         held = profile_of(self.PAIR, self.APART[["b"]])
         assert held.zones == (Zone(lower=35.0, upper=65.0, side="short"),)
-        assert np.isnan(held.flip)
+        assert np.isnan([held.flip, held.flip_lower, held.flip_upper]).all()
 
     def test_nothing_open_is_unknown(self):
         held = profile_of(self.PAIR.assign(open_interest=0.0), self.AGREE)

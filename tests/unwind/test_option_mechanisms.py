@@ -62,6 +62,22 @@ class TestPrefixInvariance:
             assert row.describes <= moment.stamp
 
 
+class TestClock:
+    def test_a_utc_day_has_not_ended_at_the_cut(
+        self, simulated: Market, settings: Settings
+    ) -> None:
+        # Changing the UTC day that is still running changes nothing that is shown.
+        levels = simulated.vintages["implied_vol"]
+        running = (levels["index"] == "DVOL") & (levels["session"] == pd.Timestamp(EVENT))
+        assert running.any()
+        spoiled = levels.assign(close=levels["close"].where(~running, 500.0))
+        there = chain_rows(simulated, EVENT, settings)
+        other = chain_rows(changed(simulated, implied_vol=spoiled), EVENT, settings)
+        pd.testing.assert_frame_equal(pd.DataFrame(there.values()), pd.DataFrame(other.values()))
+        assert there[("implied_gap", "DVOL")].describes == pd.Timestamp("2026-02-04")
+        assert there[("implied_gap", "VIX")].describes == pd.Timestamp(EVENT)
+
+
 class TestGammaOnASimulatedChain:
     def test_the_band_and_its_side_follow_from_the_contracts(
         self, simulated: Market, settings: Settings
