@@ -23,4 +23,10 @@ No I/O, no clock, no settings, no Prefect.
 - `features.open_interest`: open interest in coins; UNWIND, CRUSH, REBUILD, FADE
 - `features.positioning`: funding of perpetuals, reported net shorts
 - `features.crowding`: long-short sleeves as one multi-strategy book
+- `features.options`: prices, greeks and implied volatility of European options, by QuantLib
+- `features.option_chains`: junk quotes out, one volatility a strike, skew, put share
+- `features.gamma_exposure`: dealers' gamma over spot, as a band over conventions
+- `features.implied_volatility`: implied against forecast volatility, and along its term
+- `features.barriers`: hitting probability, distance and notional density of barriers
+- `features.knock_in`: value and greeks of the put inside a note, by QuantLib
 """

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+SESSIONS_A_YEAR = 252
+
 
 def standardised_returns(
     returns: pd.DataFrame, *, half_life: float, min_observations: int
@@ -45,3 +47,15 @@ def standardised_returns(
     faded = (returns**2).ewm(halflife=half_life, min_periods=min_observations, ignore_na=True)
     variance = faded.mean().shift(1)
     return returns / variance.where(variance > 0) ** 0.5
+
+
+def trailing_volatility(returns: pd.Series, *, window: int, min_observations: int) -> float:
+    """Annual standard deviation of the last `window` log returns about zero.
+
+    σ = √(252 · mean r²), decimal. A missing return is left out; NaN with fewer than
+    `min_observations`. The value uses the rows given, the last included.
+    """
+    held = returns.iloc[-window:].dropna().to_numpy(dtype=np.float64)
+    if len(held) < min_observations:
+        return np.nan
+    return float(np.sqrt(SESSIONS_A_YEAR * np.mean(held**2)))

@@ -128,6 +128,10 @@ def _new_vintages(
 
 def _default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
     known = known_instants(rows[table.event], settings.known_at[table.name])
+    if table.name == "implied_vol":
+        listed = rows["index"].isin(settings.clock.utc_day_indices)
+        ended = known_instants(rows.loc[listed, "session"], settings.known_at["crypto_daily"])
+        return known.where(~listed, ended.reindex(rows.index))
     if table.name != "prices":
         return known
     for rule in ("crypto_daily", "weekday"):

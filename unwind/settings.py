@@ -6,7 +6,7 @@ import json
 import tomllib
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 DEFAULT_PATH = Path(__file__).with_name("desk.toml")
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._^=-]{0,23}$")]
+
+Convention = Literal["calls_long_puts_short", "short_all", "last_trade"]
 
 
 def _known_zone(name: str) -> str:
@@ -71,6 +73,7 @@ class Clock(Section):
     crypto_daily: tuple[Symbol, ...]
     weekday: tuple[Symbol, ...]
     index_levels: tuple[Symbol, ...]
+    utc_day_indices: tuple[Symbol, ...]
     hourly: dict[Symbol, Symbol]
 
 
@@ -245,6 +248,38 @@ class Futures(Section):
         if len(set(self.tenors)) != len(self.tenors):
             raise ValueError("a tenor stands twice in tenors; name each once")
         return self
+class Options(Section):
+    """Option chains and indices of implied volatility; ages in sessions."""
+
+    rate: float = Field(ge=-0.05, le=0.25)
+    dividend_yield: float = Field(ge=0, le=0.25)
+    multiplier: float = Field(gt=0)
+    conventions: tuple[Convention, ...] = Field(min_length=1)
+    grid_reach: float = Field(ge=0.05, le=0.9)
+    grid_points: int = Field(ge=3, le=1001)
+    lowest_volatility: float = Field(gt=0, lt=1)
+    highest_volatility: float = Field(ge=1, le=20)
+    skew_delta: float = Field(gt=0, lt=0.5)
+    skew_tenor_days: int = Field(ge=1, le=730)
+    skew_index: Symbol
+    gaps: tuple[tuple[Symbol, Symbol], ...]
+    term_ratios: tuple[tuple[Symbol, Symbol], ...]
+    forecast_horizon: int = Field(ge=1, le=252)
+    forecast_every: int = Field(ge=1, le=252)
+    window: int = Field(ge=10, le=2520)
+    min_observations: int = Field(ge=5)
+    stale_sessions: int = Field(ge=0, le=60)
+
+
+class Notes(Section):
+    """Structured notes with a barrier."""
+
+    horizon_sessions: int = Field(ge=1, le=252)
+    drift: float = Field(ge=-1, le=1)
+    reach: float = Field(ge=0.01, lt=1)
+    volatility_window: int = Field(ge=10, le=2520)
+    min_observations: int = Field(ge=5)
+    indices: dict[Symbol, Symbol]
 
 
 class Sigma(Section):
@@ -383,6 +418,8 @@ class Settings(Section):
     changepoint: Changepoint
     systemic: Systemic
     futures: Futures
+    options: Options
+    notes: Notes
     sigma: Sigma
     verdict: Verdict
     calibration: Calibration

@@ -5,4 +5,6 @@
   `volatility`, `changepoints`, `systemic`, `mechanisms`, `regimes`, `quality`
 - `unwind.rows.mechanism`: one indicator; `standing`: does its input still stand
 - `unwind.rows.futures_mechanisms`: the block `futures`; `futures_basis`, `futures_history`
+- `unwind.rows.option_mechanisms`, `note_mechanisms`: blocks of the table mechanisms, over
+  `chain_snapshots`, `notes` and `volatility_indices`, which read their inputs
 """

@@ -8,6 +8,8 @@ from features.panel import Panel
 from unwind.rows.futures_mechanisms import futures_mechanisms
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
+from unwind.rows.note_mechanisms import note_mechanisms
+from unwind.rows.option_mechanisms import option_mechanisms
 from unwind.settings import Settings
 
 # What the blocks read beside the panel, as it was known at the cut-off.
@@ -15,13 +17,20 @@ MECHANISM_INPUTS: tuple[str, ...] = (
     "cftc_positions",
     "crypto_hourly",
     "futures",
+    "implied_vol",
     "open_interest",
+    "option_chains",
     "perpetuals",
     "prices",
+    "structured_notes",
 )
 
 Block = Callable[..., list[Mechanism]]
-BLOCKS: tuple[Block, ...] = (futures_mechanisms,)
+BLOCKS: tuple[Block, ...] = (
+    futures_mechanisms,
+    note_mechanisms,
+    option_mechanisms,
+)
 
 
 def mechanism_rows(
