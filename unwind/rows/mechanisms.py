@@ -5,15 +5,31 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from features.panel import Panel
+from unwind.rows.etf_flows import flow_block
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
+from unwind.rows.rebound import rebound_block
+from unwind.rows.session_hours import hours_block
+from unwind.rows.traded_volume import volume_block
+from unwind.rows.yen import yen_block
 from unwind.settings import Settings
 
-# What the blocks read beside the panel, as it was known at the cut-off.
-MECHANISM_INPUTS: tuple[str, ...] = ()
-
 Block = Callable[..., list[Mechanism]]
-BLOCKS: tuple[Block, ...] = ()
+BLOCKS: tuple[Block, ...] = (
+    flow_block,
+    hours_block,
+    rebound_block,
+    volume_block,
+    yen_block,
+)
+
+# What the blocks read beside the panel, as it was known at the cut-off.
+MECHANISM_INPUTS: tuple[str, ...] = (
+    "crypto_hourly",
+    "etf_flows",
+    "option_chains",
+    "published_zscores",
+)
 
 
 def mechanism_rows(
