@@ -102,21 +102,20 @@ def flow_block(
 ) -> list[Mechanism]:
     """Flow, expectation, surprise and vendor conflict of the base's fund and of all funds."""
     chosen, base = settings.flows, settings.universe.base
-    held = panel.through(moment.stamp)
     flows, known = printed_flows(
-        inputs["etf_flows"], held, wanted=(base, chosen.total), peers=chosen.conflict_window
+        inputs["etf_flows"], panel, wanted=(base, chosen.total), peers=chosen.conflict_window
     )
     rows: list[Mechanism] = []
     for item in (base, chosen.total):
-        found = fund_flow(flows, known, item, held, settings=settings)
+        found = fund_flow(flows, known, item, panel, settings=settings)
         if isinstance(found, str):
             rows += [
                 missing(BLOCK, name, item, unit=unit, moment=moment, reason=found)
                 for name, unit in UNITS.items()
             ]
             continue
-        rows += _amounts(found, held, base, chosen)
-        rows += _surprises(found, held, base, chosen)
+        rows += _amounts(found, panel, base, chosen)
+        rows += _surprises(found, panel, base, chosen)
         rows += _vendors(found, chosen)
     return rows
 

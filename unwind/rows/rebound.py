@@ -88,7 +88,7 @@ def _published(
     published: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
 ) -> list[Mechanism]:
     """The newest figure of each publisher and group that still stands, with its own clock."""
-    sessions = panel.through(moment.stamp).sessions
+    sessions = panel.sessions
     since = sessions[max(0, len(sessions) - settings.systemic.published_sessions)]
     standing = (
         published[published["session"].between(since, moment.stamp)]

@@ -28,7 +28,7 @@ def hours_block(
     """Move and share of each part of the day."""
     chosen = settings.hours
     bars = _bars(inputs["crypto_hourly"], settings)
-    sessions = panel.through(moment.stamp).sessions[-(chosen.window + 2) :]
+    sessions = panel.sessions[-(chosen.window + 2) :]
     cuts = cut_instants(sessions)
     held = bars[bars["bar_start_utc"] < cuts[-1]] if len(bars) else bars
     if held.empty:

@@ -24,12 +24,11 @@ def volume_block(
     inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
 ) -> list[Mechanism]:
     """Volume, turnover and options of the base."""
-    held = panel.through(moment.stamp)
     return [
-        *_records(held, moment, settings),
-        _unexpected(held, moment, settings),
-        _turnover(inputs["etf_flows"], held, moment, settings),
-        *_options(inputs["option_chains"], held, moment, settings),
+        *_records(panel, moment, settings),
+        _unexpected(panel, moment, settings),
+        _turnover(inputs["etf_flows"], panel, moment, settings),
+        *_options(inputs["option_chains"], panel, moment, settings),
     ]
 
 
