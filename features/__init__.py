@@ -18,4 +18,10 @@ No I/O, no clock, no settings, no Prefect.
 - `features.turbulence`: turbulence, absorption ratio, eigenvalues against noise
 - `features.connectedness`: forecast-error variance that comes from the others
 - `features.crowding`: long-short sleeves as one multi-strategy book
+- `features.rebound`: what the losers regain on the session after
+- `features.etf_flows`: creations of funds: scale, design of the expectation, conflict of vendors
+- `features.organic_demand`: flow that neither open interest nor basis explains
+- `features.volume`: volume against weekday and persistence; options traded
+- `features.session_split`: where on the clock a day's move was made
+- `features.yen`: the yen beside risk assets
 """

@@ -2,8 +2,8 @@
 
 Flows, volumes and their like answer to the same few things most days and to news on others. A
 least-squares fit lets three days of panic set the slope of all; Huber's keeps them at bounded
-weight. `statsmodels.RLM` is the same estimator at 20–40 ms a fit of 500 rows, and a session needs
-some fifty; this one takes 1–2 ms and is held to it in the tests.
+weight. `statsmodels.RLM` is the same estimator at ten times the cost, and a session needs some
+twenty fits; this one is held to it in the tests.
 """
 
 from dataclasses import dataclass

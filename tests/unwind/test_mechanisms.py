@@ -12,12 +12,12 @@ from features.panel import Panel
 from tests.conftest import RECEIVED
 from unwind.analysis import Market, load_market, observe
 from unwind.market import ingest
-from unwind.rows.etf_flows import fund_flow, printed_flows
+from unwind.rows.fund_flows import fund_flow, printed_flows
 from unwind.rows.mechanism import MISSING
 from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.rows.moment import Moment
 from unwind.rows.organic_demand import coins_of_venue, known_shorts, organic_rows
-from unwind.sessions import publication_instant
+from unwind.sessions import cash_hours, publication_instant, sessions_between
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 from unwind.sources.simulated import simulate_market
@@ -294,6 +294,13 @@ class TestScale:
             panel.dollars.loc[day, "IBIT"] / 1e6 / priced
         )
         assert close[before] > 0
+
+
+class TestHalfDay:
+    def test_cash_hours_end_early_the_day_after_thanksgiving(self) -> None:
+        opens, closes = cash_hours(sessions_between(date(2025, 11, 28), date(2025, 12, 1)))
+        assert opens.strftime("%H:%M").tolist() == ["14:30", "14:30"]
+        assert closes.strftime("%H:%M").tolist() == ["18:00", "21:00"]
 
 
 class TestHours:

@@ -3,4 +3,6 @@
 - `unwind.rows.moment`: what every row carries
 - `unwind.rows.correlations`, `correlation_tests`, `pair_evidence`, `shocks`,
   `volatility`, `changepoints`, `systemic`, `mechanisms`, `regimes`, `quality`
+- blocks of `mechanisms`: `etf_flows` (on `fund_flows`), `organic_demand`, `traded_volume`,
+  `session_hours`, `yen`, `rebound`
 """

@@ -9,7 +9,8 @@ from features.organic_demand import arbitrage_design, inflow_without_expansion
 from features.panel import Panel
 from models.errors import NotEnoughData
 from models.robust_regression import expectation
-from unwind.rows.etf_flows import BLOCK, FundFlow
+from unwind.rows.etf_flows import BLOCK
+from unwind.rows.fund_flows import FundFlow
 from unwind.rows.mechanism import PROXY, Mechanism, missing, or_missing
 from unwind.rows.moment import Moment
 from unwind.sessions import cut_instants

@@ -11,7 +11,7 @@ from features.shocks import records, robust_z
 from features.volume import options_activity, volume_design
 from models.errors import NotEnoughData
 from models.robust_regression import expectation
-from unwind.rows.etf_flows import assets_before, fund_flow, printed_flows
+from unwind.rows.fund_flows import assets_before, fund_flow, printed_flows
 from unwind.rows.mechanism import GOOD, PARTIAL, PROXY, STALE, Mechanism, missing, or_missing
 from unwind.rows.moment import Moment, known_from
 from unwind.sessions import CUT_ZONE, cut_instants
