@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 TUNING = 1.345  # 95 % efficiency under normal errors (Huber 1981, section 6.5)
 MAD_TO_SIGMA = 1.4826
 SETTLED = 1e-6  # of the scale: largest change of a fitted value at which iteration ends
+FEWEST_ERRORS = 20  # out of sample, for a scale: the median of a handful says nothing of a tail
 FREE_STEPS = 50  # scale and weights may chase each other in circles: the scale is held from here
 MOST_STEPS = 300
 
@@ -57,7 +58,7 @@ class Expectation:
     error : Series of shape (history + 1,)
         Response less expected.
     scale : float
-        1.4826 · median|error| of the rows before the last; NaN with none.
+        1.4826 · median|error| of the rows before the last; NaN with fewer than 20.
     fit : RobustFit
         The fit behind the last row: every complete row before it.
     """
@@ -69,7 +70,7 @@ class Expectation:
 
     @property
     def z(self) -> float:
-        """Error of the last row over the scale of those before; NaN where that is zero."""
+        """Error of the last row over the scale of those before; NaN where that is zero or NaN."""
         last = float(self.error.iloc[-1])
         return last / self.scale if self.scale > 0 else float("nan")
 
@@ -181,7 +182,7 @@ def expectation(
     return Expectation(
         expected=pd.Series(expected[first:], index=index),
         error=pd.Series(errors[first:], index=index),
-        scale=_scale(earlier) if len(earlier) else float("nan"),
+        scale=_scale(earlier) if len(earlier) >= FEWEST_ERRORS else float("nan"),
         fit=RobustFit(
             coefficients=pd.Series(coefficients, index=design.columns),
             scale=scale,

@@ -152,10 +152,12 @@ class TestExpectation:
         assert found.z > 100
 
     def test_a_short_history_has_no_scale(self) -> None:
-        response, design = sample(n=61)
-        found = expectation(response, design, **TERMS)
-        assert len(found.error) == 1
-        assert np.isnan(found.z)
+        for n in (61, 80):
+            response, design = sample(n=n)
+            found = expectation(response, design, **TERMS)
+            assert len(found.error) == n - 60
+            assert np.isnan(found.z)
+        assert np.isfinite(expectation(*sample(n=81), **TERMS).z)
 
     def test_a_last_row_that_is_not_there(self) -> None:
         response, design = sample()

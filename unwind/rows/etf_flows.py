@@ -153,7 +153,9 @@ def _expected(
     expected, surprise = float(told.expected.iloc[-1]) * size, float(told.error.iloc[-1]) * size
     earlier = told.error.iloc[:-1] * size
     tail = (1 - chosen.confidence) / 2
-    low, high = expected + np.quantile(earlier, [tail, 1 - tail]) if len(earlier) else [np.nan] * 2
+    # The band is known where the scale is: a handful of errors has no quantiles.
+    few = np.isnan(told.scale)
+    low, high = (np.nan, np.nan) if few else expected + np.quantile(earlier, [tail, 1 - tail])
     readings = pd.concat([found.flow.iloc[-1:], found.others.iloc[-1].dropna()]) - expected
     signs = {"positive": readings.min() > 0, "negative": readings.max() < 0}
     sign = next((name for name, holds in signs.items() if holds), "sign contested")
