@@ -15,6 +15,7 @@ No I/O, no clock, no settings, no Prefect.
 - `features.returns`: returns in units of their own volatility forecast
 - `features.multiplicity`: family-wise control over many tests
 - `features.shocks`: robust z-scores and records
+- `features.selling`: how far unlike classes, or the sleeves of a crowded book, fall together
 - `features.turbulence`: turbulence, absorption ratio, eigenvalues against noise
 - `features.connectedness`: forecast-error variance that comes from the others
 - `features.spot`: a coin's price at a stated instant, and how far two sources are apart
@@ -29,4 +30,10 @@ No I/O, no clock, no settings, no Prefect.
 - `features.implied_volatility`: implied against forecast volatility, and along its term
 - `features.barriers`: hitting probability, distance and notional density of barriers
 - `features.knock_in`: value and greeks of the put inside a note, by QuantLib
+- `features.rebound`: what the losers regain on the session after
+- `features.etf_flows`: creations of funds: scale, design of the expectation, conflict of vendors
+- `features.organic_demand`: flow that neither open interest nor basis explains
+- `features.volume`: volume against weekday and persistence; options traded
+- `features.session_split`: where on the clock a day's move was made
+- `features.yen`: the yen beside risk assets
 """

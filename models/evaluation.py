@@ -161,7 +161,7 @@ def judge(
             )
         )
     near = near_episode(sessions, episodes).to_numpy()
-    false = list(sessions[_false_places(raised, near, quiet=quiet).astype(np.int64)])
+    false = [sessions[int(place)] for place in _false_places(raised, near, quiet=quiet)]
     return Record(
         catches=tuple(catches),
         false_entries=tuple(false),

@@ -92,6 +92,14 @@ def futures_closes(sessions: pd.DatetimeIndex, week_close: Publication) -> pd.Se
     )
 
 
+def cash_hours(sessions: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Open and close of the exchange in each session, half days as they were, in UTC."""
+    calendar = _calendar()
+    opens = pd.DatetimeIndex(calendar.opens.reindex(sessions)).as_unit("us")
+    closes = pd.DatetimeIndex(calendar.closes.reindex(sessions)).as_unit("us")
+    return opens, closes
+
+
 def publication_instant(session: date, publication: Publication) -> pd.Timestamp:
     """The cut-off of a session's own run, in UTC."""
     stamps = pd.DatetimeIndex([pd.Timestamp(session)])

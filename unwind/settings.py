@@ -6,7 +6,7 @@ import json
 import tomllib
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -248,6 +248,8 @@ class Futures(Section):
         if len(set(self.tenors)) != len(self.tenors):
             raise ValueError("a tenor stands twice in tenors; name each once")
         return self
+
+
 class Options(Section):
     """Option chains and indices of implied volatility; ages in sessions."""
 
@@ -280,6 +282,81 @@ class Notes(Section):
     volatility_window: int = Field(ge=10, le=2520)
     min_observations: int = Field(ge=5)
     indices: dict[Symbol, Symbol]
+
+
+class FlowAnchor(Section):
+    """Assets of a fund at the close before a session, from which its flows are rolled forward."""
+
+    session: datetime.date
+    assets_usd_m: float = Field(ge=0)
+
+
+class Flows(Section):
+    """Net flows into exchange-traded funds: expectation, surprise, conflict of vendors."""
+
+    vendor: str = Field(min_length=1)
+    total: str = Field(min_length=1)
+    anchors: dict[str, FlowAnchor]
+    min_assets_usd_m: float = Field(gt=0)
+    scale_window: int = Field(ge=5, le=252)
+    lags: int = Field(ge=1, le=10)
+    volume_window: int = Field(ge=5, le=252)
+    window: int = Field(ge=120, le=5040)
+    min_observations: int = Field(ge=40)
+    every: int = Field(ge=1, le=63)
+    history: int = Field(ge=40, le=2520)
+    confidence: float = Field(gt=0.5, lt=1)
+    cumulative: int = Field(ge=2, le=10)
+    conflict_share: float = Field(gt=0)
+    conflict_window: int = Field(ge=20, le=504)
+    dating_tolerance_usd_m: float = Field(ge=0)
+    usual_zero_share: float = Field(ge=0, le=1)
+    fresh_sessions: int = Field(ge=0, le=5)
+    oldest_sessions: int = Field(ge=1, le=20)
+
+
+class TradedVolume(Section):
+    """Volume against weekday and persistence, and the options traded."""
+
+    window: int = Field(ge=120, le=5040)
+    min_observations: int = Field(ge=40)
+    every: int = Field(ge=1, le=63)
+    history: int = Field(ge=40, le=2520)
+    min_snapshots: int = Field(ge=5)
+    oldest_snapshot_sessions: int = Field(ge=1, le=60)
+
+
+class OrganicDemand(Section):
+    """Flow that neither open interest nor basis explains."""
+
+    venue: str = Field(min_length=1)
+    min_observations: int = Field(ge=20)
+    basis_tolerance: float = Field(ge=0, lt=1)
+
+
+class SessionHours(Section):
+    """Where on the clock a move was made."""
+
+    symbol: Symbol
+    window: int = Field(ge=10, le=504)
+    min_observations: int = Field(ge=5)
+    min_move: float = Field(gt=0, lt=1)
+
+
+class Yen(Section):
+    """The yen beside risk assets."""
+
+    symbol: Symbol
+    start: float = Field(gt=0)
+    slide: int = Field(ge=2, le=20)
+    min_assets: int = Field(ge=1)
+
+
+class Rebound(Section):
+    """What the losers regain on the session after."""
+
+    min_assets: int = Field(ge=3)
+    min_fall: float = Field(gt=0, lt=1)
 
 
 class Sigma(Section):
@@ -420,6 +497,12 @@ class Settings(Section):
     futures: Futures
     options: Options
     notes: Notes
+    flows: Flows
+    traded_volume: TradedVolume
+    organic_demand: OrganicDemand
+    hours: SessionHours
+    yen: Yen
+    rebound: Rebound
     sigma: Sigma
     verdict: Verdict
     calibration: Calibration
@@ -547,6 +630,9 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys of the section at `location`, found by walking the model's fields."""
     model: type[BaseModel] = Settings
     for part in location:
-        annotation = model.model_fields[str(part)].annotation if part in model.model_fields else Lag
-        model = annotation if isinstance(annotation, type) else Lag
+        held = model.model_fields.get(str(part))
+        if held is not None:
+            # A dict of sections: the key that follows names none of their fields.
+            kinds = (*get_args(held.annotation), held.annotation)
+            model = next(kind for kind in kinds if isinstance(kind, type) and kind is not str)
     return sorted(model.model_fields)

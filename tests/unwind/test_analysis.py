@@ -15,6 +15,7 @@ from unwind.rows.moment import Moment
 from unwind.sessions import publication_instant
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
+from unwind.sources.simulated import simulate_market
 from unwind.tables import TABLES
 
 
@@ -61,6 +62,21 @@ class TestPrefixInvariance:
         prefix = _published(_market(short, tmp_path / "then", settings), day, settings)
         self._equal(whole, prefix)
 
+    def test_on_a_simulated_market(self, tmp_path: Path, settings: Settings) -> None:
+        """Every table of the drop folder is there, so that every indicator has its inputs."""
+        day = date(2026, 2, 5)
+        market = simulate_market(
+            "multi_strat_unwind", seed=1, first=date(2024, 11, 1), last=date(2026, 2, 12),
+            event=day,
+        )  # fmt: skip
+        folder = write_drop(tmp_path / "drop", **market.tables)
+        whole = _published(_market(folder, tmp_path / "all", settings), day, settings)
+        short = _without_later_rows(folder, tmp_path / "short", day)
+        prefix = _published(_market(short, tmp_path / "then", settings), day, settings)
+        self._equal(whole, prefix)
+        flows = whole["mechanisms"].set_index(["indicator", "item"])
+        assert np.isfinite(flows.loc[("flow_surprise", "IBIT"), "value"])
+
     @pytest.mark.market
     @pytest.mark.parametrize("day", [date(2025, 10, 10), date(2026, 2, 5)])
     def test_on_the_real_market(
@@ -74,7 +90,7 @@ class TestPrefixInvariance:
     @staticmethod
     def _equal(whole: dict[str, pd.DataFrame], prefix: dict[str, pd.DataFrame]) -> None:
         assert whole.keys() == prefix.keys()
-        assert {"correlations", "shocks", "volatility", "regimes"} <= whole.keys()
+        assert {"correlations", "mechanisms", "shocks", "volatility", "regimes"} <= whole.keys()
         for name, frame in whole.items():
             pd.testing.assert_frame_equal(frame, prefix[name], check_exact=True, obj=name)
 

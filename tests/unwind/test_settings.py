@@ -69,6 +69,12 @@ class TestRefusal:
         with pytest.raises(SettingsError, match="known keys here: days, minutes, sessions"):
             parse_settings(raw, origin="desk.toml")
 
+    def test_an_unknown_key_of_an_anchor_lists_the_known_ones(self) -> None:
+        raw = _raw()
+        raw["flows"]["anchors"]["IBIT"]["shares"] = 1
+        with pytest.raises(SettingsError, match="known keys here: assets_usd_m, session"):
+            parse_settings(raw, origin="desk.toml")
+
     def test_a_missing_key_is_named(self) -> None:
         raw = _raw()
         del raw["verdict"]["dwell"]

@@ -7,4 +7,6 @@
 - `unwind.rows.futures_mechanisms`: the block `futures`; `futures_basis`, `futures_history`
 - `unwind.rows.option_mechanisms`, `note_mechanisms`: blocks of the table mechanisms, over
   `chain_snapshots`, `notes` and `volatility_indices`, which read their inputs
+- blocks of `mechanisms`: `etf_flows` (on `fund_flows`), `organic_demand`, `traded_volume`,
+  `session_hours`, `yen`, `rebound`
 """

@@ -1,9 +1,11 @@
 """One indicator of a mechanism, before it is stamped as a row of the table `mechanisms`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+
+from unwind.rows.moment import Moment
 
 GOOD, PROXY, PARTIAL, CONFLICTED, STALE, MISSING = (
     "good", "proxy", "partial", "conflicted", "stale", "missing",
@@ -39,3 +41,22 @@ class Mechanism:
     n: float = np.nan
     detail: str | None = None
     reason: str | None = None
+
+
+def missing(
+    block: str, indicator: str, item: str, *, unit: str, moment: Moment, reason: str
+) -> Mechanism:
+    """Say that an indicator has no value for the session, and why."""
+    return Mechanism(
+        block=block, indicator=indicator, item=item, unit=unit, describes=moment.stamp,
+        known_at=moment.cutoff, quality=MISSING, reason=reason,
+    )  # fmt: skip
+
+
+def or_missing(row: Mechanism, *, reason: str) -> Mechanism:
+    """Return the row, or the row as missing with that reason where its value is null."""
+    if not np.isnan(row.value):
+        return row
+    return replace(
+        row, quality=MISSING, category=None, z=np.nan, lower=np.nan, upper=np.nan, reason=reason
+    )

@@ -5,31 +5,43 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from features.panel import Panel
+from unwind.rows.etf_flows import flow_block
 from unwind.rows.futures_mechanisms import futures_mechanisms
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
 from unwind.rows.note_mechanisms import note_mechanisms
 from unwind.rows.option_mechanisms import option_mechanisms
+from unwind.rows.rebound import rebound_block
+from unwind.rows.session_hours import hours_block
+from unwind.rows.traded_volume import volume_block
+from unwind.rows.yen import yen_block
 from unwind.settings import Settings
 
 # What the blocks read beside the panel, as it was known at the cut-off.
 MECHANISM_INPUTS: tuple[str, ...] = (
     "cftc_positions",
     "crypto_hourly",
+    "etf_flows",
     "futures",
     "implied_vol",
     "open_interest",
     "option_chains",
     "perpetuals",
     "prices",
+    "published_zscores",
     "structured_notes",
 )
 
 Block = Callable[..., list[Mechanism]]
 BLOCKS: tuple[Block, ...] = (
+    flow_block,
     futures_mechanisms,
+    hours_block,
     note_mechanisms,
     option_mechanisms,
+    rebound_block,
+    volume_block,
+    yen_block,
 )
 
 
