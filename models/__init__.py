@@ -6,6 +6,9 @@
 - `models.sigma`: one "kσ" under each of them, with return periods
 - `models.changepoint`: breaks of a pair's correlation
 - `models.deleveraging`: drivers, score and state machine: the rule that desks read
+- `models.calibration`: its scales and thresholds, to a stated rate of false entries
+- `models.evaluation`: what a rule is worth against dated episodes
+- `models.rival_rules`: the simple rules that it has to beat
 - `models.robust_regression`: Huber regression, and what a row was expected to be
 - `models.errors`: NotEnoughData
 """

@@ -6,6 +6,9 @@
 - `unwind.sessions`: the NYSE calendar and the instants at which things are known
 - `unwind.market`: bitemporal store of observations
 - `unwind.analysis`: one session's rows, stage by stage
+- `unwind.drivers`: the drivers of the verdict
+- `unwind.history`, `unwind.episodes`, `unwind.track_record`, `unwind.record_report`: backtest and
+  calibration of the verdict against dated labels
 - `unwind.tables`: the output contract; `unwind.columns`: what a table is made of
 - `unwind.lake`: atomic, versioned Parquet publication
 - `unwind.durable`: writing whole or not at all, one writer at a time
