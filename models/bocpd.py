@@ -1,10 +1,9 @@
 """Bayesian online change-point detection with Student-t predictions."""
 
-from math import lgamma, log, pi
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -70,13 +69,9 @@ def change_probability(
             raise ValueError(f"{name} must be positive, got {value}")
     if not 0 <= least_mass < 0.1:
         raise ValueError(f"least_mass must lie in [0, 0.1), got {least_mass}; 1e-4 is usual")
-    # ln of the normalising constant of a Student-t after r rows, less ½ln of its scale.
-    constants = np.array(
-        [
-            lgamma(a + 0.5) - lgamma(a) - 0.5 * log(2 * pi)
-            for a in shape + 0.5 * np.arange(len(values) + 1)
-        ]
-    )
+    # ln of a Student-t's normalising constant after r rows, its scale left out.
+    shapes = shape + 0.5 * np.arange(len(values) + 1)
+    constants = gammaln(shapes + 0.5) - gammaln(shapes) - 0.5 * np.log(2 * np.pi)
     log_odds, placed = _filter(
         np.ascontiguousarray(values, dtype=np.float64),
         1 / expected_run, mean, mean_weight, shape, scale, least_mass, constants,
