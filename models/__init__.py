@@ -5,6 +5,11 @@
 - `models.tails`: normal, Student-t and generalised Pareto tail laws
 - `models.sigma`: one "kσ" under each of them, with return periods
 - `models.changepoint`: breaks of a pair's correlation
+- `models.segmentation`, `change_signals`, `block_bootstrap`: change points of a whole sample, what
+  is searched for them, and penalties at a stated false-alarm rate
+- `models.change_scores`: agreement with annotators
+- `models.cusum`, `bocpd`, `e_detector`: one online detector a module
+- `models.monitoring`, `online_changes`: their alarms, thresholds and restarts; what is watched
 - `models.deleveraging`: drivers, score and state machine: the rule that desks read
 - `models.calibration`: its scales and thresholds, to a stated rate of false entries
 - `models.evaluation`: what a rule is worth against dated episodes

@@ -259,6 +259,8 @@ def _correlations(
     }
     breaks: dict[date, str] = {}
     for row in sorted(records(changepoints), key=lambda row: row["pair"]):
+        if row["quantity"] not in (None, "correlation"):
+            continue
         day = pd.Timestamp(row["break_at"]).date()
         label = row["pair"].removeprefix(f"{base}~")
         if label not in breaks.get(day, "").split(", "):
@@ -324,7 +326,7 @@ def changepoint_grid(rows: pd.DataFrame) -> Grid:
     return grid_of(
         ordered,
         {
-            Heading("Pair"): lambda row: plain(row["pair"]),
+            Heading("Watched"): lambda row: plain(row["pair"]),
             Heading("Break at"): lambda row: session(row["break_at"]),
             Heading("First seen"): lambda row: session(row["first_seen"]),
             Heading("Delay", numeric=True): lambda row: number(row["delay"], decimals=0),
@@ -332,6 +334,7 @@ def changepoint_grid(rows: pd.DataFrame) -> Grid:
             Heading("After", numeric=True): lambda row: number(row["after"], decimals=2),
             Heading("n before", numeric=True): lambda row: number(row["n_before"], decimals=0),
             Heading("n after", numeric=True): lambda row: number(row["n_after"], decimals=0),
+            Heading("Confidence", numeric=True): lambda row: number(row["confidence"], decimals=2),
             Heading("Method"): lambda row: plain(row["method"]),
         },
     )

@@ -150,13 +150,29 @@ class Volatility(Section):
 
 
 class Changepoint(Section):
-    """Change points of a pair's correlation."""
+    """Change points: offline of a pair's correlation, online of all that is watched."""
 
     window: int = Field(ge=60, le=10000)
     min_size: int = Field(ge=2)
     penalty: float = Field(gt=0)
     lookback: int = Field(ge=0, le=252)
     tolerance: int = Field(ge=0)
+    reference: int = Field(ge=60, le=5040)
+    min_reference: int = Field(ge=60, le=5040)
+    monitored: int = Field(ge=21, le=2520)
+    alarms_a_year: float = Field(ge=0.05, le=12)
+    expected_run: int = Field(ge=21, le=5040)
+    draws: int = Field(ge=19, le=9999)
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_reference > self.reference:
+            raise ValueError(
+                f"min_reference must not exceed reference {self.reference}, "
+                f"got {self.min_reference}"
+            )
+        return self
 
 
 class Systemic(Section):

@@ -169,19 +169,47 @@ VOLATILITY = declare(
 
 CHANGEPOINTS = declare(
     "changepoints",
-    "one break of a pair's correlation",
+    "one break of a watched series",
     ("pair", "method", "break_at"),
-    Column("pair", TEXT, "symbols", "written A~B", nullable=False),
-    Column("method", TEXT, "", "search and cost", nullable=False),
+    Column(
+        "pair",
+        TEXT,
+        "symbols",
+        "what is watched: a pair, written A~B, one asset, or universe, the cross-section",
+        nullable=False,
+    ),
+    Column(
+        "method",
+        TEXT,
+        "",
+        "search and cost (kernelcpd-linear: the whole window at once), or online detector and "
+        "quantity: glr-cusum, bocpd (Shiryaev's statistic) or e-detector",
+        nullable=False,
+    ),
     Column("break_at", DATE, "session", "first session of the new segment", nullable=False),
     Column(
         "first_seen", DATE, "session", "first session whose data showed the break within tolerance"
     ),
     Column("delay", COUNT, "sessions", "from the break to the session that showed it"),
-    Column("before", REAL, "1", "correlation in the segment before"),
-    Column("after", REAL, "1", "correlation in the segment after, up to this session"),
+    Column("before", REAL, "1", "level of the quantity in the segment before"),
+    Column("after", REAL, "1", "level in the segment after, up to this session"),
     Column("n_before", COUNT, "sessions", "rows of the segment before", nullable=False),
     Column("n_after", COUNT, "sessions", "rows of the segment after", nullable=False),
+    Column(
+        "quantity",
+        TEXT,
+        "",
+        "correlation; mean: of returns over their σ to t−1; volatility: root mean square of these; "
+        "dispersion: their variance across assets",
+    ),
+    Column(
+        "confidence",
+        REAL,
+        "share",
+        "online: of calm stretches of 1/alarms_a_year years whose statistic stays below this one; "
+        "for the e-detector a proven lower bound",
+    ),
+    Column("alarms_a_year", REAL, "1/year", "online: stated false alarms of this detector here"),
 )
 
 SYSTEMIC = declare(
