@@ -151,13 +151,16 @@ def run_evaluate(
     null_years: Annotated[
         int, typer.Option("--null-years", min=0, max=1000, help="Simulated years without regimes.")
     ] = 200,
+    picture: Annotated[
+        str | None, typer.Option("--picture", help="File for the score over its history, SVG.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Backtest the verdict against dated episodes, beside the simple rules."""
     load_settings(None if settings is None else Path(settings))
     state = evaluate(
         paths=path, episodes=episodes, settings=settings, budget=budget, null_years=null_years,
-        return_state=True,
+        picture=picture, return_state=True,
     )  # fmt: skip
     if state.is_completed() and not as_json:
         record: Any = state.result()

@@ -15,10 +15,12 @@ from prefect.tasks import exponential_backoff
 from features.panel import Panel
 from unwind import analysis, history, track_record
 from unwind.analysis import Market
+from unwind.durable import write_atomically
 from unwind.episodes import Labels
 from unwind.history import History
 from unwind.lake import Snapshot, publish
 from unwind.market import Ingested, ingest
+from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
@@ -133,6 +135,15 @@ def evaluate_verdict(
 ) -> dict[str, Any]:
     """Run `unwind.track_record.evaluate`."""
     return track_record.evaluate(histories, labels, settings=settings, budget=budget)
+
+
+@task(name="draw the record", cache_policy=NO_CACHE)
+def draw_record(
+    target: Path, histories: tuple[History, ...], labels: Labels, settings: Settings
+) -> None:
+    """Write `unwind.record_chart.record_chart`."""
+    drawn = record_chart(histories, labels, settings=settings)
+    write_atomically(target, lambda draft: draft.write_text(drawn, encoding="utf-8"))
 
 
 @task(name="run on markets where nothing happens", cache_policy=NO_CACHE)

@@ -7,7 +7,7 @@
 - `unwind.market`: bitemporal store of observations
 - `unwind.analysis`: one session's rows, stage by stage
 - `unwind.drivers`: the drivers of the verdict
-- `unwind.history`, `unwind.episodes`, `unwind.track_record`, `unwind.record_report`: backtest and
+- `unwind.history`, `episodes`, `track_record`, `record_report`, `record_chart`: backtest and
   calibration of the verdict against dated labels
 - `unwind.tables`: the output contract; `unwind.columns`: what a table is made of
 - `unwind.lake`: atomic, versioned Parquet publication
