@@ -1,0 +1,87 @@
+"""The search for the highest summit of a Markov-switching likelihood: many climbs, one profile."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from models.markov_em import climb, pack, unpack
+from models.markov_filter import hamilton_filter, kim_smoother, log_densities, stationary
+
+Array = NDArray[np.float64]
+
+FLOOR = 1e-3  # of a series' robust scale: a state on equal values has no density otherwise
+AT_REST = 1e-6  # largest move of a parameter, in robust scales and logarithms
+MOST_STEPS = 3000
+FEWEST_DEGREES, MOST_DEGREES = 2.1, 50.0
+PROFILE_WIDTH = 3e-3  # of 1/ν
+FEWEST_ROWS = 5  # expected rows of a state, for each series; fewer is an outlier, not a regime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summit:
+    """Where a climb ended: parameters, log-likelihood, whether at rest, and each state's rows."""
+
+    theta: Array
+    value: float
+    rested: bool
+    occupancy: Array
+    full: bool
+
+
+def rank(summit: Summit) -> tuple[bool, float]:
+    """Order summits: a state of too few rows is an outlier, whatever its likelihood."""
+    return summit.full, summit.value
+
+
+def climbed(theta: Array, values: Array, *, states: int, correlated: bool, nu: float) -> Summit:
+    """Climb from `theta` at fixed ν."""
+    reached, value, rested = climb(
+        theta, values, states, nu, correlated, FLOOR, AT_REST, MOST_STEPS
+    )
+    means, factors, transition = unpack(reached, states, values.shape[1])
+    density, _ = log_densities(values, means, factors, nu)
+    _, predicted, filtered = hamilton_filter(density, transition, stationary(transition))
+    smoothed, _ = kim_smoother(predicted, filtered, transition)
+    occupancy = smoothed[np.isfinite(values).all(axis=1)].sum(axis=0)
+    full = bool(occupancy.min() >= FEWEST_ROWS * values.shape[1])
+    return Summit(reached, float(value), bool(rested), occupancy, full)
+
+
+def profiled_degrees(theta: Array, values: Array, *, states: int, correlated: bool) -> float:
+    """Maximise the likelihood over ν, all else climbing from the summit before.
+
+    ν moves least of all parameters in an EM step: inside it, a climb takes a hundred times longer.
+    """
+    place = [theta]
+
+    def loss(inverse: float) -> float:
+        place[0], value, _ = climb(
+            place[0], values, states, 1 / inverse, correlated, FLOOR, AT_REST, MOST_STEPS
+        )
+        return -float(value)
+
+    found = optimize.minimize_scalar(
+        loss, bounds=(1 / MOST_DEGREES, 1 / FEWEST_DEGREES), method="bounded",
+        options={"xatol": PROFILE_WIDTH},
+    )  # fmt: skip
+    return float(1 / found.x)
+
+
+def starting_parameters(states: int, series: int, *, starts: int, seed: int) -> list[Array]:
+    """Draw starting parameters: spread volatilities first, then random means, scales and stays."""
+    draw = np.random.default_rng(seed)
+    guesses = []
+    for number in range(starts):
+        means, stay = np.zeros((states, series)), 0.97
+        levels = np.repeat(np.linspace(-0.7, 0.7, states)[:, None], series, axis=1)
+        if number:
+            means = draw.normal(0.0, 0.7, (states, series))
+            levels = draw.uniform(-1.0, 1.0, (states, series))
+            stay = draw.uniform(0.7, 0.99)
+        factors = np.exp(levels)[:, :, None] * np.eye(series)
+        transition = np.full((states, states), (1 - stay) / (states - 1))
+        np.fill_diagonal(transition, stay)
+        guesses.append(np.asarray(pack(means, factors, transition)))
+    return guesses
