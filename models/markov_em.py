@@ -3,7 +3,8 @@
 One flat vector holds the parameters of a K-state model of d series: K·d means; for each state the
 lower triangle of its scale matrix's Cholesky factor, row after row, the diagonal as logarithm;
 ln(p_ij / p_ii) for i ≠ j, row after row. On these scales every vector is a valid model, so
-that an extrapolation cannot leave the set of models.
+that an extrapolation cannot leave the set of models. One that overflows has likelihood NaN (numpy's
+rules of division) and is dropped.
 """
 
 import math
@@ -19,7 +20,7 @@ Array = NDArray[np.float64]
 SMALLEST_TRANSITION = 1e-6  # a stay of a million sessions is for ever
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def pack(means: Array, factors: Array, transition: Array) -> Array:
     """Lay parameters out as one unconstrained vector."""
     states, series = means.shape
@@ -42,7 +43,7 @@ def pack(means: Array, factors: Array, transition: Array) -> Array:
     return theta
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def unpack(theta: Array, states: int, series: int) -> tuple[Array, Array, Array]:
     """Read means, Cholesky factors and transition matrix back."""
     means, factors = np.empty((states, series)), np.zeros((states, series, series))
@@ -67,7 +68,7 @@ def unpack(theta: Array, states: int, series: int) -> tuple[Array, Array, Array]
     return means, factors, transition
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _to_probabilities(row: Array) -> None:
     """Scale a row of weights to one, none below the smallest probability."""
     total = 1e-300
@@ -81,7 +82,7 @@ def _to_probabilities(row: Array) -> None:
         row[j] /= raised
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _next_transition(moves: Array, first: Array, transition: Array, initial: Array) -> Array:
     """Maximise Σ n_ij ln p_ij + Σ γ_i ln π_i(P), the second term by its slope at P.
 
@@ -118,7 +119,7 @@ def _next_transition(moves: Array, first: Array, transition: Array, initial: Arr
     return answer
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def em_step(
     theta: Array, values: Array, states: int, nu: float, correlated: bool, floor: float
 ) -> tuple[float, Array]:
@@ -172,7 +173,7 @@ def em_step(
     return value, pack(new_means, new_factors, new_transition)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def climb(
     theta: Array, values: Array, states: int, nu: float, correlated: bool, floor: float,
     tolerance: float, most: int,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def solve(system: Array, right: Array) -> None:
     """Solve a small linear system in place, pivoting: a call of LAPACK compiles for seconds."""
     size = len(system)
@@ -35,7 +35,7 @@ def solve(system: Array, right: Array) -> None:
         right[k] /= system[k, k]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def stationary(transition: Array) -> Array:
     """Solve π = πP, Σπ = 1 (Hamilton 1994, eq. 22.2.26)."""
     states = len(transition)
@@ -50,7 +50,7 @@ def stationary(transition: Array) -> Array:
     return right
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def log_densities(values: Array, means: Array, factors: Array, nu: float) -> tuple[Array, Array]:
     """Log density and squared distance of each row in each state; ν infinite is the normal.
 
@@ -88,7 +88,7 @@ def log_densities(values: Array, means: Array, factors: Array, nu: float) -> tup
     return density, distance
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def hamilton_filter(
     density: Array, transition: Array, initial: Array
 ) -> tuple[float, Array, Array]:
@@ -123,12 +123,13 @@ def hamilton_filter(
     return total, predicted, filtered
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def kim_smoother(predicted: Array, filtered: Array, transition: Array) -> tuple[Array, Array]:
     """P(S_t | all rows) and the expected number of moves i → j (Kim 1994, eq. 2.20)."""
     rows, states = filtered.shape
     smoothed, moves = np.empty((rows, states)), np.zeros((states, states))
-    smoothed[rows - 1] = filtered[rows - 1]
+    for k in range(states):
+        smoothed[rows - 1, k] = filtered[rows - 1, k]
     ratio = np.empty(states)
     for t in range(rows - 2, -1, -1):
         for j in range(states):

@@ -14,20 +14,35 @@ Array = NDArray[np.float64]
 FLOOR = 1e-3  # of a series' robust scale: a state on equal values has no density otherwise
 AT_REST = 1e-6  # largest move of a parameter, in robust scales and logarithms
 MOST_STEPS = 3000
+KNOWN, MOST_ROUGH_STEPS = 1e-4, 200  # enough to tell one hill from another
+SAME_HILL = 1e-2  # of log-likelihood
+FIRST_DEGREES = 6.0  # until ν is profiled
 FEWEST_DEGREES, MOST_DEGREES = 2.1, 50.0
 PROFILE_WIDTH = 3e-3  # of 1/ν
 FEWEST_ROWS = 5  # expected rows of a state, for each series; fewer is an outlier, not a regime
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is climbed: the number of states, and whether series correlate within one."""
+
+    states: int
+    correlated: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Summit:
-    """Where a climb ended: parameters, log-likelihood, whether at rest, and each state's rows."""
+    """Where a climb ended: parameters, log-likelihood, whether at rest, rows of each state, ν.
+
+    `full` says that every state holds rows enough.
+    """
 
     theta: Array
     value: float
     rested: bool
     occupancy: Array
     full: bool
+    nu: float
 
 
 def rank(summit: Summit) -> tuple[bool, float]:
@@ -35,31 +50,59 @@ def rank(summit: Summit) -> tuple[bool, float]:
     return summit.full, summit.value
 
 
-def climbed(theta: Array, values: Array, *, states: int, correlated: bool, nu: float) -> Summit:
-    """Climb from `theta` at fixed ν."""
+def climbed(theta: Array, values: Array, nu: float, terms: Terms, *, rough: bool) -> Summit:
+    """Climb from `theta` at fixed ν; a rough climb stops where the hill is known."""
+    tolerance, most = (KNOWN, MOST_ROUGH_STEPS) if rough else (AT_REST, MOST_STEPS)
     reached, value, rested = climb(
-        theta, values, states, nu, correlated, FLOOR, AT_REST, MOST_STEPS
+        theta, values, terms.states, nu, terms.correlated, FLOOR, tolerance, most
     )
-    means, factors, transition = unpack(reached, states, values.shape[1])
+    means, factors, transition = unpack(reached, terms.states, values.shape[1])
     density, _ = log_densities(values, means, factors, nu)
     _, predicted, filtered = hamilton_filter(density, transition, stationary(transition))
     smoothed, _ = kim_smoother(predicted, filtered, transition)
     occupancy = smoothed[np.isfinite(values).all(axis=1)].sum(axis=0)
     full = bool(occupancy.min() >= FEWEST_ROWS * values.shape[1])
-    return Summit(reached, float(value), bool(rested), occupancy, full)
+    return Summit(reached, float(value), bool(rested), occupancy, full, nu)
 
 
-def profiled_degrees(theta: Array, values: Array, *, states: int, correlated: bool) -> float:
+def highest(
+    guesses: list[Array], values: Array, terms: Terms, *, student: bool
+) -> tuple[Summit, int]:
+    """Find the highest summit, and how many of the climbs led to its hill.
+
+    Rough climbs tell the hills apart (under Student-t at one ν); the two highest are climbed to
+    the top, each with its own ν.
+    """
+    nu = FIRST_DEGREES if student else float("inf")
+    rough = [climbed(theta, values, nu, terms, rough=True) for theta in guesses]
+    hills: list[Summit] = []
+    for summit in sorted(rough, key=rank, reverse=True):
+        if all(not _same_hill(summit, other) for other in hills):
+            hills.append(summit)
+    tops = []
+    for hill in hills[:2]:
+        degrees = _profiled_degrees(hill, values, terms) if student else nu
+        tops.append(climbed(hill.theta, values, degrees, terms, rough=False))
+    best = max(range(len(tops)), key=lambda number: rank(tops[number]))
+    return tops[best], sum(_same_hill(summit, hills[best]) for summit in rough)
+
+
+def _same_hill(one: Summit, other: Summit) -> bool:
+    return one.full == other.full and abs(one.value - other.value) <= SAME_HILL
+
+
+def _profiled_degrees(hill: Summit, values: Array, terms: Terms) -> float:
     """Maximise the likelihood over ν, all else climbing from the summit before.
 
     ν moves least of all parameters in an EM step: inside it, a climb takes a hundred times longer.
     """
-    place = [theta]
+    place = [hill.theta]
 
     def loss(inverse: float) -> float:
         place[0], value, _ = climb(
-            place[0], values, states, 1 / inverse, correlated, FLOOR, AT_REST, MOST_STEPS
-        )
+            place[0], values, terms.states, 1 / inverse, terms.correlated, FLOOR, KNOWN,
+            MOST_ROUGH_STEPS,
+        )  # fmt: skip
         return -float(value)
 
     found = optimize.minimize_scalar(
@@ -69,9 +112,9 @@ def profiled_degrees(theta: Array, values: Array, *, states: int, correlated: bo
     return float(1 / found.x)
 
 
-def starting_parameters(states: int, series: int, *, starts: int, seed: int) -> list[Array]:
+def starting_parameters(terms: Terms, series: int, *, starts: int, seed: int) -> list[Array]:
     """Draw starting parameters: spread volatilities first, then random means, scales and stays."""
-    draw = np.random.default_rng(seed)
+    draw, states = np.random.default_rng(seed), terms.states
     guesses = []
     for number in range(starts):
         means, stay = np.zeros((states, series)), 0.97

@@ -13,21 +13,12 @@ from numpy.typing import NDArray
 from models.errors import NotEnoughData
 from models.markov_em import pack, unpack
 from models.markov_filter import hamilton_filter, kim_smoother, log_densities, stationary
-from models.markov_search import (
-    MOST_STEPS,
-    Summit,
-    climbed,
-    profiled_degrees,
-    rank,
-    starting_parameters,
-)
+from models.markov_search import MOST_STEPS, Summit, Terms, highest, starting_parameters
 
 Array = NDArray[np.float64]
 
 INNOVATIONS = ("normal", "t")
 MAD_TO_SIGMA = 1.4826
-FIRST_DEGREES = 6.0  # until ν is profiled
-AGREES = 1e-3  # of log-likelihood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,9 +44,10 @@ class MarkovFit:
     n : int
         Complete rows.
     starts, agreeing : int
-        Starts of the search, and how many of them came within 0.001 of the best log-likelihood.
+        Climbs of the search, and how many led to the hill of the best
+        log-likelihood (under Student-t at ν = 6, where the search begins).
     converged : bool
-        The best start came to rest, every state holds rows enough, and states can be told apart.
+        The best start came to rest and every state holds rows enough.
     reason : str
         What failed; "" where nothing did.
     """
@@ -105,7 +97,6 @@ def fit_markov_switching(
     starts: int,
     seed: int,
     min_observations: int,
-    min_separation: float = 0.0,
     warm: MarkovFit | None = None,
 ) -> MarkovFit:
     """Estimate means, scales and transitions of a hidden Markov chain by maximum likelihood.
@@ -125,9 +116,6 @@ def fit_markov_switching(
     seed : int
     min_observations : int
         Fewest complete rows.
-    min_separation : float
-        Least distance between neighbouring states, as the largest of the differences of mean over
-        pooled volatility, of ln volatility, and of Fisher's z of correlations.
     warm : MarkovFit, optional
         An earlier estimate of the same shape; one more start climbs from it.
 
@@ -151,30 +139,19 @@ def fit_markov_switching(
     """
     _refuse(states=states, innovation=innovation, starts=starts)
     values, centre, scale = _standardised(observations, min_observations=min_observations)
-    series = values.shape[1]
-    guesses = starting_parameters(states, series, starts=starts, seed=seed)
+    terms = Terms(states, correlated)
+    guesses = starting_parameters(terms, values.shape[1], starts=starts, seed=seed)
     if warm is not None:
         guesses.append(_vector(warm, centre, scale))
-    nu = float("inf") if innovation == "normal" else FIRST_DEGREES
-    climbs = [
-        climbed(theta, values, nu=nu, states=states, correlated=correlated) for theta in guesses
-    ]
-    best = max(climbs, key=rank)
-    if innovation == "t":
-        nu = profiled_degrees(best.theta, values, states=states, correlated=correlated)
-        climbs = [
-            climbed(one.theta, values, nu=nu, states=states, correlated=correlated)
-            for one in climbs
-        ]
-        best = max(climbs, key=rank)
+    best, agreeing = highest(guesses, values, terms, student=innovation == "t")
     n = int(np.isfinite(values).all(axis=1).sum())
-    fit = _stated(best, observations.columns, centre, scale, states=states, nu=nu)
+    fit = _stated(best, observations.columns, centre, scale, states=states)
     fit = replace(
         fit,
         log_likelihood=best.value - n * float(np.log(scale).sum()),
         n=n,
-        starts=len(climbs),
-        agreeing=sum(best.full == one.full and best.value - one.value <= AGREES for one in climbs),
+        starts=len(guesses),
+        agreeing=agreeing,
     )
     fit = fit.permuted(np.argsort(np.log(fit.volatilities.to_numpy()).sum(axis=1), kind="stable"))
     faults = []
@@ -182,9 +159,6 @@ def fit_markov_switching(
         faults.append(f"no rest after {MOST_STEPS} steps")
     if not best.full:
         faults.append(f"a state holds {best.occupancy.min():.1f} rows of {n}")
-    apart = separation(fit)
-    if apart < min_separation:
-        faults.append(f"states lie {apart:.2f} apart, {min_separation:.2f} are asked for")
     return replace(fit, converged=not faults, reason="; ".join(faults))
 
 
@@ -210,21 +184,9 @@ def log_likelihood(observations: pd.DataFrame, fit: MarkovFit) -> float:
     return _filter(observations, fit)[0]
 
 
-def separation(fit: MarkovFit) -> float:
-    """Smallest distance of two states: see `min_separation` of `fit_markov_switching`."""
-    places = state_coordinates(fit)
-    gaps = np.abs(places[:, None, :] - places[None, :, :]).max(axis=2)
-    return float(gaps[np.triu_indices(len(places), 1)].min())
-
-
-def state_coordinates(fit: MarkovFit, *, unit: Array | None = None) -> Array:
-    """Mean over `unit`, ln volatility and Fisher's z of correlations: one row a state.
-
-    `unit` defaults to the root mean square of each series' volatilities over states.
-    """
+def state_coordinates(fit: MarkovFit, *, unit: Array) -> Array:
+    """Mean over `unit`, ln volatility and Fisher's z of correlations: one row a state."""
     volatilities = fit.volatilities.to_numpy()
-    if unit is None:
-        unit = np.sqrt((volatilities**2).mean(axis=0))
     above = np.triu_indices(volatilities.shape[1], 1)
     links = np.arctanh(np.clip(fit.correlations[:, above[0], above[1]], -0.999, 0.999))
     return np.hstack([fit.means.to_numpy() / unit, np.log(volatilities), links])
@@ -288,9 +250,10 @@ def _filter(observations: pd.DataFrame, fit: MarkovFit) -> tuple[float, Array, A
 
 
 def _stated(
-    summit: Summit, names: pd.Index, centre: Array, scale: Array, *, states: int, nu: float
+    summit: Summit, names: pd.Index, centre: Array, scale: Array, *, states: int
 ) -> MarkovFit:
     """Read a summit back into the observations' unit."""
+    nu = summit.nu
     means, factors, transition = unpack(summit.theta, states, len(names))
     covariance = factors @ factors.transpose(0, 2, 1)
     root = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))

@@ -6,7 +6,7 @@ import json
 import tomllib
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -210,6 +210,33 @@ class Systemic(Section):
         return max(3, ceil(window * self.min_share))
 
 
+class RegimeModels(Section):
+    """Markov switching and jump model of calm and stress."""
+
+    window: int = Field(ge=100, le=5040)
+    min_observations: int = Field(ge=60)
+    innovation: Literal["normal", "t"]
+    half_life: float = Field(ge=1, le=252)
+    min_share: float = Field(gt=0, le=1)
+    min_volatility_ratio: float = Field(ge=1)
+    jump_penalty: float = Field(ge=0)
+    cap: float = Field(gt=0)
+    downside_half_life: float = Field(ge=1, le=252)
+    ratio_half_lives: tuple[Annotated[float, Field(ge=1, le=252)], ...]
+    link_half_life: float = Field(ge=1, le=252)
+    starts: int = Field(ge=1, le=100)
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _window_holds_enough(self) -> Self:
+        if self.min_observations > self.window:
+            raise ValueError(
+                f"min_observations must not exceed the window {self.window}, got "
+                f"{self.min_observations}"
+            )
+        return self
+
+
 class Sigma(Section):
     """How `unwind sigma` reads a sample."""
 
@@ -255,6 +282,7 @@ class Settings(Section):
     volatility: Volatility
     changepoint: Changepoint
     systemic: Systemic
+    regime_models: RegimeModels
     sigma: Sigma
     verdict: Verdict
     report: Report
