@@ -19,12 +19,12 @@ from hmmlearn.hmm import GaussianHMM
 from jumpmodels.jump import JumpModel
 from numpy.typing import NDArray
 
-from features.regime_features import downside_features
+from features.regime_features import volatility_features
 from models.regime_walk_forward import walk_forward_jump, walk_forward_markov
 
-SESSIONS, FIRST, EVERY, WINDOW = 2520, 504, 21, 1000
+SESSIONS, FIRST, EVERY, WINDOW = 2520, 504, 21, 750
 STARTS, SEED = 6, 20260205
-HALF_LIFE, RATIO_HALF_LIVES = 5.0, (10.0, 40.0)
+HALF_LIVES = (3.0,)
 CAP = 4.0
 AFTERMATH = 10  # sessions of calm in which an entry is late rather than false
 SHORTEST = 10  # sessions of a spell that a rule is asked to find
@@ -52,7 +52,7 @@ def simulate(law: str, market: int) -> tuple[pd.Series, Flags]:
 
 
 def _features(returns: pd.Series) -> pd.DataFrame:
-    return downside_features(returns, half_life=HALF_LIFE, ratio_half_lives=RATIO_HALF_LIVES)
+    return volatility_features(returns, half_lives=HALF_LIVES)
 
 
 def markov(innovation: str) -> Rule:
@@ -74,7 +74,7 @@ def jump(penalty: float) -> Rule:
     def rule(returns: pd.Series) -> Flags:
         path = walk_forward_jump(
             _features(returns), every=EVERY, window=WINDOW, min_observations=FIRST, states=2,
-            penalty=penalty, cap=CAP, order_by="downside", starts=STARTS, seed=SEED,
+            penalty=penalty, cap=CAP, order_by="volatility_3", starts=STARTS, seed=SEED,
         )  # fmt: skip
         return np.asarray(path.values[1] == 0)
 
@@ -118,8 +118,8 @@ RULES: dict[str, Rule] = {
     "unwind markov, t": markov("t"),
     "unwind markov, normal": markov("normal"),
     "hmmlearn": hmmlearn,
-    **{f"unwind jump, λ {value:g}": jump(value) for value in (5, 10, 20, 40)},
-    **{f"jumpmodels, λ {value:g}": jumpmodels(value) for value in (10, 50)},
+    **{f"unwind jump, λ {value:g}": jump(value) for value in (5, 10, 20)},
+    **{f"jumpmodels, λ {value:g}": jumpmodels(value) for value in (10,)},
 }
 
 

@@ -1,4 +1,4 @@
-"""What a jump model sees of a return series: how far it falls, and what it earns for that."""
+"""What a jump model sees of returns: how much they vary now, and how closely two of them move."""
 
 from collections.abc import Iterable
 
@@ -6,48 +6,38 @@ import numpy as np
 import pandas as pd
 
 
-def downside_features(
-    returns: pd.Series, *, half_life: float, ratio_half_lives: Iterable[float]
-) -> pd.DataFrame:
-    """Measure the downside deviation and Sortino ratios of a series, exponentially weighted.
+def volatility_features(returns: pd.Series, *, half_lives: Iterable[float]) -> pd.DataFrame:
+    """Log volatility of a series, exponentially weighted: one column a half-life.
 
-    Columns: downside, ln √EW(min(r, 0)²); and for each half-life h, sortino_h,
-    EW_h(r)/√EW_h(min(r, 0)²). Shu, Yu and Mulvey (2024, "Downside risk reduction using
-    regime-switching signals: a statistical jump model approach"), table 1.
+    volatility_h = ½·ln EW_h(r²), the mean taken as zero (RiskMetrics 1996, section 5.2).
 
     Parameters
     ----------
     returns : Series of shape (n_sessions,)
-        Any unit; the ratios have none. Missing returns are stepped over.
-    half_life, ratio_half_lives : float
+        Any unit: it moves every value alike. Missing returns are stepped over.
+    half_lives : iterable of float
         In rows, above zero.
 
     Returns
     -------
-    DataFrame of shape (n_sessions, 1 + n_ratios)
-        NaN at a missing return, and until as many returns as the half-life are there; NaN where
-        nothing has fallen yet. The value at *t* uses rows up to *t*.
+    DataFrame of shape (n_sessions, n_half_lives)
+        NaN at a missing return, until ⌈2h⌉ returns are there, and where nothing has moved yet. The
+        value at *t* uses rows up to *t*.
 
     Raises
     ------
     ValueError
         A half-life that is not above zero, or an infinite return.
     """
-    half_lives = tuple(ratio_half_lives)
-    if not all(value > 0 for value in (half_life, *half_lives)):
-        raise ValueError(f"half-lives must be above 0 rows, got {(half_life, *half_lives)}")
-    _refuse_infinite(returns)
-    answer = {"downside": np.log(_downside(returns, half_life))}
-    for value in half_lives:
-        mean = _weighted(returns, value)
-        answer[f"sortino_{value:g}"] = mean / _downside(returns, value)
-    return pd.DataFrame(answer).where(returns.notna())
+    return pd.DataFrame(
+        {f"volatility_{value:g}": _log_volatility(returns, value) for value in half_lives}
+    ).where(returns.notna())
 
 
 def comovement_features(first: pd.Series, second: pd.Series, *, half_life: float) -> pd.DataFrame:
-    """Measure how far two series fall and how closely they move, exponentially weighted.
+    """Log volatilities of two series and how closely they move, exponentially weighted.
 
-    Columns: downside_first, downside_second as in `downside_features`; link, Fisher's z of
+    Columns: volatility_first, volatility_second as in `volatility_features`; link, Fisher's z of
     EW(xy)/√(EW(x²)·EW(y²)), the correlation about zero. NaN where either return is missing; the
     value at *t* uses rows up to *t*.
 
@@ -56,39 +46,33 @@ def comovement_features(first: pd.Series, second: pd.Series, *, half_life: float
     ValueError
         A half-life that is not above zero, or an infinite return.
     """
-    if not half_life > 0:
-        raise ValueError(f"half_life must be above 0 rows, got {half_life}")
-    _refuse_infinite(first)
-    _refuse_infinite(second)
     both = first.notna() & second.notna()
     x, y = first.where(both), second.where(both)
-    squares = _weighted(x**2, half_life) * _weighted(y**2, half_life)
-    correlation: pd.Series = _weighted(x * y, half_life) / squares.where(squares > 0) ** 0.5
     frame = pd.DataFrame(
         {
-            "downside_first": np.log(_downside(x, half_life)),
-            "downside_second": np.log(_downside(y, half_life)),
-            "link": np.arctanh(correlation.clip(-0.999, 0.999)),
+            "volatility_first": _log_volatility(x, half_life),
+            "volatility_second": _log_volatility(y, half_life),
         }
     )
-    return frame.where(both)
+    product = _weighted(x * y, half_life)
+    correlation = product * np.exp(-frame.sum(axis=1, skipna=False))
+    return frame.assign(link=np.arctanh(correlation.clip(-0.999, 0.999))).where(both)
 
 
-def _weighted(values: pd.Series, half_life: float) -> pd.Series:
-    faded: pd.Series = values.ewm(
-        halflife=half_life, min_periods=int(np.ceil(half_life)), ignore_na=True
-    ).mean()
-    return faded
-
-
-def _downside(returns: pd.Series, half_life: float) -> pd.Series:
-    mean = _weighted(returns.clip(upper=0) ** 2, half_life)
-    deviation: pd.Series = mean.where(mean > 0) ** 0.5
-    return deviation
-
-
-def _refuse_infinite(returns: pd.Series) -> None:
+def _log_volatility(returns: pd.Series, half_life: float) -> pd.Series:
+    if not half_life > 0:
+        raise ValueError(f"half-lives must be above 0 rows, got {half_life}")
     if np.isinf(returns.to_numpy(dtype=np.float64)).any():
         raise ValueError(
             "returns must be finite or missing, got an infinite value; correct the price behind it"
         )
+    mean = _weighted(returns**2, half_life)
+    answer: pd.Series = 0.5 * np.log(mean.where(mean > 0))
+    return answer
+
+
+def _weighted(values: pd.Series, half_life: float) -> pd.Series:
+    faded: pd.Series = values.ewm(
+        halflife=half_life, min_periods=int(np.ceil(2 * half_life)), ignore_na=True
+    ).mean()
+    return faded

@@ -11,15 +11,20 @@ from models.markov_filter import hamilton_filter, kim_smoother, log_densities, s
 
 Array = NDArray[np.float64]
 
-FLOOR = 1e-3  # of a series' robust scale: a state on equal values has no density otherwise
+# Of a series' robust scale. A state on nearly equal values has any density it likes: a spike, not a
+# regime, and as such set aside.
+FLOOR = 0.1
 AT_REST = 1e-6  # largest move of a parameter, in robust scales and logarithms
-MOST_STEPS = 3000
-KNOWN, MOST_ROUGH_STEPS = 1e-4, 200  # enough to tell one hill from another
-SAME_HILL = 1e-2  # of log-likelihood
+MOST_STEPS = 800
+KNOWN, MOST_ROUGH_STEPS = 1e-3, 60  # enough to tell one hill from another
+SAME_HILL = 0.05  # of log-likelihood, between rough climbs
+MOST_HILLS = 3
+RIVAL = 4.0  # of log-likelihood: as much as another ν may make up
+LEAST_STAY = 0.5  # a state that is sooner left than kept is half of a mixture, not a regime
 FIRST_DEGREES = 6.0  # until ν is profiled
 FEWEST_DEGREES, MOST_DEGREES = 2.1, 50.0
-PROFILE_WIDTH = 3e-3  # of 1/ν
-FEWEST_ROWS = 5  # expected rows of a state, for each series; fewer is an outlier, not a regime
+PROFILE_WIDTH = 1e-2  # of 1/ν
+FEWEST_ROWS = 10  # expected rows of a state, for each series; fewer is an outlier, not a regime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +39,20 @@ class Terms:
 class Summit:
     """Where a climb ended: parameters, log-likelihood, whether at rest, rows of each state, ν.
 
-    `full` says that every state holds rows enough.
+    `fault` says why a state is none: an outlier, a spike or half of a mixture; "" where all are.
     """
 
     theta: Array
     value: float
     rested: bool
     occupancy: Array
-    full: bool
+    fault: str
     nu: float
 
 
 def rank(summit: Summit) -> tuple[bool, float]:
-    """Order summits: a state of too few rows is an outlier, whatever its likelihood."""
-    return summit.full, summit.value
+    """Order summits: what is no regime comes last, whatever its likelihood."""
+    return not summit.fault, summit.value
 
 
 def climbed(theta: Array, values: Array, nu: float, terms: Terms, *, rough: bool) -> Summit:
@@ -61,8 +66,15 @@ def climbed(theta: Array, values: Array, nu: float, terms: Terms, *, rough: bool
     _, predicted, filtered = hamilton_filter(density, transition, stationary(transition))
     smoothed, _ = kim_smoother(predicted, filtered, transition)
     occupancy = smoothed[np.isfinite(values).all(axis=1)].sum(axis=0)
-    full = bool(occupancy.min() >= FEWEST_ROWS * values.shape[1])
-    return Summit(reached, float(value), bool(rested), occupancy, full, nu)
+    narrowest = float(np.diagonal(factors, axis1=1, axis2=2).min())
+    faults = []
+    if occupancy.min() < FEWEST_ROWS * values.shape[1]:
+        faults.append(f"a state holds {occupancy.min():.1f} expected rows: an outlier, no regime")
+    if narrowest <= 1.001 * FLOOR:
+        faults.append(f"a state has {narrowest:.2f} of the usual scale: a spike, no regime")
+    if transition.diagonal().min() < LEAST_STAY:
+        faults.append("a state is sooner left than kept: half of a mixture, no regime")
+    return Summit(reached, float(value), bool(rested), occupancy, "; ".join(faults), nu)
 
 
 def highest(
@@ -70,8 +82,8 @@ def highest(
 ) -> tuple[Summit, int]:
     """Find the highest summit, and how many of the climbs led to its hill.
 
-    Rough climbs tell the hills apart (under Student-t at one ν); the two highest are climbed to
-    the top, each with its own ν.
+    Rough climbs tell the hills apart (under Student-t at one ν); the highest, and others that come
+    near it or are tried because it proves no regime, are climbed to the top, each with its own ν.
     """
     nu = FIRST_DEGREES if student else float("inf")
     rough = [climbed(theta, values, nu, terms, rough=True) for theta in guesses]
@@ -79,8 +91,11 @@ def highest(
     for summit in sorted(rough, key=rank, reverse=True):
         if all(not _same_hill(summit, other) for other in hills):
             hills.append(summit)
-    tops = []
-    for hill in hills[:2]:
+    tops: list[Summit] = []
+    for hill in hills[:MOST_HILLS]:
+        far = hill.fault or hill.value < hills[0].value - RIVAL
+        if far and any(not top.fault for top in tops):
+            break
         degrees = _profiled_degrees(hill, values, terms) if student else nu
         tops.append(climbed(hill.theta, values, degrees, terms, rough=False))
     best = max(range(len(tops)), key=lambda number: rank(tops[number]))
@@ -88,7 +103,7 @@ def highest(
 
 
 def _same_hill(one: Summit, other: Summit) -> bool:
-    return one.full == other.full and abs(one.value - other.value) <= SAME_HILL
+    return bool(one.fault) == bool(other.fault) and abs(one.value - other.value) <= SAME_HILL
 
 
 def _profiled_degrees(hill: Summit, values: Array, terms: Terms) -> float:

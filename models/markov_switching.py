@@ -47,7 +47,7 @@ class MarkovFit:
         Climbs of the search, and how many led to the hill of the best
         log-likelihood (under Student-t at ν = 6, where the search begins).
     converged : bool
-        The best start came to rest and every state holds rows enough.
+        The best climb came to rest, and no state is an outlier, a spike or half of a mixture.
     reason : str
         What failed; "" where nothing did.
     """
@@ -134,8 +134,10 @@ def fit_markov_switching(
     Notes
     -----
     Hamilton (1989, Econometrica 57; 1990, J. Econometrics 45). The likelihood of a mixture has
-    many summits and, without a floor on scales, no maximum: climbs that end with a state of fewer
-    than five expected rows a series are set aside while another climb ends elsewhere.
+    many summits and, without a floor on scales, no maximum: a state that shrinks on nearly equal
+    values gains without end. Climbs that end with a state at a tenth of the robust scale, with
+    fewer than ten expected rows a series, or with one that is sooner left than kept, are set aside
+    while another climb ends elsewhere.
     """
     _refuse(states=states, innovation=innovation, starts=starts)
     values, centre, scale = _standardised(observations, min_observations=min_observations)
@@ -157,8 +159,8 @@ def fit_markov_switching(
     faults = []
     if not best.rested:
         faults.append(f"no rest after {MOST_STEPS} steps")
-    if not best.full:
-        faults.append(f"a state holds {best.occupancy.min():.1f} rows of {n}")
+    if best.fault:
+        faults.append(best.fault)
     return replace(fit, converged=not faults, reason="; ".join(faults))
 
 

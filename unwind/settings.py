@@ -221,10 +221,10 @@ class RegimeModels(Section):
     min_volatility_ratio: float = Field(ge=1)
     jump_penalty: float = Field(ge=0)
     cap: float = Field(gt=0)
-    downside_half_life: float = Field(ge=1, le=252)
-    ratio_half_lives: tuple[Annotated[float, Field(ge=1, le=252)], ...]
+    volatility_half_lives: tuple[Annotated[float, Field(ge=1, le=252)], ...] = Field(min_length=1)
     link_half_life: float = Field(ge=1, le=252)
     starts: int = Field(ge=1, le=100)
+    jump_starts: int = Field(ge=1, le=1000)
     seed: int = Field(ge=0)
 
     @model_validator(mode="after")

@@ -283,7 +283,8 @@ REGIME_MODELS = declare(
         TEXT,
         "",
         "markov_switching: two states with own mean and volatility, Hamilton's filter; jump_model: "
-        "two centres of downside features with a price on each change, online recursion",
+        "two centres of log volatility (and the pair's correlation) with a price on each change, "
+        "online recursion",
         nullable=False,
     ),
     Column(

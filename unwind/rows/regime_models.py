@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.panel import Panel
-from features.regime_features import comovement_features, downside_features
+from features.regime_features import comovement_features, volatility_features
 from features.returns import standardised_returns
 from models.errors import NotEnoughData
 from models.jump_model import fit_jump_model, online_costs
@@ -56,30 +56,22 @@ def regime_model_rows(panel: Panel, moment: Moment, *, settings: Settings) -> pd
 
 
 def _items(base: pd.Series, others: pd.DataFrame, chosen: RegimeModels) -> tuple[Item, ...]:
-    rows = slice(-(chosen.window + 1), None)
+    rows, half_lives = slice(-(chosen.window + 1), None), chosen.volatility_half_lives
     risk = _risk_assets(others, chosen)
     pair = pd.DataFrame({base.name: base, RISK_ASSETS: risk})
     pair = pair.where(pair.notna().all(axis=1))
-    base_features, risk_features = (
-        downside_features(
-            series,
-            half_life=chosen.downside_half_life,
-            ratio_half_lives=chosen.ratio_half_lives,
-        )
-        for series in (base, risk)
-    )
     return (
         Item(
             name=str(base.name),
             unit="log return",
             returns=base.iloc[rows].to_frame(),
-            features=base_features.iloc[rows],
+            features=volatility_features(base, half_lives=half_lives).iloc[rows],
         ),
         Item(
             name=RISK_ASSETS,
             unit="EWMA σ",
             returns=risk.iloc[rows].to_frame(RISK_ASSETS),
-            features=risk_features.iloc[rows],
+            features=volatility_features(risk, half_lives=half_lives).iloc[rows],
         ),
         Item(
             name=f"{base.name}~{RISK_ASSETS}",
@@ -169,7 +161,7 @@ def _jump(item: Item, chosen: RegimeModels) -> dict[str, object]:
     try:
         fit = fit_jump_model(
             item.features.iloc[:-1], states=2, penalty=chosen.jump_penalty, cap=chosen.cap,
-            order_by=str(item.features.columns[0]), starts=chosen.starts, seed=chosen.seed,
+            order_by=str(item.features.columns[0]), starts=chosen.jump_starts, seed=chosen.seed,
             min_observations=chosen.min_observations,
         )  # fmt: skip
     except NotEnoughData as error:
