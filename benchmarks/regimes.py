@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from features.regime_features import volatility_features
 from models.regime_walk_forward import walk_forward_jump, walk_forward_markov
 
-SESSIONS, FIRST, EVERY, WINDOW = 2520, 504, 21, 750
+SESSIONS, FIRST, EVERY, WINDOW = 2520, 504, 21, 1000
 STARTS, SEED = 6, 20260205
 HALF_LIVES = (3.0,)
 CAP = 4.0

@@ -22,7 +22,7 @@ class RegimePath:
     estimated_to : Series of shape (n,)
         Last row that the parameters in force at *t* have seen.
     estimates : tuple of MarkovFit or JumpFit
-        One a re-estimation, in order, states aligned with those of the one before.
+        What is in force after each re-estimation, states aligned with those of the one before.
     """
 
     values: pd.DataFrame
@@ -45,8 +45,9 @@ def walk_forward_markov(
     """Filter with parameters re-estimated every `every` rows on at most `window` rows before.
 
     Each estimate climbs from the one before too, and its states carry the names that the one before
-    gave them. The filter begins anew at the window's first row. Value at *t*: parameters on rows
-    up to `estimated_to` < *t*, filter on rows up to *t*.
+    gave them; one that did not converge leaves the one before in force. The filter begins anew at
+    the window's first row. Value at *t*: parameters on rows up to `estimated_to` < *t*, filter on
+    rows up to *t*.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def walk_forward_markov(
         As in `fit_markov_switching`; `every` below 1; `window` below `min_observations`.
     """
     _refuse(len(observations), every=every, window=window, min_observations=min_observations)
-    parts, estimates = [], []
+    parts, estimates, ends, seen = [], [], [], 0
     before: MarkovFit | None = None
     for end in range(min_observations, len(observations), every):
         first = max(0, end - window)
@@ -65,10 +66,16 @@ def walk_forward_markov(
             correlated=correlated, starts=starts, seed=seed, warm=before,
             min_observations=min(min_observations, end - first) // 2,
         )  # fmt: skip
-        before = fit if before is None else aligned(before, fit)
+        if before is None or fit.converged:
+            before, seen = fit if before is None else aligned(before, fit), end - 1
         estimates.append(before)
-        parts.append(filtered_probabilities(observations.iloc[first : end + every], before))
-    return _joined(observations.index, parts, estimates, min_observations, every)
+        ends.append(seen)
+        parts.append(
+            filtered_probabilities(observations.iloc[first : end + every], before).iloc[
+                end - first :
+            ]
+        )
+    return _joined(observations.index, parts, estimates, ends)
 
 
 def walk_forward_jump(
@@ -86,7 +93,7 @@ def walk_forward_jump(
 ) -> RegimePath:
     """Run the online recursion on centres re-estimated every `every` rows; else as above."""
     _refuse(len(features), every=every, window=window, min_observations=min_observations)
-    parts, estimates = [], []
+    parts, estimates, ends, seen = [], [], [], 0
     before: JumpFit | None = None
     for end in range(min_observations, len(features), every):
         first = max(0, end - window)
@@ -95,13 +102,16 @@ def walk_forward_jump(
             starts=starts, seed=seed, min_observations=min(min_observations, end - first) // 2,
             warm=before,
         )  # fmt: skip
-        if before is not None:
+        if before is None:
+            before, seen = fit, end - 1
+        elif fit.converged:
             unit = before.scale.to_numpy()
-            fit = fit.permuted(matching_order(before.places() / unit, fit.places() / unit))
-        before = fit
+            order = matching_order(before.places() / unit, fit.places() / unit)
+            before, seen = fit.permuted(order), end - 1
         estimates.append(before)
-        parts.append(online_costs(features.iloc[first : end + every], before))
-    return _joined(features.index, parts, estimates, min_observations, every)
+        ends.append(seen)
+        parts.append(online_costs(features.iloc[first : end + every], before).iloc[end - first :])
+    return _joined(features.index, parts, estimates, ends)
 
 
 def _refuse(rows: int, *, every: int, window: int, min_observations: int) -> None:
@@ -117,13 +127,10 @@ def _refuse(rows: int, *, every: int, window: int, min_observations: int) -> Non
 
 def _joined(
     index: pd.Index, parts: list[pd.DataFrame], estimates: list[MarkovFit] | list[JumpFit],
-    first: int, every: int,
+    ends: list[int],
 ) -> RegimePath:  # fmt: skip
-    ends = range(first, len(index), every)
-    values = pd.concat(
-        [part.loc[index[end : end + every]] for part, end in zip(parts, ends, strict=True)]
-    )
-    seen = np.repeat(np.array(ends) - 1, every)[: len(values)]
+    values = pd.concat(parts)
+    seen = np.repeat(ends, [len(part) for part in parts])
     return RegimePath(
         values=values,
         estimated_to=pd.Series(index[seen], index=values.index),

@@ -58,8 +58,8 @@ class TestUnitedStatesGrowth:
 
 
 class TestStatsmodels:
-    # Not order 2 with switching volatility: statsmodels 0.15 then gives row t the variance of S_{t−1}
-    # (three axes are hard-coded in MarkovAutoregression); the twin below holds that case.
+    # Not order 2 with switching volatility: statsmodels 0.15 then gives row t the variance of
+    # S_{t−1} (its reshape knows three axes); the twin below holds that case.
     @pytest.mark.parametrize(
         ("order", "switching"), [(0, False), (0, True), (1, False), (1, True), (2, False)]
     )

@@ -97,9 +97,12 @@ def _risk_assets(returns: pd.DataFrame, chosen: RegimeModels) -> pd.Series:
     began = window.any(axis=1)
     covers = window[began].mean() >= chosen.min_share
     kept = scaled.loc[:, covers[covers].index]
-    enough = kept.notna().sum(axis=1) >= max(1.0, chosen.min_share * kept.shape[1])
-    mean: pd.Series = kept.mean(axis=1).where(enough)
-    return mean
+    # Row by row in one memory order: a sum's last digit must not hang on how a frame was made.
+    values = np.ascontiguousarray(kept.to_numpy(dtype=np.float64))
+    present = np.isfinite(values).sum(axis=1)
+    enough = present >= max(1.0, chosen.min_share * values.shape[1])
+    mean = np.nansum(values, axis=1) / np.where(enough, present, np.nan)
+    return pd.Series(mean, index=kept.index)
 
 
 def _blank(item: Item, model: str) -> dict[str, object]:
