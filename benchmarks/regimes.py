@@ -1,11 +1,11 @@
 """Detection lag and false entries of regime models on simulated markets whose regime is known.
 
-``python -m benchmarks.regimes --markets 20`` prints the table that `docs/methods.md` quotes. Every
+``python -m benchmarks.regimes --markets 3`` prints the table that `docs/methods.md` quotes. Every
 rule runs online: the state of a session rests on parameters estimated before it, re-estimated every
 21 sessions, and on rows up to it. The peers estimate on all earlier rows, as their documentation
-shows it. A spell of stress is detected at its first session that a rule calls stressed; the lag of
-a spell that no session of it shows is infinite. An entry is false when calm has lasted for more
-than ten sessions.
+shows it, every 126 sessions (a fit of theirs takes seconds). A spell of stress is detected at its
+first session that a rule calls stressed; the lag of a spell that no session of it shows is
+infinite. An entry is false when calm has lasted for more than ten sessions.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from features.regime_features import volatility_features
 from models.regime_walk_forward import walk_forward_jump, walk_forward_markov
 
 SESSIONS, FIRST, EVERY, WINDOW = 2520, 504, 21, 1000
+PEERS_EVERY = 126
 STARTS, SEED = 6, 20260205
 HALF_LIVES = (3.0,)
 CAP = 4.0
@@ -84,13 +85,13 @@ def jump(penalty: float) -> Rule:
 def hmmlearn(returns: pd.Series) -> Flags:
     """GaussianHMM on all earlier returns; the last row of its posterior is the filtered one."""
     values, answer = 100 * returns.to_numpy()[:, None], []
-    for end in range(FIRST, SESSIONS, EVERY):
+    for end in range(FIRST, SESSIONS, PEERS_EVERY):
         model = GaussianHMM(2, n_iter=200, random_state=0).fit(values[:end])
         stressed = int(model.covars_.ravel().argmax())
         # Half a year before the session holds all that the filter remembers.
         answer += [
             model.predict_proba(values[t - 126 : t + 1])[-1, stressed] > 0.5
-            for t in range(end, min(end + EVERY, SESSIONS))
+            for t in range(end, min(end + PEERS_EVERY, SESSIONS))
         ]
     return np.array(answer)
 
@@ -101,10 +102,10 @@ def jumpmodels(penalty: float) -> Rule:
     def rule(returns: pd.Series) -> Flags:
         features, answer = _features(returns).dropna(), []
         gone = len(returns) - len(features)
-        for end in range(FIRST - gone, len(features), EVERY):
+        for end in range(FIRST - gone, len(features), PEERS_EVERY):
             past = features.iloc[:end]
             mean, deviation = past.mean(), past.std(ddof=0)
-            scaled = ((features.iloc[: end + EVERY] - mean) / deviation).clip(-3, 3)
+            scaled = ((features.iloc[: end + PEERS_EVERY] - mean) / deviation).clip(-3, 3)
             model = JumpModel(n_components=2, jump_penalty=penalty, random_state=0)
             model.fit(scaled.iloc[:end], sort_by="freq")
             stressed = int(np.asarray(model.centers_)[:, 0].argmax())
@@ -171,7 +172,7 @@ def compare(*, markets: int, rules: dict[str, Rule]) -> list[dict[str, object]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Lag and false entries of regime models.")
-    parser.add_argument("--markets", type=int, default=20)
+    parser.add_argument("--markets", type=int, default=3)
     parser.add_argument("--without-peers", action="store_true")
     chosen = parser.parse_args()
     rules = {name: rule for name, rule in RULES.items()
