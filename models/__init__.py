@@ -10,6 +10,11 @@
 - `models.change_scores`: agreement with annotators
 - `models.cusum`, `bocpd`, `e_detector`: one online detector a module
 - `models.monitoring`, `online_changes`: their alarms, thresholds and restarts; what is watched
+- `models.markov_switching`: calm and stressed states of one series or several, filtered
+- `models.markov_autoregression`: Hamilton's autoregression about a switching mean
+- `models.jump_model`: states by distance to centres with a price on each change
+- `models.state_alignment`: names of states that hold across estimates
+- `models.regime_walk_forward`: both models estimated rarely and filtered daily
 - `models.deleveraging`: drivers, score and state machine: the rule that desks read
 - `models.calibration`: its scales and thresholds, to a stated rate of false entries
 - `models.evaluation`: what a rule is worth against dated episodes

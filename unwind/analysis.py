@@ -24,6 +24,7 @@ from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.rows.moment import Moment
 from unwind.rows.pair_evidence import pair_evidence_rows
 from unwind.rows.quality import quality_rows
+from unwind.rows.regime_models import regime_model_rows
 from unwind.rows.regimes import Verdict, decide, regime_rows
 from unwind.rows.shocks import shock_rows
 from unwind.rows.systemic import systemic_rows
@@ -156,12 +157,13 @@ def measure(
 
 
 def estimate(panel: Panel, moment: Moment, *, settings: Settings) -> dict[str, pd.DataFrame]:
-    """Volatility, conditional correlations and change points of the session."""
+    """Volatility, conditional correlations, change points and regime models of the session."""
     fits = fit_volatilities(panel, moment, settings=settings)
     return {
         "volatility": volatility_rows(panel, fits, moment, settings=settings),
         "correlations": conditional_correlation_rows(panel, fits, moment, settings=settings),
         "changepoints": changepoint_rows(panel, moment, settings=settings),
+        "regime_models": regime_model_rows(panel, moment, settings=settings),
     }
 
 

@@ -375,6 +375,33 @@ class Rebound(Section):
     min_fall: float = Field(gt=0, lt=1)
 
 
+class RegimeModels(Section):
+    """Markov switching and jump model of calm and stress."""
+
+    window: int = Field(ge=100, le=5040)
+    min_observations: int = Field(ge=60)
+    innovation: Literal["normal", "t"]
+    half_life: float = Field(ge=1, le=252)
+    min_share: float = Field(gt=0, le=1)
+    min_volatility_ratio: float = Field(ge=1)
+    jump_penalty: float = Field(ge=0)
+    cap: float = Field(gt=0)
+    volatility_half_lives: tuple[Annotated[float, Field(ge=1, le=252)], ...] = Field(min_length=1)
+    link_half_life: float = Field(ge=1, le=252)
+    starts: int = Field(ge=1, le=100)
+    jump_starts: int = Field(ge=1, le=1000)
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _window_holds_enough(self) -> Self:
+        if self.min_observations > self.window:
+            raise ValueError(
+                f"min_observations must not exceed the window {self.window}, got "
+                f"{self.min_observations}"
+            )
+        return self
+
+
 class Sigma(Section):
     """How `unwind sigma` reads a sample."""
 
@@ -519,6 +546,7 @@ class Settings(Section):
     hours: SessionHours
     yen: Yen
     rebound: Rebound
+    regime_models: RegimeModels
     sigma: Sigma
     verdict: Verdict
     calibration: Calibration

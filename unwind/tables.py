@@ -302,6 +302,66 @@ MECHANISMS = declare(
     Column("reason", TEXT, "", "why the value is null"),
 )
 
+REGIME_MODELS = declare(
+    "regime_models",
+    "model × item",
+    ("model", "item"),
+    Column(
+        "model",
+        TEXT,
+        "",
+        "markov_switching: two states with own mean and volatility, Hamilton's filter; jump_model: "
+        "two centres of log volatility (and the pair's correlation) with a price on each change, "
+        "online recursion",
+        nullable=False,
+    ),
+    Column(
+        "item",
+        TEXT,
+        "",
+        "the base's log return; risk_assets: mean of the other risk assets' returns over their "
+        "EWMA σ of earlier rows; base~risk_assets: both, with their correlation",
+        nullable=False,
+    ),
+    Column("unit", TEXT, "", "unit of means and volatilities; of a pair: the base's"),
+    Column("state", TEXT, "", "calm or stressed (the state of higher volatility), by rows up to t"),
+    Column(
+        "probability",
+        REAL,
+        "share",
+        "markov_switching: filtered probability of the stressed state; a jump model has none",
+    ),
+    Column(
+        "margin",
+        REAL,
+        "penalties",
+        "jump_model: least cost of a path that ends calm less that of one that ends stressed",
+    ),
+    Column("calm_mean", REAL, "see unit", "mean return of the calm state"),
+    Column("stressed_mean", REAL, "see unit", "mean return of the stressed state"),
+    Column("calm_volatility", REAL, "see unit", "standard deviation in the calm state"),
+    Column("stressed_volatility", REAL, "see unit", "standard deviation in the stressed state"),
+    Column("calm_correlation", REAL, "1", "of the pair, in the calm state"),
+    Column("stressed_correlation", REAL, "1", "of the pair, in the stressed state"),
+    Column(
+        "calm_duration",
+        REAL,
+        "sessions",
+        "expected length of a spell, 1/(1 − p_ii); jump_model: mean length of those found",
+    ),
+    Column("stressed_duration", REAL, "sessions", "the same of the stressed state"),
+    Column("nu", REAL, "degrees of freedom", "Student-t shape; markov_switching only"),
+    Column(
+        "objective", REAL, "nat or loss", "log-likelihood; jump_model: least loss, to be minimised"
+    ),
+    Column("n", COUNT, "sessions", "complete rows estimated on", nullable=False),
+    Column("starts", COUNT, "starts", "searches for the optimum"),
+    Column("agreeing", COUNT, "starts", "searches that ended at it"),
+    Column("estimated_to", DATE, "session", "last session that the parameters have seen"),
+    Column("converged", FLAG, "", "the optimum was reached and both states hold rows enough"),
+    Column("reason", TEXT, "", "why the state is null"),
+)
+
 REGIMES = declare(
     "regimes",
     "one session",
@@ -383,6 +443,7 @@ TABLES = {
         CHANGEPOINTS,
         SYSTEMIC,
         MECHANISMS,
+        REGIME_MODELS,
         REGIMES,
         QUALITY,
     )
