@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from models.errors import NotEnoughData
-from models.tails import finite_values, require_confidence, require_level, require_share
+from models.tails import (
+    SMALLEST_SPREAD,
+    finite_values,
+    require_confidence,
+    require_level,
+    require_share,
+)
 
 Array = NDArray[np.float64]
 
@@ -155,6 +161,11 @@ def fit_gpd(sample: Array, *, threshold: float, min_exceedances: int, confidence
     count = len(excesses)
     if count < min_exceedances:
         raise NotEnoughData(need=min_exceedances, got=count, what="fit_gpd (exceedances)")
+    if not excesses.max() > SMALLEST_SPREAD:
+        raise ValueError(
+            f"sample must exceed the threshold by more than {SMALLEST_SPREAD:g}, got at most "
+            f"{excesses.max():g}; use a larger unit"
+        )
 
     def reduced(w: Array) -> Array:
         logs, slopes = _sums(w, excesses)
