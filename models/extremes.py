@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from models.errors import NotEnoughData
-from models.tails import (
-    SMALLEST_SPREAD,
-    finite_values,
-    require_confidence,
-    require_level,
-    require_share,
-)
+from models.tails import finite_values, require_confidence, require_level, require_share
 
 Array = NDArray[np.float64]
 
@@ -157,15 +151,10 @@ def fit_gpd(sample: Array, *, threshold: float, min_exceedances: int, confidence
     if min_exceedances < 2:
         raise ValueError(f"min_exceedances must be at least 2, got {min_exceedances}")
     values = finite_values(sample)
-    excesses = values[values > threshold] - threshold
+    excesses = values[values - threshold > 1e-150] - threshold  # the square of less is no float
     count = len(excesses)
     if count < min_exceedances:
         raise NotEnoughData(need=min_exceedances, got=count, what="fit_gpd (exceedances)")
-    if not excesses.max() > SMALLEST_SPREAD:
-        raise ValueError(
-            f"sample must exceed the threshold by more than {SMALLEST_SPREAD:g}, got at most "
-            f"{excesses.max():g}; use a larger unit"
-        )
 
     def reduced(w: Array) -> Array:
         logs, slopes = _sums(w, excesses)

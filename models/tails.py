@@ -130,7 +130,7 @@ def finite_values(sample: Array) -> Array:
     return values[~np.isnan(values)]
 
 
-def varies(values: Array) -> bool:
+def varies(values: NDArray[np.floating]) -> bool:
     """Say whether values differ by more than rounding; False for none or one."""
     if len(values) == 0:
         return False

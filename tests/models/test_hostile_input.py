@@ -242,10 +242,11 @@ class TestTails:
             return fit_gpd(sample, threshold=tail_threshold(sample, share=0.1), **rule)
 
         if name in (*STILL, "one move", "two values", "every other missing"):
-            with pytest.raises(ValueError, match=r"needs at least 20|exceed the threshold by more"):
-                fit = ask()
-                assert fit.converged is False  # a spread of rounding looks bounded
-                raise NotEnoughData(need=20, got=0, what="flagged")
+            if name == "constant but for rounding":  # its excesses look bounded
+                assert not ask().converged
+                return
+            with pytest.raises(NotEnoughData, match="needs at least 20"):
+                ask()
             return
         if (fit := _outcome(name, ask)) is None:
             return
@@ -263,8 +264,8 @@ class TestTails:
     @every_input
     def test_diagnostics_are_rows(self, name: str) -> None:
         sample = HOSTILE[name].to_numpy(dtype=np.float64)
-        if name in (*INFINITE, "below every float"):
-            with pytest.raises(ValueError, match="infinite|larger unit"):
+        if name in INFINITE:
+            with pytest.raises(ValueError, match="infinite"):
                 threshold_diagnostics(sample, shares=(0.1,), min_exceedances=20, confidence=0.95)
             return
         for row in threshold_diagnostics(
