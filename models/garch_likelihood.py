@@ -24,6 +24,7 @@ LARGEST_SKEW = 0.99
 SMALLEST_REACTION = 1e-7  # below it α is at its boundary
 MOST_ITERATIONS = 300
 ROWS_A_PARAMETER = 10  # fewer, and a likelihood follows single rows
+KINK_STEP = 0.01  # of μ, in σ: |z| has a kink at 0, which a step must carry many rows across
 FLATTEST = 1e-10  # eigenvalue of the scaled curvature: below it some direction has none
 
 
@@ -160,6 +161,8 @@ def standard_errors(
     hessian = np.empty((len(places), len(places)))
     for row, place in enumerate(places):
         step = 1e-4 * max(abs(theta[place]), 1e-3)
+        if likelihood.model == "egarch" and PARAMETERS[place] == "mu":
+            step = KINK_STEP
         for side, gradient in ((step, plus), (-step, minus)):
             moved = theta.copy()
             moved[place] += side
@@ -172,11 +175,11 @@ def standard_errors(
     size = np.sqrt(np.abs(np.diag(hessian)))
     if not size.min() > 0 or np.linalg.eigvalsh(hessian / np.outer(size, size))[0] <= FLATTEST:
         return figures, False
+    unit = _units(likelihood, loose, scale)
     inverse = np.linalg.inv(hessian)
-    unit = np.array([_unit(likelihood, name, scale) for name in loose])
-    figures.loc[loose, "hessian"] = np.sqrt(np.diag(inverse)) * unit
     sandwich = inverse @ outer[np.ix_(places, places)] @ inverse
-    figures.loc[loose, "sandwich"] = np.sqrt(np.diag(sandwich)) * unit
+    figures.loc[loose, "hessian"] = np.sqrt(np.diag(unit @ inverse @ unit.T))
+    figures.loc[loose, "sandwich"] = np.sqrt(np.diag(unit @ sandwich @ unit.T))
     return figures, True
 
 
@@ -196,7 +199,14 @@ def _held(likelihood: Likelihood, theta: Array) -> set[str]:
     return held
 
 
-def _unit(likelihood: Likelihood, name: str, scale: float) -> float:
-    if name == "mu":
-        return scale
-    return scale**2 if name == "omega" and likelihood.model != "egarch" else 1.0
+def _units(likelihood: Likelihood, names: list[str], scale: float) -> Array:
+    """Derivative of the parameters in decimals with those in units of the sample's σ."""
+    unit = np.eye(len(names))
+    for place, name in enumerate(names):
+        if name == "mu":
+            unit[place, place] = scale
+        elif name == "omega" and likelihood.model != "egarch":
+            unit[place, place] = scale**2
+        elif name == "omega":  # a level of ln σ²: ω + (1 − β) ln scale²
+            unit[place, names.index("beta")] = -2 * np.log(scale)
+    return unit
