@@ -75,6 +75,9 @@ class GarchFit:
         The optimum was reached, inside its boundary.
     reason : str
         What failed; "" where nothing did.
+    rejected : GarchFit or None
+        Where an EWMA stands in, the estimate that it stands in for: the best point seen, often on
+        its boundary, with its likelihood and path, to be shown and not used.
     """
 
     model: str
@@ -94,6 +97,7 @@ class GarchFit:
     n: int
     converged: bool
     reason: str
+    rejected: "GarchFit | None" = None
 
     @property
     def persistence(self) -> float:
@@ -250,12 +254,10 @@ def conclude(
     if errors and not faults:
         told, bends = standard_errors(values, likelihood, theta, scale=scale)
         faults += [] if bends else ["the likelihood is flat in some direction"]
-    if faults:
-        name = f"{likelihood.model}-{likelihood.innovation}"
-        return ewma(used, reason=f"{name}: {', '.join(faults)}; EWMA stands in")
+    reason = f"{likelihood.model}-{likelihood.innovation}: {', '.join(faults)}" if faults else ""
     named = _named(likelihood, theta, scale)
     sigma = np.sqrt(variance) * scale
-    return GarchFit(
+    fit = GarchFit(
         model=likelihood.model,
         innovation=likelihood.innovation,
         **named,
@@ -265,9 +267,12 @@ def conclude(
         residuals=pd.Series((used.to_numpy() - named["mu"]) / sigma[:-1], index=used.index),
         sigma_next=float(sigma[-1]),
         n=len(used),
-        converged=True,
-        reason="",
+        converged=not faults,
+        reason=reason,
     )
+    if not faults:
+        return fit
+    return replace(ewma(used, reason=f"{reason}; EWMA stands in"), rejected=fit)
 
 
 def ewma(used: pd.Series, *, reason: str) -> GarchFit:
@@ -350,4 +355,4 @@ def _share_of_falls(fit: GarchFit) -> float:
 def without_path(fit: GarchFit) -> GarchFit:
     """Return the estimate alone: what is worth keeping of many refits."""
     empty = pd.Series(dtype=np.float64)
-    return replace(fit, sigma=empty, residuals=empty)
+    return replace(fit, sigma=empty, residuals=empty, rejected=None)

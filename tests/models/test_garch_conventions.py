@@ -84,6 +84,7 @@ class TestAgainstArch:
             classic = told.fit(disp="off", show_warning=False, cov_type="classic")
         if not fit.converged:  # α + β at 1, where `arch` prints figures all the same
             assert "boundary" in fit.reason
+            assert fit.rejected.log_likelihood == pytest.approx(theirs.loglikelihood, abs=1e-2)
             return
         assert fit.log_likelihood >= theirs.loglikelihood - 1e-5
         if fit.log_likelihood > theirs.loglikelihood + 1e-3:
