@@ -39,6 +39,7 @@ Array = NDArray[np.float64]
 PERCENT = 100.0
 # Beyond these the estimate sits on its boundary and its forecasts mean little.
 PERSISTENCE_LIMIT = 0.9999
+NO_ERRORS = pd.DataFrame()
 SIMULATED_PATHS = 4000  # EGARCH has no closed forecast beyond one session
 
 
@@ -149,8 +150,9 @@ class GarchFit:
                 level += self.alpha * (np.abs(z) - kernels.MEAN_SIZE)
                 variance[step] = np.exp(level).mean()
         else:
+            persistence = self.persistence
             for step in range(1, steps):
-                variance[step] = self.omega + self.persistence * variance[step - 1]
+                variance[step] = self.omega + persistence * variance[step - 1]
         return np.sqrt(variance)
 
 
@@ -250,7 +252,7 @@ def conclude(
     faults += _boundaries(likelihood, theta)
     if likelihood.model == "egarch" and not faults and _rests_on_start(values, theta, variance):
         faults.append("σ rests on where the recursion starts (not invertible)")
-    told = pd.DataFrame()
+    told = NO_ERRORS
     if errors and not faults:
         told, bends = standard_errors(values, likelihood, theta, scale=scale)
         faults += [] if bends else ["the likelihood is flat in some direction"]
@@ -260,7 +262,13 @@ def conclude(
     fit = GarchFit(
         model=likelihood.model,
         innovation=likelihood.innovation,
-        **named,
+        mu=named["mu"],
+        omega=named["omega"],
+        alpha=named["alpha"],
+        gamma=named["gamma"],
+        beta=named["beta"],
+        nu=named["nu"],
+        skew=named["skew"],
         standard_errors=told,
         log_likelihood=value - len(values) * float(np.log(scale * PERCENT)),
         sigma=pd.Series(sigma[:-1], index=used.index),
@@ -286,7 +294,7 @@ def ewma(used: pd.Series, *, reason: str) -> GarchFit:
     sigma = np.where(variance > 0, np.sqrt(variance), np.nan)
     return GarchFit(
         model="ewma", innovation="none", mu=mu, omega=0.0, alpha=1 - DECAY, gamma=np.nan,
-        beta=DECAY, nu=np.nan, skew=np.nan, standard_errors=pd.DataFrame(),
+        beta=DECAY, nu=np.nan, skew=np.nan, standard_errors=NO_ERRORS,
         log_likelihood=np.nan, sigma=pd.Series(sigma[:-1], index=used.index),
         residuals=pd.Series((values - mu) / sigma[:-1], index=used.index),
         sigma_next=float(sigma[-1]), n=len(used), converged=False, reason=reason,

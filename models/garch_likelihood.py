@@ -21,6 +21,7 @@ DECAY = 0.94  # of the weights of `arch`'s backcast, and of RiskMetrics (1996)
 BACKCAST_ROWS = 75
 FEWEST_DEGREES, MOST_DEGREES = 2.05, 500.0
 LARGEST_SKEW = 0.99
+SMALLEST_LEVEL = 1e-10  # of ω, in units of the sample's variance
 SMALLEST_REACTION = 1e-7  # below it α is at its boundary
 MOST_ITERATIONS = 300
 ROWS_A_PARAMETER = 10  # fewer, and a likelihood follows single rows
@@ -70,7 +71,7 @@ class Likelihood:
 
     def bounds(self) -> tuple[Array, Array]:
         """Return the box of the parameters, in units of the sample's standard deviation."""
-        low = np.array([-1.0, 1e-10, 0.0, 0.0, 0.0, FEWEST_DEGREES, 0.0])
+        low = np.array([-1.0, SMALLEST_LEVEL, 0.0, 0.0, 0.0, FEWEST_DEGREES, 0.0])
         high = np.array([1.0, 10.0, 1.0, 0.0, 1.0, MOST_DEGREES, 0.0])
         if self.model == "gjr":
             low[3], high[3] = -1.0, 2.0
@@ -185,9 +186,11 @@ def standard_errors(
 
 def _held(likelihood: Likelihood, theta: Array) -> set[str]:
     """Name the parameters at their boundary."""
-    _, _, alpha, gamma, beta, nu, _ = theta
+    _, omega, alpha, gamma, beta, nu, _ = theta
     held = set()
     if likelihood.model != "egarch":
+        if omega < 2 * SMALLEST_LEVEL:
+            held.add("omega")
         if alpha < SMALLEST_REACTION:
             held.add("alpha")
         if beta < SMALLEST_REACTION:

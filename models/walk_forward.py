@@ -1,5 +1,6 @@
 """Volatility through history without look-ahead: estimate now and then, filter every session."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,10 +99,8 @@ def walk_forward(
     residuals = np.full(len(used), np.nan)
     seen = np.empty(len(used), dtype=np.int64)
     estimates: list[GarchFit] = []
-    starts: tuple[np.ndarray, ...] = ()
-    for number, end in enumerate(range(min_observations, len(used), every)):
-        sample = used.iloc[max(0, end - window) : end]
-        fit, starts = _estimate(sample, likelihood, starts, reseed=number % RESEED == 0)
+    ends = range(min_observations, len(used), every)
+    for end, fit in zip(ends, estimated(used, likelihood, ends, window=window), strict=True):
         estimates.append(without_path(fit))
         following = fit.sigma_next
         for t in range(end, min(end + every, len(used))):
@@ -116,6 +115,17 @@ def walk_forward(
         estimated_to=pd.Series(index[seen[known]], index=index[known]),
         estimates=tuple(estimates),
     )
+
+
+def estimated(
+    used: pd.Series, likelihood: Likelihood, ends: Sequence[int], *, window: int
+) -> Iterator[GarchFit]:
+    """Yield an estimate on the `window` rows before each of `ends`, each from the one before it."""
+    starts: tuple[np.ndarray, ...] = ()
+    for number, end in enumerate(ends):
+        sample = used.iloc[max(0, end - window) : end]
+        fit, starts = _estimate(sample, likelihood, starts, reseed=number % RESEED == 0)
+        yield fit
 
 
 def _estimate(

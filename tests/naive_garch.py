@@ -37,7 +37,7 @@ def student_log_likelihood(
 
 
 def skewed_density(z: np.ndarray, *, nu: float, xi: float) -> np.ndarray:
-    """Fernández and Steel (1998) on a Student-t, brought to mean 0 and variance 1: rugarch's sstd."""
+    """Fernández and Steel (1998) on a Student-t, at mean 0 and variance 1: rugarch's sstd."""
 
     def two_piece(x: np.ndarray) -> np.ndarray:
         return 2 / (xi + 1 / xi) * stats.t.pdf(x * np.where(x < 0, xi, 1 / xi), nu)

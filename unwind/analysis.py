@@ -26,6 +26,7 @@ from unwind.rows.quality import quality_rows
 from unwind.rows.regimes import Verdict, decide, regime_rows
 from unwind.rows.shocks import shock_rows
 from unwind.rows.systemic import systemic_rows
+from unwind.rows.tail_risk import tail_risk_rows
 from unwind.rows.volatility import fit_volatilities, volatility_rows
 from unwind.sessions import cut_instants, sessions_between
 from unwind.settings import Settings
@@ -59,8 +60,10 @@ def load_market(store: Path) -> Market:
     )
 
 
-def observe(market: Market, moment: Moment, *, settings: Settings) -> Panel:
-    """Align what was known at the cut-off to sessions.
+def observe(
+    market: Market, moment: Moment, *, settings: Settings, everything: bool = False
+) -> Panel:
+    """Align what was known at the cut-off to sessions: the desk's universe, or `everything`.
 
     Raises
     ------
@@ -71,14 +74,17 @@ def observe(market: Market, moment: Moment, *, settings: Settings) -> Panel:
     hourly = market.known("crypto_hourly", cutoff=moment.cutoff)
     prices = prices[prices["session"] <= moment.stamp]
     universe = settings.universe
-    if prices.empty or not (prices["symbol"] == universe.base).any():
+    symbols = (*universe.symbols, *universe.context)
+    if everything:
+        symbols = tuple(sorted(prices["symbol"].unique()))
+    if prices.empty or not (everything or (prices["symbol"] == universe.base).any()):
         raise NotEnoughData(need=1, got=0, what=f"prices of {universe.base} by {moment.cutoff}")
     sessions = sessions_between(prices["session"].min().date(), moment.as_of)
     return align(
         prices,
         # One venue a symbol: the first by name, so that the choice never depends on row order.
         hourly.drop_duplicates(["bar_start_utc", "symbol"]),
-        symbols=(*universe.symbols, *universe.context),
+        symbols=symbols,
         sessions=sessions,
         cuts=cut_instants(sessions),
         hourly_symbols=dict(settings.clock.hourly),
@@ -145,10 +151,11 @@ def measure(
 
 
 def estimate(panel: Panel, moment: Moment, *, settings: Settings) -> dict[str, pd.DataFrame]:
-    """Volatility, conditional correlations and change points of the session."""
+    """Volatility, tail risk, conditional correlations and change points of the session."""
     fits = fit_volatilities(panel, moment, settings=settings)
     return {
         "volatility": volatility_rows(panel, fits, moment, settings=settings),
+        "tail_risk": tail_risk_rows(panel, fits, moment, settings=settings),
         "correlations": conditional_correlation_rows(panel, fits, moment, settings=settings),
         "changepoints": changepoint_rows(panel, moment, settings=settings),
     }

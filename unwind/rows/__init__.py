@@ -1,6 +1,7 @@
 """Desk-table rows of one session, one table a file: answers of features and models, laid out.
 
-- `unwind.rows.moment`: what every row carries
+- `unwind.rows.moment`: what every row carries; `measure`, `covar`: rows of `systemic`
 - `unwind.rows.correlations`, `correlation_tests`, `pair_evidence`, `shocks`,
-  `volatility`, `changepoints`, `systemic`, `mechanisms`, `regimes`, `quality`
+  `volatility`, `tail_risk`, `conditional`, `changepoints`, `systemic`, `mechanisms`, `regimes`,
+  `quality`
 """

@@ -1,6 +1,7 @@
 """Rows of the table `volatility`: σ of every asset, from parameters that ended at t−1."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from unwind.rows.moment import Moment, known_from, stamped
 from unwind.settings import Settings
 
 SESSIONS_A_YEAR = 252
+LONGEST = 21  # sessions ahead
 
 
 def fit_volatilities(
@@ -63,13 +65,17 @@ def _volatility_row(
     if not np.isfinite(observed):  # a price of zero makes an infinite one
         observed = np.nan
     after = fit.sigma_after(sigma, observed)
+    path = replace(fit, sigma_next=after).forecast(LONGEST)
     return {
         "asset": asset,
         "model": fit.model if fit.model == "ewma" else f"{fit.model}-{fit.innovation}",
         "n": fit.n,
         "sigma": sigma,
         "sigma_next": after,
+        "sigma_5": float(path[4]),
+        "sigma_21": float(path[LONGEST - 1]),
         "sigma_annual": after * np.sqrt(SESSIONS_A_YEAR),
+        "sigma_month": float(np.sqrt(SESSIONS_A_YEAR * np.mean(path**2))),
         "residual": (observed - fit.mu) / sigma,
         "mu": fit.mu,
         "omega": fit.omega,
@@ -85,6 +91,6 @@ def _volatility_row(
 
 
 VOLATILITY_FIGURES = (
-    "sigma", "sigma_next", "sigma_annual", "residual", "mu", "omega", "alpha", "beta", "nu",
-    "half_life", "log_likelihood",
+    "sigma", "sigma_next", "sigma_5", "sigma_21", "sigma_annual", "sigma_month", "residual", "mu",
+    "omega", "alpha", "beta", "nu", "half_life", "log_likelihood",
 )  # fmt: skip
