@@ -162,9 +162,11 @@ def gathered(parts: Iterable[Walked]) -> Walked:
     held = list(parts)
     paths = pd.concat([part.paths for part in held], ignore_index=True)
     assets = pd.concat([part.assets for part in held], ignore_index=True)
+    assets = assets.astype({"reason": "str"})  # whoever has none gives no type either
+    named = [column.name for column in ASSETS.columns if column.name in assets.columns]
     return Walked(
         paths=paths.sort_values(["asset", "session"], ignore_index=True),
-        assets=assets.sort_values("asset", ignore_index=True),
+        assets=assets[named].sort_values("asset", ignore_index=True),
     )
 
 
