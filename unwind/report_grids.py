@@ -19,7 +19,7 @@ def tail_grid(rows: pd.DataFrame) -> Grid:
             Heading("Breaches", numeric=True): lambda row: (
                 NULL
                 if row["breaches"] is None
-                else f"{row['breaches']} of {row['sessions']}, expected "
+                else f"{row['breaches']:.0f} of {row['sessions']:.0f}, expected "
                 f"{number(row['breaches_expected'], decimals=1)}"
             ),
             Heading("p, frequency", numeric=True): lambda row: number(

@@ -61,7 +61,7 @@ class TestRows:
         assert row["value_at_risk"] == forecasts.following[0].value_at_risk
         assert row["expected_shortfall"] == forecasts.following[0].expected_shortfall
         risk = forecasts.value_at_risk[0.05]
-        assert row["sessions"] == len(risk) == 5 * 84 + 1
+        assert row["sessions"] == len(risk) == 7 * 63 + 1
         seen = returns["IGV"].reindex(risk.index)
         coverage, conditional = (
             test(seen, risk, level=0.05, min_observations=100)
