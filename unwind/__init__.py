@@ -12,7 +12,7 @@
 - `unwind.tables`: the output contract; `unwind.columns`: what a table is made of
 - `unwind.lake`: atomic, versioned Parquet publication
 - `unwind.durable`: writing whole or not at all, one writer at a time
-- `unwind.report`, `unwind.charts`: the desk report
+- `unwind.report`, `unwind.charts`, `unwind.drawing`: the desk report
 - `unwind.report_files`: where a report lies
 - `unwind.digest`, `unwind.formatting`, `unwind.reading`: a session in words, for all readers
 - `unwind.sigma_command`: `unwind sigma`, the one command that computes

@@ -149,6 +149,39 @@ class Volatility(Section):
     min_observations: int = Field(ge=100)
 
 
+class WalkForward(Section):
+    """Volatility of a whole universe through history; rows in sessions."""
+
+    model: Literal["garch", "gjr", "egarch"]
+    innovation: Literal["normal", "t", "skewt"]
+    every: int = Field(ge=1, le=252)
+    window: int = Field(ge=100, le=10000)
+    min_observations: int = Field(ge=100)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.window < self.min_observations:
+            raise ValueError(
+                f"window must be at least min_observations {self.min_observations}, got "
+                f"{self.window}"
+            )
+        return self
+
+
+class TailRisk(Section):
+    """Value at risk and expected shortfall, their backtests, and CoVaR; windows in sessions."""
+
+    levels: tuple[Annotated[float, Field(gt=0, le=0.25)], ...] = Field(min_length=1)
+    sessions: int = Field(ge=60, le=2520)
+    every: int = Field(ge=1, le=252)
+    min_sessions: int = Field(ge=20)
+    min_violations: int = Field(ge=2)
+    draws: int = Field(ge=99, le=9999)
+    seed: int = Field(ge=0)
+    covar_level: float = Field(gt=0, le=0.25)
+    covar_window: int = Field(ge=100, le=5040)
+
+
 class Changepoint(Section):
     """Change points: offline of a pair's correlation, online of all that is watched."""
 
@@ -535,6 +568,8 @@ class Settings(Section):
     pair_evidence: PairEvidence
     shocks: Shocks
     volatility: Volatility
+    tail_risk: TailRisk
+    walk_forward: WalkForward
     changepoint: Changepoint
     systemic: Systemic
     futures: Futures

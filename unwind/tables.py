@@ -152,7 +152,15 @@ VOLATILITY = declare(
     Column("model", TEXT, "", "garch-t, or ewma where the fit failed", nullable=False),
     Column("sigma", REAL, "decimal, one session", "σ of the session, forecast from rows up to t−1"),
     Column("sigma_next", REAL, "decimal, one session", "σ forecast for the next session"),
+    Column("sigma_5", REAL, "decimal, one session", "σ forecast for the session t+5"),
+    Column("sigma_21", REAL, "decimal, one session", "σ forecast for the session t+21"),
     Column("sigma_annual", REAL, "decimal, 252 sessions", "sigma_next × √252"),
+    Column(
+        "sigma_month",
+        REAL,
+        "decimal, 252 sessions",
+        "√(252 × mean variance forecast for t+1 … t+21): what implied volatility is held against",
+    ),
     Column("residual", REAL, "σ", "(return − μ)/sigma: the standardised surprise of the session"),
     Column("mu", REAL, "decimal", "mean of the log return"),
     Column("omega", REAL, "decimal²", "variance intercept"),
@@ -166,6 +174,47 @@ VOLATILITY = declare(
     Column("converged", FLAG, "", "the optimiser reported success inside the boundary"),
     Column("reason", TEXT, "", "why a value is null or which fallback stands here"),
 )
+
+TAIL_RISK = declare(
+    "tail_risk",
+    "asset × level",
+    ("asset", "level"),
+    Column("asset", TEXT, "symbol", "the series", nullable=False),
+    Column(
+        "level", REAL, "probability", "of a loss beyond the VaR: 0.05 is VaR at 95 %",
+        nullable=False,
+    ),
+    Column("model", TEXT, "", "of σ: garch-t, or ewma where the fit failed", nullable=False),
+    Column(
+        "tail", TEXT, "", "of the residuals: gpd (peaks over threshold), or student where it fails"
+    ),
+    Column(
+        "value_at_risk", REAL, "decimal, log return",
+        "forecast for t+1, the session's surprise included, parameters up to t−1; a loss is "
+        "positive",
+    ),
+    Column(
+        "expected_shortfall", REAL, "decimal, log return",
+        "mean loss beyond the VaR, forecast for t+1",
+    ),
+    Column(
+        "value_at_risk_today", REAL, "decimal, log return",
+        "forecast for the session itself, from rows up to t−1",
+    ),
+    Column("breach", FLAG, "", "the session's loss went beyond value_at_risk_today"),
+    Column(
+        "sessions", COUNT, "sessions",
+        "forecasts that are tested, the session's included: each from parameters and a tail "
+        "estimated before its session",
+        nullable=False,
+    ),
+    Column("breaches", COUNT, "sessions", "losses beyond the VaR among them"),
+    Column("breaches_expected", REAL, "sessions", "level × sessions"),
+    Column("coverage_p", REAL, "1", "Kupiec: breaches are as many as level says"),
+    Column("conditional_p", REAL, "1", "Christoffersen: and do not cluster"),
+    Column("shortfall_p", REAL, "1", "McNeil–Frey: losses beyond the VaR are no larger than ES"),
+    Column("reason", TEXT, "", "why a value is null or which fallback stands here"),
+)  # fmt: skip
 
 CHANGEPOINTS = declare(
     "changepoints",
@@ -225,15 +274,17 @@ SYSTEMIC = declare(
         "noise λ₊), eigenvalue_share (of the variance, above λ₊), connectedness_total, "
         "connectedness_net (to others less from others), sleeve (a long-short return), "
         "sleeves_worst, sleeves_average, sleeves_losing, degrossing (1: all sleeves lose), "
-        "rebound (average of the sleeves on the session after), or published_zscore",
+        "rebound (average of the sleeves on the session after), covar (quantile of the first of "
+        "`item` when the second is at its own), covar_delta (that less the same at the second's "
+        "median), or published_zscore",
         nullable=False,
     ),
     Column(
         "item",
         TEXT,
         "",
-        "what it is of: universe, sleeves, one sleeve (a pair is written A~B), one asset, or the "
-        "group that a publisher names",
+        "what it is of: universe, sleeves, one sleeve (a pair is written A~B), one asset, one "
+        "asset given another (A|B), or the group that a publisher names",
         nullable=False,
     ),
     Column(
@@ -440,6 +491,7 @@ TABLES = {
         PAIR_EVIDENCE,
         SHOCKS,
         VOLATILITY,
+        TAIL_RISK,
         CHANGEPOINTS,
         SYSTEMIC,
         MECHANISMS,
