@@ -27,7 +27,7 @@ class TestDefaultDesk:
     def test_digest_moves_with_any_value_and_with_nothing_else(self) -> None:
         raw = _raw()
         same = parse_settings(dict(reversed(raw.items())), origin="a")
-        raw["verdict"]["watch"] = 2.25
+        raw["verdict"]["dwell"] = 3
         assert same.digest == load_settings().digest
         assert parse_settings(raw, origin="b").digest != same.digest
         assert len(same.digest) == 12
@@ -37,10 +37,13 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("section", "key", "value", "message"),
         [
-            (None, "colour", 1, "unknown key colour; known keys here: changepoint, clock"),
-            ("verdict", "wach", 2, "unknown key verdict.wach; known keys here: deleveraging, dri"),
+            (None, "colour", 1, "unknown key colour; known keys here: calibrated, calibration, changepoint"),
+            ("verdict", "watch", 2, "unknown key verdict.watch; known keys here: calibration, class_"),
             ("correlation", "windows", [2], "correlation.windows.0 = 2"),
-            ("verdict", "watch", 9.0, "thresholds must rise"),
+            ("verdict", "fewest_classes", 99, "must not exceed the 16 classes, got 99"),
+            ("verdict", "min_observations", 91, "must not exceed window 90, got 91"),
+            ("calibration", "watch_entries", 0.5, "must exceed deleveraging_entries 0.85, got 0.5"),
+            ("calibration", "colour", 1, "unknown key calibration.colour; known keys here: block"),
             ("universe", "counterparts", ["IGV", "IGV"], "stands twice"),
             ("universe", "base", "<script>", "universe.base = '<script>'"),
             ("universe", "base", "../etc", "universe.base = '../etc'"),
