@@ -28,7 +28,8 @@ def _regimes(day: date, settings: Settings, *, score: float = 1.0, hour: int = 2
                 "score": score, "score_lowest": score, "score_highest": score,
                 "return_period": 10.0**score, "probability": 0.02, "probability_lower": 0.01,
                 "probability_upper": 0.03, "watch_threshold": 1.6, "deleveraging_threshold": 2.4,
-                "release_threshold": 0.7, "false_entries_a_year": 0.8, "calibration": "0a1b2c3d4e5f",
+                "release_threshold": 0.7, "false_entries_a_year": 0.8,
+                "calibration": "0a1b2c3d4e5f",
                 "headline": "calm", "drivers": [], "as_of": day, "cutoff": _cutoff(day, hour),
                 "known_at": _cutoff(day), "source": "files", "settings_digest": settings.digest,
             }

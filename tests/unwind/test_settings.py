@@ -37,8 +37,8 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("section", "key", "value", "message"),
         [
-            (None, "colour", 1, "unknown key colour; known keys here: calibrated, calibration, changepoint"),
-            ("verdict", "watch", 2, "unknown key verdict.watch; known keys here: calibration, class_"),
+            (None, "colour", 1, "unknown key colour; known keys here: calibrated, cali"),
+            ("verdict", "watch", 2, "unknown key verdict.watch; known keys here: calibration, cla"),
             ("correlation", "windows", [2], "correlation.windows.0 = 2"),
             ("verdict", "fewest_classes", 99, "must not exceed the 16 classes, got 99"),
             ("verdict", "min_observations", 91, "must not exceed window 90, got 91"),
