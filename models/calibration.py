@@ -135,13 +135,17 @@ def calibrate(
     score = deleveraging_score(drivers, scales=scales, cap=cap).score
     quiet = score[ordinary.to_numpy()].dropna().to_numpy(dtype=np.float64)
     paths = resample(quiet, resampling)
-    watch = threshold_for(paths, entries_a_year=watch_entries, quiet=resampling.quiet)
     raised = threshold_for(paths, entries_a_year=deleveraging_entries, quiet=resampling.quiet)
+    # Rates that nearly agree may be met by one threshold; the states need two.
+    watch = min(
+        threshold_for(paths, entries_a_year=watch_entries, quiet=resampling.quiet),
+        raised - RESOLUTION,
+    )
     rates = entry_rates(paths, raised, quiet=resampling.quiet)
     release = min(float(np.quantile(quiet, release_share)), watch - RESOLUTION)
     return Calibration(
         scales=scales,
-        watch=min(watch, raised - RESOLUTION),
+        watch=watch,
         deleveraging=raised,
         release=release,
         watch_rate=float(entry_rates(paths, watch, quiet=resampling.quiet).mean()),

@@ -142,7 +142,7 @@ def judge(
     sessions = pd.DatetimeIndex(alarm.index)
     raised = alarm.to_numpy(dtype=bool)
     first = raised & ~np.concatenate([[False], raised[:-1]])
-    entries = [int(place) for place in np.flatnonzero(first)]
+    entries: list[int] = np.flatnonzero(first).tolist()
     if not len(sessions):
         return Record(catches=(), false_entries=(), years=0.0, calm_entries=(), other_entries=())
     catches = []
@@ -150,7 +150,7 @@ def judge(
         start = int(sessions.searchsorted(episode.acute_start))
         if start >= len(sessions) or episode.acute_start < sessions[0]:
             continue
-        met = [p for p in entries if p >= start - 1 and sessions[p] <= episode.end]
+        met = [place for place in entries if place >= start - 1 and sessions[place] <= episode.end]
         catches.append(
             Catch(
                 episode=episode,

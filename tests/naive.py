@@ -42,7 +42,7 @@ def states(
             standing = "DELEVERAGING"
         elif standing == "DELEVERAGING" and value < watch:
             standing = "RELEASE"
-        elif standing == "CALM" and value >= watch:
+        elif standing in ("CALM", "RELEASE") and value >= watch:
             standing = "WATCH"
         elif standing in ("WATCH", "RELEASE") and quiet:
             standing = "CALM"

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
 DEFAULT_PATH = Path(__file__).with_name("desk.toml")
 
@@ -511,8 +519,24 @@ class Calibration(Section):
 class DriverScale(Section):
     """How often ordinary sessions reach a value of one driver (`models.deleveraging.Scale`)."""
 
-    knots: tuple[float, ...]
-    mean_excess: float = Field(gt=0)
+    knots: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    mean_excess: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not 0 <= self.knots[0] <= self.knots[1] <= self.knots[2]:
+            raise ValueError(
+                f"knots must not be negative and not fall, got {list(self.knots)}; calibrate again"
+            )
+        return self
+
+
+class DriverScales(Section):
+    """One scale a driver, named as in `models.deleveraging.DRIVERS`."""
+
+    breadth: DriverScale
+    concentration: DriverScale
+    crowding: DriverScale
 
 
 class ScoreBand(Section):
@@ -533,7 +557,7 @@ class Calibrated(Section):
     calibrated_to: datetime.date
     data: str
     sessions: int
-    scales: dict[str, DriverScale]
+    scales: DriverScales
     watch: float
     deleveraging: float
     release: float
@@ -644,7 +668,8 @@ def _with_calibrated(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     A name without a folder that does not lie beside the settings file is looked for beside the
     default desk: a copied desk keeps the calibration it was copied with.
     """
-    named = raw.get("verdict", {}).get("calibration")
+    verdict = raw.get("verdict")
+    named = verdict.get("calibration") if isinstance(verdict, dict) else None
     if not isinstance(named, str) or "calibrated" in raw:
         return raw
     path = folder / named
@@ -699,6 +724,8 @@ def _sentence(fault: Any) -> str:
         known = ", ".join(_known_keys(fault["loc"][:-1]))
         return f"unknown key {where}; known keys here: {known}"
     if fault["type"] == "missing":
+        if where.startswith("calibrated."):
+            return f"missing key {where}; calibrate again"
         return f"missing key {where}; the default desk.toml shows it"
     told = str(fault["msg"]).removeprefix("Value error, ")
     # A rule that holds several keys together names them itself: its input is the whole section.

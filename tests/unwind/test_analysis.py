@@ -157,7 +157,10 @@ class TestShortHistory:
         days = sorted(prices.loc[prices["session"] <= "2026-02-05", "session"].unique())
         folder = write_drop(tmp_path / "drop", prices[prices["session"].isin(days[-sessions:])])
         tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
-        assert tables["regimes"]["state"].item() == "UNKNOWN"
+        regime = tables["regimes"].iloc[0]
+        assert regime["state"] == "UNKNOWN"
+        assert "cannot tell" in regime["headline"]
+        assert np.isnan(regime["score"])
 
 
 class TestFlatMarket:
@@ -180,7 +183,9 @@ class TestFlatMarket:
 
 
 class TestMissingBase:
-    def test_its_session_cannot_be_told(self, tmp_path: Path, settings: Settings) -> None:
+    def test_is_named_and_the_other_classes_decide(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
         prices = small_prices(
             settings.universe.symbols, first=date(2024, 6, 3), last=date(2026, 2, 6)
         )
@@ -188,8 +193,8 @@ class TestMissingBase:
         folder = write_drop(tmp_path / "drop", prices[~gone])
         tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
         regime = tables["regimes"].iloc[0]
-        assert regime["state"] == "UNKNOWN"
-        assert "cannot tell" in regime["headline"]
+        assert regime["state"] != "UNKNOWN"
+        assert np.isfinite(regime["score"])
         assert "missing price" in set(tables["quality"]["rule"])
 
     def test_never_listed_stops_with_a_sentence(self, tmp_path: Path, settings: Settings) -> None:

@@ -62,9 +62,23 @@ class TestShow:
 class TestExplain:
     def test_points_add_up_to_the_score(self, lake: Path) -> None:
         told = json.loads(_run("explain", "--lake", lake, "--json"))
-        points = sum(driver["contribution"] for driver in told["drivers"])
-        assert points == pytest.approx(told["score"])
-        assert told["calibrated"] is False
+        points = {driver["driver"]: driver["contribution"] for driver in told["drivers"]}
+        # The drop folder has neither factor returns nor the funds of the sleeves.
+        assert points.pop("crowding") is None
+        assert sum(points.values()) == pytest.approx(told["score"])
+
+    def test_says_which_calibration_and_how_often_it_is_wrong(
+        self, lake: Path, settings: Settings
+    ) -> None:
+        told = json.loads(_run("explain", "--lake", lake, "--json"))
+        assert told["calibration"] == settings.calibrated.version
+        assert told["false_entries_a_year"] == settings.calibrated.deleveraging_rate
+        assert told["return_period"] == pytest.approx(10 ** told["score"])
+        shares = told["probability"]
+        assert 0 < shares["lower"] < shares["share"] < shares["upper"] < 1
+        text = _run("explain", "--lake", lake)
+        assert f"calibration {settings.calibrated.version}" in text
+        assert "DELEVERAGING from 2.42" in text
 
 
 class TestTables:

@@ -27,7 +27,10 @@ def _regimes(day: date, settings: Settings, *, score: float = 1.0, hour: int = 2
             {
                 "base": "IBIT", "state": "CALM", "previous_state": "CALM", "sessions_in_state": 3,
                 "score": score, "score_lowest": score, "score_highest": score,
-                "watch_threshold": 2.0, "deleveraging_threshold": 4.0, "release_threshold": 1.5,
+                "return_period": 10.0**score, "probability": 0.02, "probability_lower": 0.01,
+                "probability_upper": 0.03, "watch_threshold": 1.6, "deleveraging_threshold": 2.4,
+                "release_threshold": 0.7, "false_entries_a_year": 0.8,
+                "calibration": "0a1b2c3d4e5f",
                 "headline": "calm", "drivers": [], "as_of": day, "cutoff": _cutoff(day, hour),
                 "known_at": _cutoff(day), "source": "files", "settings_digest": settings.digest,
             }
@@ -147,7 +150,7 @@ class TestOtherTerms:
         self, tmp_path: Path, settings: Settings
     ) -> None:
         raw = settings.model_dump(mode="json")
-        raw["verdict"]["watch"] = 2.5
+        raw["verdict"]["dwell"] = 3
         other = parse_settings(raw, origin="other")
         _publish(tmp_path, settings, FEBRUARY)
         snapshot = _publish(tmp_path, other, FEBRUARY, score=9.0)
@@ -155,7 +158,7 @@ class TestOtherTerms:
         assert sorted(held["settings_digest"]) == sorted([settings.digest, other.digest])
         assert read(snapshot, "regimes")["score"].tolist() == [9.0]
         kept = json.loads((tmp_path / "settings" / f"{other.digest}.json").read_text())
-        assert kept["verdict"]["watch"] == 2.5
+        assert kept["verdict"]["dwell"] == 3
 
 
 class TestCrash:
@@ -225,7 +228,7 @@ class TestContract:
     def test_units_travel_with_the_file(self, tmp_path: Path, settings: Settings) -> None:
         snapshot = _publish(tmp_path, settings, FEBRUARY)
         schema = pq.read_schema(snapshot.path / "regimes/2026-02.parquet")
-        assert schema.field("score").metadata[b"unit"] == b"points"
+        assert schema.field("score").metadata[b"unit"] == b"decades"
         assert schema.metadata[b"schema_version"] == str(SCHEMA_VERSION).encode()
 
     def test_a_folder_reads_as_one_table(self, tmp_path: Path, settings: Settings) -> None:

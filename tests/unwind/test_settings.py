@@ -1,9 +1,11 @@
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.deleveraging import DRIVERS
 from unwind.settings import DEFAULT_PATH, SettingsError, load_settings, parse_settings
 
 
@@ -27,7 +29,7 @@ class TestDefaultDesk:
     def test_digest_moves_with_any_value_and_with_nothing_else(self) -> None:
         raw = _raw()
         same = parse_settings(dict(reversed(raw.items())), origin="a")
-        raw["verdict"]["watch"] = 2.25
+        raw["verdict"]["dwell"] = 3
         assert same.digest == load_settings().digest
         assert parse_settings(raw, origin="b").digest != same.digest
         assert len(same.digest) == 12
@@ -37,10 +39,13 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("section", "key", "value", "message"),
         [
-            (None, "colour", 1, "unknown key colour; known keys here: changepoint, clock"),
-            ("verdict", "wach", 2, "unknown key verdict.wach; known keys here: deleveraging, dri"),
+            (None, "colour", 1, "unknown key colour; known keys here: calibrated, cali"),
+            ("verdict", "watch", 2, "unknown key verdict.watch; known keys here: calibration, cla"),
             ("correlation", "windows", [2], "correlation.windows.0 = 2"),
-            ("verdict", "watch", 9.0, "thresholds must rise"),
+            ("verdict", "fewest_classes", 99, "must not exceed the 16 classes, got 99"),
+            ("verdict", "min_observations", 91, "must not exceed window 90, got 91"),
+            ("calibration", "watch_entries", 0.5, "must exceed deleveraging_entries 0.85, got 0.5"),
+            ("calibration", "colour", 1, "unknown key calibration.colour; known keys here: block"),
             ("universe", "counterparts", ["IGV", "IGV"], "stands twice"),
             ("universe", "base", "<script>", "universe.base = '<script>'"),
             ("universe", "base", "../etc", "universe.base = '../etc'"),
@@ -90,3 +95,109 @@ class TestRefusal:
         path.write_text("[universe", encoding="utf-8")
         with pytest.raises(SettingsError, match="is not valid TOML"):
             load_settings(path)
+
+
+def _desk_with(folder: Path, calibration: str | bytes | None) -> Path:
+    """A copied desk with a calibration of its own beside it."""
+    folder.mkdir(exist_ok=True)
+    desk = folder / "desk.toml"
+    text = DEFAULT_PATH.read_text(encoding="utf-8")
+    desk.write_text(text.replace('"calibration.json"', '"own.json"'), encoding="utf-8")
+    if calibration is not None:
+        held = calibration.encode() if isinstance(calibration, str) else calibration
+        (folder / "own.json").write_bytes(held)
+    return desk
+
+
+def _shipped() -> dict[str, Any]:
+    held: dict[str, Any] = json.loads(
+        DEFAULT_PATH.with_name("calibration.json").read_text(encoding="utf-8")
+    )
+    return held
+
+
+def _with_scale(driver: str, knots: list[float], mean_excess: float) -> dict[str, Any]:
+    scale = {"knots": knots, "mean_excess": mean_excess}
+    return {"scales": _shipped()["scales"] | {driver: scale}}
+
+
+class TestCalibration:
+    def test_ships_with_the_default_desk(self) -> None:
+        held = load_settings().calibrated
+        assert held.release < held.watch < held.deleveraging
+        assert held.deleveraging_rate <= load_settings().calibration.deleveraging_entries
+        assert held.watch_rate <= load_settings().calibration.watch_entries
+        assert set(type(held.scales).model_fields) == set(DRIVERS)
+
+    def test_a_copied_desk_keeps_the_one_it_was_copied_with(self, tmp_path: Path) -> None:
+        copied = tmp_path / "desk.toml"
+        copied.write_text(DEFAULT_PATH.read_text(encoding="utf-8"), encoding="utf-8")
+        assert load_settings(copied).digest == load_settings().digest
+
+    def test_one_beside_the_desk_comes_first_and_changes_the_digest(self, tmp_path: Path) -> None:
+        own = _shipped() | {"deleveraging": 2.6}
+        desk = load_settings(_desk_with(tmp_path, json.dumps(own)))
+        assert desk.calibrated.deleveraging == 2.6
+        assert desk.digest != load_settings().digest
+
+    def test_a_path_counts_from_the_settings_file(self, tmp_path: Path) -> None:
+        (tmp_path / "held").mkdir()
+        (tmp_path / "held" / "own.json").write_text(json.dumps(_shipped()), encoding="utf-8")
+        desk = tmp_path / "desk.toml"
+        text = DEFAULT_PATH.read_text(encoding="utf-8")
+        desk.write_text(text.replace('"calibration.json"', '"held/own.json"'), encoding="utf-8")
+        assert load_settings(desk).calibrated == load_settings().calibrated
+
+    @pytest.mark.parametrize(
+        ("held", "said"),
+        [
+            (None, "own.json does not exist; run `python -m flows calibrate` or correct"),
+            ("{", "own.json is not valid JSON"),
+            (b"\xff\xfe{}", "own.json is not valid JSON"),
+            ("[1]", "own.json is no JSON object; calibrate again"),
+            ("{}", "missing key calibrated.version; calibrate again"),
+        ],
+    )
+    def test_one_that_cannot_be_read_is_one_sentence(
+        self, held: str | bytes | None, said: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(SettingsError) as caught:
+            load_settings(_desk_with(tmp_path, held))
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"watch": 9.0}, "thresholds must rise"),
+            ({"mood": 1}, "unknown key calibrated.mood; known keys here: bands, calibrated_to"),
+            ({"watch": float("nan")}, "thresholds must rise"),
+            ({"scales": {}}, "missing key calibrated.scales.breadth; calibrate again"),
+            (
+                _with_scale("mood", [1, 2, 3], 1),
+                "unknown key calibrated.scales.mood; known keys here: breadth, concentration",
+            ),
+            (
+                _with_scale("breadth", [1], 1),
+                "missing key calibrated.scales.breadth.knots.1; calibrate again",
+            ),
+            (
+                _with_scale("breadth", [3, 2, 1], 1),
+                "knots must not be negative and not fall, got [3.0, 2.0, 1.0]; calibrate again",
+            ),
+            (
+                _with_scale("breadth", [1, 2, 3], 0),
+                "calibrated.scales.breadth.mean_excess = 0",
+            ),
+        ],
+    )  # fmt: skip
+    def test_one_that_cannot_be_meant_is_refused(
+        self, change: dict[str, Any], said: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(SettingsError) as caught:
+            load_settings(_desk_with(tmp_path, json.dumps(_shipped() | change)))
+        assert said in str(caught.value)
+
+    def test_a_section_that_is_none_is_a_sentence(self) -> None:
+        with pytest.raises(SettingsError, match="verdict"):
+            parse_settings(_raw() | {"verdict": 3}, origin="desk.toml")

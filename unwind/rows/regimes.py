@@ -48,9 +48,14 @@ def decide(panel: Panel, factors: pd.DataFrame, *, settings: Settings) -> Verdic
 
 def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
     """Lay out the scales of the artefact as the model takes them."""
+    held = calibrated.scales
     return {
         name: Scale(knots=scale.knots, mean_excess=scale.mean_excess)
-        for name, scale in calibrated.scales.items()
+        for name, scale in (
+            ("breadth", held.breadth),
+            ("concentration", held.concentration),
+            ("crowding", held.crowding),
+        )
     }
 
 
@@ -145,4 +150,5 @@ def _headline(
 def _times(evidence: float) -> str:
     """Write a return period as coarsely as it is known."""
     period = 10.0**evidence
-    return f"{period:.2g}" if period < 100 else f"{round(period, -len(str(int(period))) + 2):,.0f}"
+    # Two figures: 99.7 is 100, not "1e+02".
+    return f"{round(period, 1 - int(np.floor(np.log10(period)))):,g}"

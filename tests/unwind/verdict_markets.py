@@ -1,0 +1,93 @@
+"""Drop folders and driver histories for tests of the verdict's record."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models.deleveraging import DRIVERS, deleveraging_score, states
+from models.evaluation import Episode, Period
+from unwind.episodes import Labels
+from unwind.history import WARM_UP, History
+from unwind.rows.regimes import scales_of
+from unwind.sessions import sessions_between
+from unwind.settings import Settings
+
+FIRST, LAST = pd.Timestamp("2004-11-18").date(), pd.Timestamp("2010-12-31").date()
+
+
+def episode(acute_start: str, end: str, name: str) -> Episode:
+    return Episode(
+        name=name, title=name, acute_start=pd.Timestamp(acute_start), end=pd.Timestamp(end)
+    )
+
+
+LABELS = Labels(
+    episodes=(
+        episode("2007-08-06", "2007-08-10", "quants"),
+        episode("2008-09-15", "2008-10-10", "lehman"),
+    ),
+    calm=(
+        Period(name="C", start=pd.Timestamp("2005-06-01"), end=pd.Timestamp("2006-03-31")),
+    ),
+    others=(
+        Period(name="N", start=pd.Timestamp("2010-05-06"), end=pd.Timestamp("2010-05-07")),
+    ),
+)  # fmt: skip
+
+
+def simulated_history(*, seed: int = 1, name: str = "simulated") -> History:
+    """Six years of drivers and rules as ordinary as noise, and loud in both episodes."""
+    sessions = sessions_between(FIRST, LAST)
+    generator = np.random.default_rng(seed)
+    drivers = pd.DataFrame(
+        np.maximum(generator.standard_t(5, (len(sessions), 3)), 0.0), sessions, list(DRIVERS)
+    )
+    rules = {
+        rule: pd.Series(generator.exponential(1.0, len(sessions)), sessions)
+        for rule in ("VIX level", "joint downside tail")
+    }
+    for held in LABELS.episodes:
+        drivers.loc[held.acute_start : held.end] += 12.0
+        rules["joint downside tail"].loc[held.acute_start : held.end] += 12.0
+    return History(
+        name=name,
+        drivers=drivers,
+        rules=rules,
+        base=pd.Series(100.0, sessions),
+        first_scored=sessions[WARM_UP],
+    )
+
+
+def lighter(settings: Settings) -> Settings:
+    """The desk with fewer resampled paths: the same rule, more quickly."""
+    calibration = settings.calibration.model_copy(update={"paths": 40, "years": 5})
+    return settings.model_copy(update={"calibration": calibration})
+
+
+def verdict(history: History, settings: Settings) -> pd.DataFrame:
+    """Score and state of every session with the calibration in force."""
+    limits = settings.calibrated
+    score = deleveraging_score(
+        history.drivers, scales=scales_of(limits), cap=settings.verdict.evidence_cap
+    ).score
+    machine = states(
+        score,
+        watch=limits.watch,
+        deleveraging=limits.deleveraging,
+        release=limits.release,
+        dwell=settings.verdict.dwell,
+    )
+    return machine.assign(score=score)
+
+
+def write_labels(folder: Path, **tables: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    held: Mapping[str, str] = {
+        "deleveraging_episodes": "id,name,acute_start,end\nE1,Autumn,2025-10-10,2025-10-13\n",
+        "calm_periods": "id,start,end\nC1,2024-06-03,2024-08-30\n",
+    } | tables
+    for name, text in held.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return folder
