@@ -17,6 +17,7 @@ from unwind import analysis, history, track_record, universe
 from unwind.analysis import Market
 from unwind.durable import write_atomically
 from unwind.episodes import Labels
+from unwind.evidence_sections import WalkForward
 from unwind.history import History
 from unwind.lake import Snapshot, publish
 from unwind.market import Ingested, ingest
@@ -25,7 +26,7 @@ from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
-from unwind.settings import Settings, WalkForward
+from unwind.settings import Settings
 from unwind.sources.protocol import Source, SourceUnavailable
 from unwind.universe import Walked
 

@@ -13,8 +13,9 @@ from unwind.analysis import desk_symbols, load_market, to_sessions
 from unwind.drivers import driver_history
 from unwind.market import ingest
 from unwind.observations import INPUT_TABLES
+from unwind.sections import Lag
 from unwind.sessions import known_instants
-from unwind.settings import Lag, Settings
+from unwind.settings import Settings
 from unwind.sources.protocol import Source
 
 # Sessions before the first that is scored: every baseline that the desk uses by default is full.

@@ -17,8 +17,9 @@ from models.errors import NotEnoughData
 from models.walk_forward import walk_forward
 from unwind.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, Table, declare
 from unwind.durable import folder_lock, write_atomically
+from unwind.evidence_sections import WalkForward
 from unwind.rows.moment import Moment, stamped
-from unwind.settings import Settings, WalkForward
+from unwind.settings import Settings
 
 PATHS = Table(
     "paths",

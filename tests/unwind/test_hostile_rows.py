@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unwind.estimate_tables import VOLATILITY
+from unwind.evidence_tables import CORRELATIONS
 from unwind.rows.conditional import conditional_correlation_rows
 from unwind.rows.moment import Moment
 from unwind.rows.volatility import fit_volatilities, volatility_rows
 from unwind.settings import Settings
-from unwind.tables import CORRELATIONS, VOLATILITY
 
 N = 320
 DAYS = pd.bdate_range("2024-11-18", periods=N)

@@ -14,7 +14,8 @@ from tests.conftest import ROOT
 from unwind.columns import SCHEMA_VERSION
 from unwind.lake import LakeError, Snapshot, faults, latest, publish, read, snapshot_known_by
 from unwind.settings import Settings, parse_settings
-from unwind.tables import REGIMES, TABLES
+from unwind.tables import TABLES
+from unwind.verdict_tables import REGIMES
 
 
 def _cutoff(day: date, hour: int = 21) -> pd.Timestamp:

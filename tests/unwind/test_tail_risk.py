@@ -11,12 +11,12 @@ from models.backtests import conditional_coverage, unconditional_coverage
 from models.covar import pair_covar
 from models.garch import fit_garch
 from models.tail_risk import tail_forecasts
+from unwind.estimate_tables import TAIL_RISK
 from unwind.rows.covar import covar_measures
 from unwind.rows.moment import Moment
 from unwind.rows.tail_risk import tail_risk_rows
 from unwind.rows.volatility import fit_volatilities, volatility_rows
 from unwind.settings import Settings
-from unwind.tables import TAIL_RISK
 
 N = 700
 DAYS = pd.bdate_range("2023-06-01", periods=N)

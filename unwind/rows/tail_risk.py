@@ -14,8 +14,9 @@ from models.backtests import (
 )
 from models.garch import GarchFit
 from models.tail_risk import TailForecasts, tail_forecasts
+from unwind.evidence_sections import TailRisk
 from unwind.rows.moment import Moment, known_from, stamped
-from unwind.settings import Settings, TailRisk
+from unwind.settings import Settings
 
 NOTHING = {
     "tail": None, "value_at_risk": np.nan, "expected_shortfall": np.nan,
