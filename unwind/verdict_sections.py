@@ -58,7 +58,7 @@ class Calibration(Section):
     release_share: float = Field(gt=0, lt=1)
     paths: int = Field(ge=20, le=5000)
     years: int = Field(ge=1, le=100)
-    block: float = Field(ge=1, le=252)
+    block: int = Field(ge=1, le=252)
     seed: int = Field(ge=0)
     quiet: int = Field(ge=1, le=252)
 
