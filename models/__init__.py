@@ -1,8 +1,11 @@
 """Indicators in, a frozen fitted value out: the only home of arch, statsmodels, sklearn, ruptures.
 
-- `models.garch`: volatility of one series
 - `models.variance_forecasts`: variance over a horizon, as each past session forecast it
-- `models.tails`: normal, Student-t and generalised Pareto tail laws
+- `models.garch`: volatility of one series; `models.walk_forward`: the same through history
+- `models.dcc`: conditional correlation; `models.dcc_errors`: its errors, both stages counted
+- `models.tails`, `models.extremes`: normal, Student-t and generalised Pareto tail laws
+- `models.tail_risk`: value at risk and expected shortfall through history; `models.backtests`
+- `models.covar`: CoVaR and marginal expected shortfall
 - `models.sigma`: one "kσ" under each of them, with return periods
 - `models.changepoint`: breaks of a pair's correlation
 - `models.segmentation`, `change_signals`, `block_bootstrap`: change points of a whole sample, what

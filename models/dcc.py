@@ -64,7 +64,7 @@ class DccFit:
         total. For "composite" the sum over pairs, comparable to nothing but itself.
     hessian_errors, sandwich_errors : array of shape (2,) or, for "adcc", (3,)
         Standard errors of (a, b[, g]), *second stage only*: σ and the targets are taken as known
-        (the targets of "cdcc" move with a and b), so both are somewhat too small. Hessian: from
+        (the targets of "cdcc" move with a and b); `models.dcc_errors` counts σ in. Hessian: from
         the curvature alone; NaN for "composite", whose curvature counts each row many times.
         Sandwich: Bollerslev–Wooldridge, from the curvature and the scores of the rows. NaN where
         not converged and for a parameter at 0.

@@ -203,6 +203,19 @@ def errors(sample: Sample, point: Array, *, known: bool) -> tuple[float, Array, 
     """Log-likelihood, Hessian and sandwich standard errors of (a, b[, g]) at `point`."""
     count = 3 if sample.kind == "adcc" else 2
     hessian_errors, sandwich_errors = np.full((2, count), np.nan)
+    value, free, scores, hessian = slopes(sample, point, known=known)
+    # A surface that is not a summit has no errors to read from it.
+    if len(free) and np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0:
+        curvature = np.linalg.inv(-hessian)
+        sandwich_errors[free] = np.sqrt(np.diag(curvature @ scores.T @ scores @ curvature))
+        if sample.method == "full":
+            hessian_errors[free] = np.sqrt(np.diag(curvature))
+    return value, hessian_errors, sandwich_errors
+
+
+def slopes(sample: Sample, point: Array, *, known: bool) -> tuple[float, Places, Array, Array]:
+    """Log-likelihood at `point`, its parameters above 0, the scores of the rows and the Hessian."""
+    count = 3 if sample.kind == "adcc" else 2
     free = np.flatnonzero(point[:count] > LEAST_PARAMETER) if known else np.empty(0, dtype=np.intp)
     room = (1 - point[0] - point[1] - sample.delta * point[2]) / np.array([1, 1, sample.delta or 1])
     width = 5e-3 * np.minimum(point, room)[free]
@@ -211,17 +224,10 @@ def errors(sample: Sample, point: Array, *, known: bool) -> tuple[float, Array, 
     rows = row_likelihoods(sample, stencil, presample=1.0)
     value = float(rows[:, 0].sum())
     if not len(free):
-        return value, hessian_errors, sandwich_errors
+        return value, free, np.empty((len(rows), 0)), np.empty((0, 0))
     _, _, hessian = _derivatives(rows.sum(axis=0), width)
-    # A surface that is not a summit has no errors to read from it.
-    if np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0:
-        up, down = np.split(rows[:, 1 : 2 * len(free) + 1], 2, axis=1)
-        scores = (up - down) / (2 * width)
-        curvature = np.linalg.inv(-hessian)
-        sandwich_errors[free] = np.sqrt(np.diag(curvature @ scores.T @ scores @ curvature))
-        if sample.method == "full":
-            hessian_errors[free] = np.sqrt(np.diag(curvature))
-    return value, hessian_errors, sandwich_errors
+    up, down = np.split(rows[:, 1 : 2 * len(free) + 1], 2, axis=1)
+    return value, free, (up - down) / (2 * width), hessian
 
 
 def _position(a: float, b: float, kind: Kind) -> list[float]:

@@ -110,6 +110,18 @@ def log_likelihood(
     return total if math.isfinite(total) else -np.inf
 
 
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def row_densities(
+    returns: Array, theta: Array, model: int, innovation: int, before: float, start: int,
+    variance: Array, density: Array,
+) -> None:  # fmt: skip
+    """Fill the log density of each row, and the variances on the way."""
+    variances(returns, theta, model, before, start, variance)
+    for t in range(len(returns)):
+        z = (returns[t] - theta[0]) / math.sqrt(variance[t])
+        density[t] = log_density(z, innovation, theta[5], theta[6]) - 0.5 * math.log(variance[t])
+
+
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def scores(
     returns: Array, theta: Array, model: int, innovation: int, before: float, start: int,

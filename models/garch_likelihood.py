@@ -150,38 +150,65 @@ def standard_errors(
     From the Hessian and as a sandwich. A parameter at its boundary is taken as known: its own
     errors are NaN.
     """
-    names = list(likelihood.free)
-    loose = [name for name in names if name not in _held(likelihood, theta)]
-    places = [PARAMETERS.index(name) for name in loose]
-    plus, minus, outer = np.empty(7), np.empty(7), np.empty((7, 7))
-    arguments = (
-        MODELS[likelihood.model], INNOVATIONS[likelihood.innovation],
-        squares_before(values, likelihood), STARTS[likelihood.start],
-    )  # fmt: skip
-    figures = pd.DataFrame(np.nan, index=names, columns=["hessian", "sandwich"])
-    hessian = np.empty((len(places), len(places)))
-    for row, place in enumerate(places):
-        step = 1e-4 * max(abs(theta[place]), 1e-3)
-        if likelihood.model == "egarch" and PARAMETERS[place] == "mu":
-            step = KINK_STEP
-        for side, gradient in ((step, plus), (-step, minus)):
-            moved = theta.copy()
-            moved[place] += side
-            if kernels.scores(values, moved, *arguments, gradient, outer, False) == -np.inf:
-                return figures, False
-        hessian[row] = (plus - minus)[places] / (2 * step)
-    kernels.scores(values, theta, *arguments, plus, outer, True)
-    hessian = -(hessian + hessian.T) / 2
-    # Each in units of its own curvature: ω is 1e-6, ν is 6.
-    size = np.sqrt(np.abs(np.diag(hessian)))
-    if not size.min() > 0 or np.linalg.eigvalsh(hessian / np.outer(size, size))[0] <= FLATTEST:
+    figures = pd.DataFrame(np.nan, index=list(likelihood.free), columns=["hessian", "sandwich"])
+    loose, curvature = curvature_of(values, likelihood, theta)
+    if curvature is None:
         return figures, False
+    gradient, outer = np.empty(7), np.empty((7, 7))
+    kernels.scores(values, theta, *_arguments(values, likelihood), gradient, outer, True)
+    places = [PARAMETERS.index(name) for name in loose]
     unit = _units(likelihood, loose, scale)
-    inverse = np.linalg.inv(hessian)
+    inverse = np.linalg.inv(curvature)
     sandwich = inverse @ outer[np.ix_(places, places)] @ inverse
     figures.loc[loose, "hessian"] = np.sqrt(np.diag(unit @ inverse @ unit.T))
     figures.loc[loose, "sandwich"] = np.sqrt(np.diag(unit @ sandwich @ unit.T))
     return figures, True
+
+
+def curvature_of(
+    values: Array, likelihood: Likelihood, theta: Array
+) -> tuple[list[str], Array | None]:
+    """Parameters inside their boundaries, and the negative Hessian in them; None where flat."""
+    loose = [name for name in likelihood.free if name not in _held(likelihood, theta)]
+    places = [PARAMETERS.index(name) for name in loose]
+    plus, minus, outer = np.empty(7), np.empty(7), np.empty((7, 7))
+    arguments = _arguments(values, likelihood)
+    hessian = np.empty((len(places), len(places)))
+    for row, place in enumerate(places):
+        step = step_of(likelihood, theta, place)
+        for side, gradient in ((step, plus), (-step, minus)):
+            moved = theta.copy()
+            moved[place] += side
+            if kernels.scores(values, moved, *arguments, gradient, outer, False) == -np.inf:
+                return loose, None
+        hessian[row] = (plus - minus)[places] / (2 * step)
+    hessian = -(hessian + hessian.T) / 2
+    # Each in units of its own curvature: ω is 1e-6, ν is 6.
+    size = np.sqrt(np.abs(np.diag(hessian)))
+    if not size.min() > 0 or np.linalg.eigvalsh(hessian / np.outer(size, size))[0] <= FLATTEST:
+        return loose, None
+    return loose, hessian
+
+
+def step_of(likelihood: Likelihood, theta: Array, place: int) -> float:
+    """Step of a difference in one parameter."""
+    if likelihood.model == "egarch" and PARAMETERS[place] == "mu":
+        return KINK_STEP
+    return 1e-4 * max(abs(float(theta[place])), 1e-3)
+
+
+def rows_at(values: Array, likelihood: Likelihood, theta: Array) -> tuple[Array, Array]:
+    """Log density and residual of every row."""
+    variance, density = np.empty(len(values) + 1), np.empty(len(values))
+    kernels.row_densities(values, theta, *_arguments(values, likelihood), variance, density)
+    return density, (values - theta[0]) / np.sqrt(variance[:-1])
+
+
+def _arguments(values: Array, likelihood: Likelihood) -> tuple[int, int, float, int]:
+    return (
+        MODELS[likelihood.model], INNOVATIONS[likelihood.innovation],
+        squares_before(values, likelihood), STARTS[likelihood.start],
+    )  # fmt: skip
 
 
 def _held(likelihood: Likelihood, theta: Array) -> set[str]:

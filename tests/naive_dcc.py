@@ -54,6 +54,14 @@ def log_likelihood(z: np.ndarray, **how: object) -> float:
     return float(total)
 
 
+def row_likelihoods(z: np.ndarray, **how: object) -> np.ndarray:
+    """The terms of `log_likelihood`."""
+    return np.array([
+        -0.5 * (np.log(np.linalg.det(R)) + row @ np.linalg.inv(R) @ row - row @ row)
+        for row, R in zip(z, correlation(q_path(z, **how)), strict=False)
+    ])  # fmt: skip
+
+
 def composite_log_likelihood(z: np.ndarray, **how: object) -> float:
     """Sum over contiguous pairs of the bivariate correlation parts."""
     return sum(log_likelihood(z[:, i : i + 2], **how) for i in range(z.shape[1] - 1))
