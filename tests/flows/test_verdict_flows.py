@@ -1,8 +1,6 @@
 """`evaluate` and `calibrate`: true runs on small folders, and the shell around them."""
 
 import json
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -11,9 +9,10 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from flows import tasks
+from flows.__main__ import main
 from flows.calibrate import calibrate
 from flows.evaluate import evaluate
-from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
+from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.verdict_markets import write_labels
 from unwind.episodes import read_labels
 from unwind.settings import DEFAULT_PATH, Settings, load_settings
@@ -136,47 +135,91 @@ class TestTasks:
         assert history.drivers.index[-1] == pd.Timestamp("2026-02-20")
 
 
+def _shell(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of `python -m flows …`."""
+    monkeypatch.setattr("sys.argv", ["flows", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    printed = capsys.readouterr()
+    return int(stopped.value.code or 0), printed.out, printed.err
+
+
 class TestShell:
     @pytest.mark.parametrize(
-        ("arguments", "status", "said"),
+        ("arguments", "said"),
         [
-            (["evaluate"], 2, "Missing option"),
-            (["evaluate", "--path", "x", "--episodes", "y", "--source", "yahoo"], 2, "'files'"),
-            (["evaluate", "--path", "x", "--episodes", "y", "--budget", "0"], 2, "0.01"),
+            (["evaluate"], "--path"),
+            (["evaluate", "--path", "x", "--episodes", "y", "--source", "yahoo"], "'files'"),
+            (["evaluate", "--path", "x", "--episodes", "y", "--budget", "0"], "0.01"),
+            (["calibrate", "--path", "x", "--episodes", "y"], "--target"),
             (
                 ["evaluate", "--path", "x", "--episodes", "y", "--settings", "none.toml"],
-                2,
-                "settings file none.toml does not exist",
+                "unwind: settings file none.toml does not exist",
             ),
-            (["calibrate", "--path", "x", "--episodes", "y"], 2, "--target"),
+            (
+                ["evaluate", "--path", "nowhere", "--episodes", "y"],
+                "unwind: drop folder nowhere does not exist",
+            ),
+            (
+                ["calibrate", "--path", ".", "--episodes", "nowhere", "--target", "x"],
+                "unwind: drop folder . holds no prices.parquet or prices.csv",
+            ),
         ],
     )
-    def test_a_fault_is_told_before_any_server_starts(
-        self, arguments: list[str], status: int, said: str
+    def test_a_fault_is_one_sentence_before_any_server_starts(
+        self, arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        status, printed, complaint = _shell(arguments, monkeypatch, capsys)
+        assert status == 2
+        assert said in complaint
+        assert "Traceback" not in complaint
+        assert printed == ""
+
+    def test_missing_labels_are_one_sentence(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        done = _shell(*arguments)
-        assert done.returncode == status
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
-        assert done.stdout == ""
+        arguments = ["evaluate", "--path", str(folder), "--episodes", "nowhere"]
+        status, printed, complaint = _shell(arguments, monkeypatch, capsys)
+        assert (status, printed) == (2, "")
+        assert complaint == (
+            "unwind: label file nowhere/deleveraging_episodes.csv does not exist; "
+            "name the folder that holds it\n"
+        )
 
-    def test_a_missing_folder_is_one_sentence(self, labels: Path) -> None:
-        done = _shell("evaluate", "--path", "nowhere", "--episodes", str(labels))
-        assert done.returncode in (1, 2)
-        assert "unwind: drop folder nowhere does not exist" in done.stderr
-        assert "Traceback" not in done.stderr
-
-    def test_json_parses(self, folder: Path, labels: Path, desk: Path) -> None:
-        done = _shell(
-            "evaluate", "--path", str(folder), "--episodes", str(labels), "--settings", str(desk),
-            "--null-years", "0", "--json",
+    @pytest.mark.prefect
+    @pytest.mark.usefixtures("prefect_server")
+    def test_json_parses(
+        self, folder: Path, labels: Path, desk: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        status, printed, _ = _shell(
+            ["evaluate", "--path", str(folder), "--episodes", str(labels), "--settings", str(desk),
+             "--null-years", "0", "--json"],
+            monkeypatch, capsys,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert set(json.loads(done.stdout)["rules"]) >= {"VIX level", "turbulence"}
+        assert status == 0
+        assert set(json.loads(printed)["rules"]) >= {"VIX level", "turbulence"}
 
-
-def _shell(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "flows", *arguments],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-    )  # fmt: skip
+    @pytest.mark.prefect
+    @pytest.mark.usefixtures("prefect_server")
+    def test_too_short_a_history_is_one_sentence(
+        self, labels: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        young = write_drop(
+            tmp_path / "young",
+            small_prices(settings.verdict.symbols, first=date(2026, 1, 2), last=date(2026, 2, 20)),
+        )
+        status, printed, complaint = _shell(
+            ["calibrate", "--path", str(young), "--episodes", str(labels),
+             "--target", str(tmp_path / "own.json")],
+            monkeypatch, capsys,
+        )  # fmt: skip
+        assert status == 1
+        assert "unwind: sessions of young needs at least 102 complete rows, got 34" in complaint
+        assert "Traceback" not in complaint
+        assert printed == ""
+        assert not (tmp_path / "own.json").exists()
