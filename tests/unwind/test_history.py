@@ -61,6 +61,18 @@ class TestHistory:
         folder = write_drop(tmp_path / "drop", prices, implied_vol=level)
         assert (_history(folder, settings).rules["VIX level"].dropna() == 17.0).all()
 
+    def test_fear_without_selling_moves_no_driver(
+        self, plain: History, prices: pd.DataFrame, tmp_path: Path, settings: Settings
+    ) -> None:
+        """The index of implied volatility doubles; prices do nothing that they did not do."""
+        sessions = pd.Series(sorted(prices["session"].unique()))
+        level = pd.DataFrame({"session": sessions, "index": "VIX"})
+        for name in ("open", "high", "low", "close"):
+            level[name] = np.where(sessions >= DAY, 34.0, 17.0)
+        history = _history(write_drop(tmp_path / "drop", prices, implied_vol=level), settings)
+        assert history.rules["VIX change"].loc[DAY] == pytest.approx(np.log(2))
+        pd.testing.assert_frame_equal(history.drivers, plain.drivers, check_exact=True)
+
     def test_a_later_day_changes_nothing(
         self, plain: History, prices: pd.DataFrame, tmp_path: Path, settings: Settings
     ) -> None:
