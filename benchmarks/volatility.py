@@ -4,27 +4,21 @@ import statistics
 import time
 import warnings
 
-import numpy as np
 import pandas as pd
 from arch import arch_model
 from joblib import Parallel, delayed
 
 from models.walk_forward import walk_forward
+from unwind.universe import chunks, simulated_returns
 
 TEN_YEARS, EVERY, WINDOW, FIRST = 2520, 21, 1500, 500
 PERCENT = 100.0
 CHUNK = 10  # assets that a worker takes at once
 
 
-def simulate(asset: int) -> pd.Series:
+def simulate(assets: int) -> pd.DataFrame:
     """Return ten years of GJR returns with Student-t shocks, another draw for each asset."""
-    draw = np.random.default_rng([7, asset])
-    shocks = draw.standard_t(6, TEN_YEARS) * np.sqrt(4 / 6)
-    variance, values = 1.0, np.empty(TEN_YEARS)
-    for t in range(TEN_YEARS):
-        values[t] = np.sqrt(variance) * shocks[t]
-        variance = 0.03 + (0.04 + 0.08 * (shocks[t] < 0)) * values[t] ** 2 + 0.89 * variance
-    return pd.Series(0.01 * values)
+    return simulated_returns(assets, pd.bdate_range("2016-01-01", periods=TEN_YEARS), seed=7)
 
 
 def warm(returns: pd.Series) -> int:
@@ -46,16 +40,17 @@ def cold(returns: pd.Series, end: int) -> float:
     return float(fitted.loglikelihood)
 
 
-def _chunk(assets: range) -> int:
-    return sum(warm(simulate(asset)) for asset in assets)
+def _chunk(returns: pd.DataFrame) -> int:
+    return sum(warm(column) for _, column in returns.items())
 
 
 def compare(*, assets: int, universe: int, workers: int) -> dict[str, float]:
     """Time both for some assets in turns, then the universe over processes; print and return."""
-    warm(simulate(0).iloc[: FIRST + 3 * EVERY])
+    drawn = simulate(max(assets, universe))
+    warm(drawn.iloc[: FIRST + 3 * EVERY, 0])
     ours, theirs, estimates = [], [], 0
     for asset in range(assets):
-        returns = simulate(asset)
+        returns = drawn.iloc[:, asset]
         start = time.perf_counter()
         estimates += warm(returns)
         ours.append(time.perf_counter() - start)
@@ -76,9 +71,9 @@ def compare(*, assets: int, universe: int, workers: int) -> dict[str, float]:
         flush=True,
     )
     if universe:
-        chunks = [range(first, min(first + CHUNK, universe)) for first in range(0, universe, CHUNK)]
+        blocks = chunks(drawn, size=CHUNK)
         start = time.perf_counter()
-        done = sum(Parallel(n_jobs=workers)(delayed(_chunk)(chunk) for chunk in chunks))
+        done = sum(Parallel(n_jobs=workers)(delayed(_chunk)(block) for block in blocks))
         told["universe"] = float(universe)
         told["universe_seconds"] = time.perf_counter() - start
         print(

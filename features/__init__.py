@@ -13,6 +13,7 @@ No I/O, no clock, no settings, no Prefect.
 - `features.asymmetry`: are falls more correlated than rises
 - `features.jackknife`: what the correlation tests share: pseudo-values, long-run variance
 - `features.returns`: returns in units of their own volatility forecast
+- `features.regime_features`: log volatility and comovement, what a jump model sees
 - `features.multiplicity`: family-wise control over many tests
 - `features.shocks`: robust z-scores and records
 - `features.selling`: how far unlike classes, or the sleeves of a crowded book, fall together

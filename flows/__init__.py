@@ -2,7 +2,8 @@
 
 - `flows.daily`: one session, from source to verdict, tables, report and artifacts
 - `flows.backfill`: many sessions, resumable
-- `flows.tasks`, `flows.parameters`, `flows.artifacts`: what they share
+- `flows.universe`: the volatility of every asset through history, over processes or Dask
+- `flows.tasks`, `flows.parameters`, `flows.artifacts`, `flows.progress`: what they share
 - `python -m flows`: run them from a shell
 
 Telemetry is off, and the user interface asks no outside host, unless the environment says

@@ -20,6 +20,7 @@ from flows.calibrate import calibrate
 from flows.daily import daily
 from flows.evaluate import evaluate
 from flows.parameters import READABLE, DataSource, open_source
+from flows.universe import universe
 from unwind.episodes import read_labels
 from unwind.record_report import record_markdown
 from unwind.settings import load_settings
@@ -56,7 +57,7 @@ SettingsPath = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 Day = typer.Option(formats=["%Y-%m-%d"])
 
-DEMO_FIRST, DEMO_LAST = date(2026, 1, 8), date(2026, 3, 31)
+DEMO_FIRST, DEMO_LAST = date(2026, 1, 20), date(2026, 2, 13)
 DEFAULT_EVENT = datetime(2026, 2, 5)  # noqa: DTZ001 - a date, as typer parses one
 
 
@@ -160,13 +161,16 @@ def run_evaluate(
     null_years: Annotated[
         int, typer.Option("--null-years", min=0, max=1000, help="Simulated years without regimes.")
     ] = 200,
+    picture: Annotated[
+        str | None, typer.Option("--picture", help="File for the score over its history, SVG.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Backtest the verdict against dated episodes, beside the simple rules."""
     _require_inputs(path, episodes, settings)
     state = evaluate(
         paths=path, episodes=episodes, settings=settings, budget=budget, null_years=null_years,
-        return_state=True,
+        picture=picture, return_state=True,
     )  # fmt: skip
     if state.is_completed() and not as_json:
         record: Any = state.result()
@@ -191,12 +195,62 @@ def run_calibrate(
     _finish(state, as_json=as_json)
 
 
+@app.command("universe")
+def run_universe(
+    source: Source = Kind.files,
+    path: FolderPath = None,
+    scenario: ScenarioName = "multi_strat_unwind",
+    seed: Seed = 1,
+    event: Event = DEFAULT_EVENT,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Last session. Default: today."),
+    ] = None,
+    simulated: Annotated[
+        int | None, typer.Option("--simulated", min=2, help="Simulate so many assets instead.")
+    ] = None,
+    years: Annotated[int, typer.Option("--years", min=1, max=30, help="For --simulated.")] = 10,
+    lake: Lake = "lake",
+    settings: SettingsPath = None,
+    chunk: Annotated[
+        int, typer.Option("--chunk", min=1, max=1000, help="Assets a worker takes at once.")
+    ] = 10,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=256, help="Processes, or Dask workers.")
+    ] = 1,
+    dask: Annotated[bool, typer.Option("--dask", help="Spread over Dask.")] = False,
+    links: Annotated[bool, typer.Option("--links", help="Fit a composite DCC too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Walk the volatility of a whole universe forward."""
+    load_settings(None if settings is None else Path(settings))
+    chosen = (
+        _source(source, path, scenario, seed, event)
+        if simulated is None
+        else DataSource(kind="simulated", seed=seed)
+    )
+    state = universe(
+        source=chosen,
+        lake=lake,
+        as_of=None if as_of is None else as_of.date(),
+        simulated=simulated,
+        years=years,
+        settings=settings,
+        chunk=chunk,
+        workers=workers,
+        dask=dask,
+        links=links,
+        return_state=True,
+    )
+    _finish(state, as_json=as_json)
+
+
 @app.command("demo")
 def run_demo(lake: Lake = "demo/lake") -> None:
-    """Run 60 sessions around a simulated February 2026, then its event day alone."""
+    """Run the sessions around a simulated 5 February 2026, then that day alone."""
     source = DataSource(kind="simulated")
     state = backfill(
-        source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=29, workers=2,
+        source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=10, workers=2,
         return_state=True,
     )  # fmt: skip
     _finish(state, as_json=False)
@@ -214,7 +268,7 @@ def _finish(state: State[Any], *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n")
         return
     sys.stdout.write(f"\n{state.message}\n")
-    for name in ("lake", "snapshot", "report", "file"):
+    for name in ("lake", "snapshot", "report", "file", "folder"):
         if name in outcome:
             sys.stdout.write(f"  {name:<9}{outcome[name]}\n")
 

@@ -1,6 +1,5 @@
 """Many sessions: the daily analysis over a range, published chunk by chunk."""
 
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -16,12 +15,11 @@ from prefect.artifacts import (
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows import tasks
 from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
+from flows.progress import progress_bar
 from unwind.lake import read
 from unwind.reading import session_day
 from unwind.rows.moment import Moment
@@ -87,7 +85,7 @@ def _backfill(
     run = f"flow run {runtime.flow_run.id}"
     # The call is synchronous here; its type also covers the asynchronous one.
     shown = cast(UUID, create_progress_artifact(progress=0.0, description=f"{len(days)} sessions"))
-    with _progress() as progress:
+    with progress_bar() as progress:
         bar = progress.add_task("sessions", total=len(moments))
         for start in range(0, len(moments), chunk):
             part = moments[start : start + chunk]
@@ -117,14 +115,4 @@ def _backfill(
             "lake": str(lake),
             "snapshot": snapshot.name,
         },
-    )
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
     )

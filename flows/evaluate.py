@@ -25,6 +25,7 @@ def evaluate(
     settings: str | None = None,
     budget: Annotated[float, Field(gt=0, le=50)] = 1.0,
     null_years: Annotated[int, Field(ge=0, le=1000)] = 200,
+    picture: str | None = None,
 ) -> State[dict[str, Any]]:
     """Backtest the verdict point in time, and print its record beside five simple rules.
 
@@ -36,6 +37,7 @@ def evaluate(
         settings: Settings file. Empty: the default desk.
         budget: False entries a year that the simple rules may use.
         null_years: Years simulated without any regime. 0: none.
+        picture: File for the score over its history, as SVG. Empty: none.
     """
     try:
         desk = load_settings(None if settings is None else Path(settings))
@@ -48,8 +50,12 @@ def evaluate(
         record = tasks.evaluate_verdict(histories, labels, desk, budget)
         if null_years:
             record["null"] = tasks.run_null(null_years, desk)
+        if picture is not None:
+            tasks.draw_record(Path(picture), histories, labels, desk)
     except READABLE as error:
         return Failed(message=str(error))
+    except OSError as error:
+        return Failed(message=f"{picture} cannot be written: {error.strerror}; choose another")
     create_markdown_artifact(
         key="track-record", description="Record of the verdict", markdown=record_markdown(record)
     )

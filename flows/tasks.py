@@ -13,18 +13,22 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from features.panel import Panel
-from unwind import analysis, history, track_record
+from unwind import analysis, history, track_record, universe
 from unwind.analysis import Market
+from unwind.durable import write_atomically
 from unwind.episodes import Labels
+from unwind.evidence_sections import WalkForward
 from unwind.history import History
 from unwind.lake import Snapshot, publish
 from unwind.market import Ingested, ingest
+from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
 from unwind.settings import Settings
 from unwind.sources.protocol import Source, SourceUnavailable
+from unwind.universe import Walked
 
 Rows = dict[str, pd.DataFrame]
 
@@ -135,7 +139,43 @@ def evaluate_verdict(
     return track_record.evaluate(histories, labels, settings=settings, budget=budget)
 
 
+@task(name="draw the record", cache_policy=NO_CACHE)
+def draw_record(
+    target: Path, histories: tuple[History, ...], labels: Labels, settings: Settings
+) -> None:
+    """Write `unwind.record_chart.record_chart`."""
+    drawn = record_chart(histories, labels, settings=settings)
+    write_atomically(target, lambda draft: draft.write_text(drawn, encoding="utf-8"))
+
+
 @task(name="run on markets where nothing happens", cache_policy=NO_CACHE)
 def run_null(years: int, settings: Settings) -> list[dict[str, Any]]:
     """Run `unwind.track_record.null_run`."""
     return track_record.null_run(years=years, settings=settings)
+
+
+@task(name="returns of the universe", cache_policy=NO_CACHE)
+def universe_returns(market: Market, moment: Moment, settings: Settings) -> pd.DataFrame:
+    """Run `unwind.analysis.observe` on everything priced, and `unwind.universe.investable`."""
+    panel = analysis.observe(market, moment, settings=settings, everything=True)
+    return universe.investable(panel, settings=settings)
+
+
+@task(name="walk a chunk of assets forward", cache_policy=NO_CACHE)
+def walk_chunk(returns: pd.DataFrame, rule: WalkForward) -> Walked:
+    """Run `unwind.universe.walk`."""
+    return universe.walk(returns, rule=rule)
+
+
+@task(name="link the universe", cache_policy=NO_CACHE)
+def link_universe(walked: Walked, settings: Settings) -> dict[str, object]:
+    """Run `unwind.universe.composite_link`."""
+    return universe.composite_link(walked, settings=settings)
+
+
+@task(name="publish the universe", cache_policy=NO_CACHE)
+def publish_universe(
+    lake: Path, walked: Walked, link: dict[str, object] | None, moment: Moment, settings: Settings
+) -> Path:
+    """Run `unwind.universe.publish_universe`."""
+    return universe.publish_universe(lake, walked, link, moment, settings=settings)

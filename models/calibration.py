@@ -9,6 +9,7 @@ import pandas as pd
 from numba import njit
 from scipy.stats import beta
 
+from models.block_bootstrap import stationary_rows
 from models.deleveraging import DRIVERS, LEVELS, Scale, deleveraging_score
 from models.errors import NotEnoughData
 
@@ -71,7 +72,7 @@ class Resampling:
     paths : int
     years : int
         Length of a path.
-    block : float
+    block : int
         Mean length of a block in sessions: long enough to hold a bout of volatility.
     quiet : int
         Sessions without an alarm after which a crossing counts as a new entry.
@@ -80,7 +81,7 @@ class Resampling:
 
     paths: int
     years: int
-    block: float
+    block: int
     quiet: int
     seed: int
 
@@ -200,16 +201,14 @@ def resample(values: npt.NDArray[np.float64], resampling: Resampling) -> npt.NDA
     array of shape (paths, years × 252)
         The same seed gives the same paths.
     """
-    generator = np.random.default_rng(resampling.seed)
-    shape = (resampling.paths, resampling.years * SESSIONS_A_YEAR)
-    jumps = generator.random(shape) < 1.0 / resampling.block
-    jumps[:, 0] = True
-    starts = generator.integers(0, len(values), shape)
-    since = np.arange(shape[1]) - np.maximum.accumulate(
-        np.where(jumps, np.arange(shape[1]), 0), axis=1
+    rows = stationary_rows(
+        len(values),
+        length=resampling.years * SESSIONS_A_YEAR,
+        block=resampling.block,
+        draws=resampling.paths,
+        generator=np.random.default_rng(resampling.seed),
     )
-    origin = np.take_along_axis(starts, np.arange(shape[1]) - since, axis=1)
-    drawn: npt.NDArray[np.float64] = values[(origin + since) % len(values)]
+    drawn: npt.NDArray[np.float64] = values[rows]
     return drawn
 
 

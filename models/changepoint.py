@@ -1,6 +1,7 @@
 """Breaks of a pair's correlation: where they lie and when the data first showed them."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,14 +41,17 @@ class Break:
     n_after: int
 
 
-def standardised(returns: pd.Series) -> pd.Series:
+Returns = TypeVar("Returns", pd.Series, pd.DataFrame)
+
+
+def standardised(returns: Returns) -> Returns:
     """Return over its exponentially weighted σ of rows up to t−1, capped at ±3.
 
     Without this step a change of variance reads as a change of correlation.
     """
     variance = returns.pow(2).ewm(halflife=VARIANCE_HALF_LIFE, min_periods=VARIANCE_HALF_LIFE)
-    scale = np.sqrt(variance.mean().shift(1))
-    ratio: pd.Series = returns / scale.where(scale > 0)
+    scale: Returns = variance.mean().shift(1).pow(0.5)
+    ratio: Returns = returns / scale.where(scale > 0)
     return ratio.clip(-STANDARDISED_CAP, STANDARDISED_CAP)
 
 

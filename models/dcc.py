@@ -35,6 +35,7 @@ from models.dcc_likelihood import (
     matrix_of,
     maximise,
     prepare,
+    require_unit,
     targets,
 )
 
@@ -154,10 +155,11 @@ def fit_dcc(
     NotEnoughData
         Fewer complete rows than `min_observations`, or than assets + 1 where S must be inverted.
     ValueError
-        An unknown option, fewer than two assets, an infinite value, or an asset that repeats
-        others so that a correlation matrix is singular.
+        An unknown option, fewer than two assets, an infinite value, an asset that repeats others
+        so that a correlation matrix is singular, or one whose mean square is far from 1.
     """
     sample = prepare(residuals, kind, method, start, min_observations)
+    require_unit(residuals, sample)
     point, reason = maximise(sample)
     value, hessian_errors, sandwich_errors = errors(sample, point, known=not reason)
     a, b, g = (float(parameter) for parameter in point)
@@ -269,6 +271,7 @@ def constant_correlation_test(residuals: pd.DataFrame, *, lags: int) -> Constant
     constant and their own `lags` with nothing but zeros: δ'X'Xδ/s² is χ² with lags + 1 degrees,
     one regression over all pairs. R̄ is the mean of zz' with unit diagonal, its root symmetric.
     rmgarch's `DCCtest` divides by s in place of s²: it overstates the evidence of fat tails.
+    Residuals are brought to mean square 1 first, so their unit does not matter.
     Uses all complete rows; NaN rows are stepped over.
 
     Raises
@@ -284,7 +287,7 @@ def constant_correlation_test(residuals: pd.DataFrame, *, lags: int) -> Constant
     sample = prepare(residuals, "dcc", "full", "unconditional", need)
     rows = len(sample.z)
     size, axes = np.linalg.eigh(correlation_of(sample.S))
-    white = sample.z @ (axes / np.sqrt(size)) @ axes.T
+    white = sample.z / np.sqrt(np.diag(sample.S)) @ (axes / np.sqrt(size)) @ axes.T
     first, second = np.triu_indices(white.shape[1], 1)
     products = white[:, first] * white[:, second]
     lagged = [products[lags - lag : rows - lag].T.ravel() for lag in range(1, lags + 1)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.dcc_kernels import LANES, corrected_targets, full_rows, pair_rows
 from models.errors import NotEnoughData
+from models.tails import varies
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -30,6 +31,8 @@ LEAST_GAIN = 1e-7
 STARTS = ((0.01, 0.98), (0.03, 0.95), (0.05, 0.90), (0.10, 0.70))
 # Smallest eigenvalue of the target correlations: below it one asset repeats the others.
 LEAST_EIGENVALUE = 1e-10
+# Residuals of a fitted volatility have a mean square of about 1; percent returns may pass too.
+FEWEST_SQUARES, MOST_SQUARES = 0.01, 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,9 +78,8 @@ def prepare(
         S, N_bar = np.cov(z.T), np.cov(fall.T)
     else:
         S, N_bar = z.T @ z / rows, fall.T @ fall / rows
-    if not np.diag(S).min() > 0:
-        name = residuals.columns[int(np.diag(S).argmin())]
-        raise ValueError(f"residuals must vary, got a constant {name}; leave it out")
+    if still := [name for name, x in zip(residuals.columns, z.T, strict=True) if not varies(x)]:
+        raise ValueError(f"residuals must vary, got a constant {still[0]}; leave it out")
     R = correlation_of(S)
     # Of two assets the smallest eigenvalue is 1 − |ρ|.
     least = np.linalg.eigvalsh(R)[0] if inverted else 1 - np.abs(np.diag(R, 1)).max()
@@ -107,6 +109,16 @@ def prepare(
         N_bar=N_bar,
         delta=delta,
     )
+
+
+def require_unit(residuals: pd.DataFrame, sample: Sample) -> None:
+    """Refuse columns that are not residuals over their σ: the likelihood takes variance 1."""
+    for name, square in zip(residuals.columns, (sample.z**2).mean(axis=0), strict=True):
+        if not FEWEST_SQUARES < square < MOST_SQUARES:
+            raise ValueError(
+                f"residuals must have a mean square near 1, got {square:.2g} for {name}; divide "
+                "returns by their σ, and look for an absurd one"
+            )
 
 
 def matrix_of(residuals: pd.DataFrame, assets: tuple[str, ...]) -> Array:

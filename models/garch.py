@@ -21,6 +21,8 @@ from models.garch_likelihood import (
     LARGEST_SKEW,
     MODELS,
     PARAMETERS,
+    SMALLEST_REACTION,
+    STARTS,
     Likelihood,
     Summit,
     climbed,
@@ -37,7 +39,7 @@ Array = NDArray[np.float64]
 PERCENT = 100.0
 # Beyond these the estimate sits on its boundary and its forecasts mean little.
 PERSISTENCE_LIMIT = 0.9999
-SMALLEST_REACTION = 1e-7  # below it β is not identified: any value gives the same path
+NO_ERRORS = pd.DataFrame()
 SIMULATED_PATHS = 4000  # EGARCH has no closed forecast beyond one session
 
 
@@ -55,10 +57,11 @@ class GarchFit:
     innovation : str
         normal, t (standardised Student-t) or skewt (Hansen 1994).
     mu, omega, alpha, gamma, beta, nu, skew : float
-        NaN where the model has no such parameter.
+        NaN where the model has no such parameter. skew is Hansen's λ; rugarch's ξ of `sstd`, the
+        same law (Fernández–Steel 1998, standardised), is √((1 + λ)/(1 − λ)).
     standard_errors : DataFrame of shape (n_parameters, 2)
-        Columns hessian and sandwich (Bollerslev–Wooldridge 1992, eq. 2.9); NaN where the curvature
-        has no inverse. Empty for ewma.
+        Columns hessian and sandwich (Bollerslev–Wooldridge 1992, eq. 2.9); NaN for a parameter at
+        its boundary, which the others take as known. Empty for ewma.
     log_likelihood : float
         Of the returns in percent; NaN for ewma.
     sigma : Series of shape (n,)
@@ -73,6 +76,9 @@ class GarchFit:
         The optimum was reached, inside its boundary.
     reason : str
         What failed; "" where nothing did.
+    rejected : GarchFit or None
+        Where an EWMA stands in, the estimate that it stands in for: the best point seen, often on
+        its boundary, with its likelihood and path, to be shown and not used.
     """
 
     model: str
@@ -92,6 +98,7 @@ class GarchFit:
     n: int
     converged: bool
     reason: str
+    rejected: "GarchFit | None" = None
 
     @property
     def persistence(self) -> float:
@@ -108,12 +115,18 @@ class GarchFit:
         return float(np.log(0.5) / np.log(self.persistence)) if self.persistence > 0 else 0.0
 
     def sigma_after(self, sigma: float, observed: float) -> float:
-        """One step of the recursion at fixed parameters: from (σ_t, r_t) to σ_{t+1}."""
+        """One step of the recursion at fixed parameters: from (σ_t, r_t) to σ_{t+1}.
+
+        NaN where either is, and where an absurd return takes EGARCH beyond every float.
+        """
         surprise = observed - self.mu
         if self.model == "egarch":
             z = surprise / sigma
             reaction = self.alpha * (abs(z) - kernels.MEAN_SIZE) + self.gamma * z
-            return float(np.exp(0.5 * (self.omega + reaction + self.beta * 2 * np.log(sigma))))
+            level = self.omega + reaction + self.beta * 2 * float(np.log(sigma))
+            if not abs(level) < kernels.LARGEST_LOG:
+                return float("nan")
+            return float(np.exp(0.5 * level))
         rise = self.alpha + (_zero(self.gamma) if surprise < 0 else 0.0)
         return float(np.sqrt(self.omega + rise * surprise**2 + self.beta * sigma**2))
 
@@ -137,8 +150,9 @@ class GarchFit:
                 level += self.alpha * (np.abs(z) - kernels.MEAN_SIZE)
                 variance[step] = np.exp(level).mean()
         else:
+            persistence = self.persistence
             for step in range(1, steps):
-                variance[step] = self.omega + self.persistence * variance[step - 1]
+                variance[step] = self.omega + persistence * variance[step - 1]
         return np.sqrt(variance)
 
 
@@ -158,16 +172,17 @@ def fit_garch(
         Log returns, decimal. NaN rows are left out: the recursion steps over them as if the
         market had not traded.
     min_observations : int
-        Fewest returns that are estimated on.
+        Fewest returns that are estimated on; never fewer than ten a parameter.
     model : {"garch", "gjr", "egarch"}
         One lag each.
     innovation : {"normal", "t", "skewt"}
         Law of the shocks.
-    start : {"backcast", "mean_square"}
+    start : {"backcast", "mean_square", "rugarch"}
         What stands for e² and σ² before the first row. backcast: `arch`'s, an exponentially
         weighted mean (decay 0.94) of the first 75 squares about the sample mean. mean_square: the
         mean of (r − μ)² over the sample, with μ as estimated: the convention of the published
-        DM/GBP benchmark (Fiorentini–Calzolari–Panattoni 1996), of rugarch and of most textbooks.
+        DM/GBP benchmark (Fiorentini–Calzolari–Panattoni 1996) and of most textbooks. rugarch (R,
+        1.4-9): that mean is the variance of the first row itself.
 
     Returns
     -------
@@ -184,7 +199,7 @@ def fit_garch(
         `model`, `innovation` or `start` is none of those above, or a return is infinite.
     """
     likelihood = Likelihood(model=model, innovation=innovation, start=start)
-    used = usable(returns, min_observations=min_observations)
+    used = usable(returns, likelihood, min_observations=min_observations)
     values, scale = scaled(used)
     summit = highest(values, likelihood, likelihood.guesses(values))
     polished = _polished(values, likelihood, summit.theta)
@@ -226,35 +241,46 @@ def _polished(values: Array, likelihood: Likelihood, theta: Array) -> Array | No
 def conclude(
     used: pd.Series, likelihood: Likelihood, summit: Summit, *, scale: float, errors: bool
 ) -> GarchFit:
-    """State the result of a climb; `errors` asks for standard errors too."""
-    values, theta, value = used.to_numpy(dtype=np.float64) / scale, summit.theta, summit.value
-    faults = [] if summit.settled else ["the likelihood has no settled optimum"]
-    faults += _boundaries(likelihood, theta)
-    if faults:
-        name = f"{likelihood.model}-{likelihood.innovation}"
-        return ewma(used, reason=f"{name}: {', '.join(faults)}; EWMA stands in")
+    """State the result of a climb; `errors` asks for standard errors and looks at the curvature."""
+    values, theta, value = used.to_numpy() / scale, summit.theta, summit.value
     variance = np.empty(len(values) + 1)
     kernels.variances(
         values, theta, MODELS[likelihood.model], squares_before(values, likelihood),
-        likelihood.start == "mean_square", variance,
+        STARTS[likelihood.start], variance,
     )  # fmt: skip
+    faults = [] if summit.settled else ["the likelihood has no settled optimum"]
+    faults += _boundaries(likelihood, theta)
+    if likelihood.model == "egarch" and not faults and _rests_on_start(values, theta, variance):
+        faults.append("σ rests on where the recursion starts (not invertible)")
+    told = NO_ERRORS
+    if errors and not faults:
+        told, bends = standard_errors(values, likelihood, theta, scale=scale)
+        faults += [] if bends else ["the likelihood is flat in some direction"]
+    reason = f"{likelihood.model}-{likelihood.innovation}: {', '.join(faults)}" if faults else ""
     named = _named(likelihood, theta, scale)
     sigma = np.sqrt(variance) * scale
-    return GarchFit(
+    fit = GarchFit(
         model=likelihood.model,
         innovation=likelihood.innovation,
-        **named,
-        standard_errors=standard_errors(values, likelihood, theta, scale=scale)
-        if errors
-        else pd.DataFrame(),
+        mu=named["mu"],
+        omega=named["omega"],
+        alpha=named["alpha"],
+        gamma=named["gamma"],
+        beta=named["beta"],
+        nu=named["nu"],
+        skew=named["skew"],
+        standard_errors=told,
         log_likelihood=value - len(values) * float(np.log(scale * PERCENT)),
         sigma=pd.Series(sigma[:-1], index=used.index),
         residuals=pd.Series((used.to_numpy() - named["mu"]) / sigma[:-1], index=used.index),
         sigma_next=float(sigma[-1]),
         n=len(used),
-        converged=True,
-        reason="",
+        converged=not faults,
+        reason=reason,
     )
+    if not faults:
+        return fit
+    return replace(ewma(used, reason=f"{reason}; EWMA stands in"), rejected=fit)
 
 
 def ewma(used: pd.Series, *, reason: str) -> GarchFit:
@@ -263,12 +289,12 @@ def ewma(used: pd.Series, *, reason: str) -> GarchFit:
     mu = float(values.mean())
     theta = np.array([mu, 0.0, 1 - DECAY, 0.0, DECAY, 0.0, 0.0])
     variance = np.empty(len(values) + 1)
-    kernels.variances(values, theta, kernels.GARCH, float(values.var()), False, variance)
+    kernels.variances(values, theta, kernels.GARCH, float(values.var()), kernels.GIVEN, variance)
     # A halted asset has no volatility to divide by: null, not zero.
     sigma = np.where(variance > 0, np.sqrt(variance), np.nan)
     return GarchFit(
         model="ewma", innovation="none", mu=mu, omega=0.0, alpha=1 - DECAY, gamma=np.nan,
-        beta=DECAY, nu=np.nan, skew=np.nan, standard_errors=pd.DataFrame(),
+        beta=DECAY, nu=np.nan, skew=np.nan, standard_errors=NO_ERRORS,
         log_likelihood=np.nan, sigma=pd.Series(sigma[:-1], index=used.index),
         residuals=pd.Series((values - mu) / sigma[:-1], index=used.index),
         sigma_next=float(sigma[-1]), n=len(used), converged=False, reason=reason,
@@ -283,11 +309,26 @@ def _boundaries(likelihood: Likelihood, theta: Array) -> list[str]:
         faults.append(f"persistence {persistence:.4f} at its boundary")
     if likelihood.model != "egarch" and max(alpha, alpha + gamma) < SMALLEST_REACTION:
         faults.append("no reaction to surprises, so beta is not identified")
+    # Then a fall of σ makes the next surprise larger in σ, which lowers it again, without end.
+    if likelihood.model == "egarch" and alpha + abs(gamma) < 0:
+        faults.append(f"σ falls after surprises of either sign (alpha {alpha:.4f})")
     if likelihood.innovation != "normal" and nu <= FEWEST_DEGREES:
         faults.append(f"{nu:.2f} degrees of freedom at their boundary")
     if abs(skew) >= LARGEST_SKEW:
         faults.append(f"skew {skew:.2f} at its boundary")
     return faults
+
+
+def _rests_on_start(values: Array, theta: Array, variance: Array) -> bool:
+    """Say whether two EGARCH paths from different starts fail to meet: E ln|∂lnσ²/∂lnσ²| ≥ 0.
+
+    Wintenberger (2013, Scandinavian Journal of Statistics 40), the condition of his section 3 at
+    the sample: where it fails, a maximum of the likelihood is an accident of the path.
+    """
+    mu, _, alpha, gamma, beta = theta[:5]
+    z = (values - mu) / np.sqrt(variance[:-1])
+    slopes = np.abs(beta - 0.5 * (alpha * np.abs(z) + gamma * z))
+    return bool(not np.log(np.maximum(slopes, 1e-300)).mean() < 0)
 
 
 def _named(likelihood: Likelihood, theta: Array, scale: float) -> dict[str, float]:
@@ -322,4 +363,4 @@ def _share_of_falls(fit: GarchFit) -> float:
 def without_path(fit: GarchFit) -> GarchFit:
     """Return the estimate alone: what is worth keeping of many refits."""
     empty = pd.Series(dtype=np.float64)
-    return replace(fit, sigma=empty, residuals=empty)
+    return replace(fit, sigma=empty, residuals=empty, rejected=None)

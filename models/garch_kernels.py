@@ -17,6 +17,10 @@ NORMAL, STUDENT, SKEWED = 0, 1, 2
 SIZE = 7
 SHARE_BELOW = 0.5  # of the squares before the sample, taken to be falls (as arch does)
 MEAN_SIZE = math.sqrt(2.0 / math.pi)  # E|z| of a normal, whatever the shocks (as arch does)
+LARGEST_LOG = 700.0  # of a variance: beyond it floats end
+# What stands for the rows before the sample: a value that is given, the mean square about μ, or
+# nothing, the mean square about μ being the first variance.
+GIVEN, BEFORE, FIRST = 0, 1, 2
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -50,28 +54,29 @@ def _slope(z: float, innovation: int, nu: float, skew: float) -> float:
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def variances(
-    returns: Array, theta: Array, model: int, before: float, about_mean: bool, variance: Array
+    returns: Array, theta: Array, model: int, before: float, start: int, variance: Array
 ) -> None:
     """Fill σ² of each row, and of the row after the last, from the rows before it.
 
-    `before` stands for squares and variances before the sample; where `about_mean`, their mean
-    square about μ does instead.
+    `before` stands for squares and variances before the sample where `start` is GIVEN.
     """
     mu, omega, alpha, gamma, beta = theta[0], theta[1], theta[2], theta[3], theta[4]
     n = len(returns)
-    if about_mean:
+    if start != GIVEN:
         before = 0.0
         for value in returns:
             before += (value - mu) ** 2 / n
     if model == EGARCH:
-        level = omega + beta * math.log(before)
+        level = math.log(before) if start == FIRST else omega + beta * math.log(before)
         for t in range(n):
-            variance[t] = math.exp(min(700.0, max(-700.0, level)))
+            variance[t] = math.exp(min(LARGEST_LOG, max(-LARGEST_LOG, level)))
             z = (returns[t] - mu) / math.sqrt(variance[t])
             level = omega + alpha * (abs(z) - MEAN_SIZE) + gamma * z + beta * level
-        variance[n] = math.exp(min(700.0, max(-700.0, level)))
+        variance[n] = math.exp(min(LARGEST_LOG, max(-LARGEST_LOG, level)))
         return
-    value = omega + (alpha + SHARE_BELOW * gamma + beta) * before
+    value = before
+    if start != FIRST:
+        value = omega + (alpha + SHARE_BELOW * gamma + beta) * before
     for t in range(n):
         variance[t] = value
         surprise = returns[t] - mu
@@ -82,11 +87,11 @@ def variances(
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def log_likelihood(
-    returns: Array, theta: Array, model: int, innovation: int, before: float, about_mean: bool,
+    returns: Array, theta: Array, model: int, innovation: int, before: float, start: int,
     variance: Array,
 ) -> float:  # fmt: skip
     """Sum of log densities; −∞ where a variance is not positive or a parameter is impossible."""
-    variances(returns, theta, model, before, about_mean, variance)
+    variances(returns, theta, model, before, start, variance)
     mu, nu, skew = theta[0], theta[5], theta[6]
     total = 0.0
     constant = 0.0
@@ -107,7 +112,7 @@ def log_likelihood(
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def scores(
-    returns: Array, theta: Array, model: int, innovation: int, before: float, about_mean: bool,
+    returns: Array, theta: Array, model: int, innovation: int, before: float, start: int,
     gradient: Array, information: Array, wanted: bool,
 ) -> float:  # fmt: skip
     """Fill the gradient of the log-likelihood and, if wanted, its terms' sum of outer products.
@@ -118,7 +123,7 @@ def scores(
     nu, skew = theta[5], theta[6]
     n = len(returns)
     slope_of_start = 0.0
-    if about_mean:
+    if start != GIVEN:
         before = 0.0
         for value in returns:
             before += (value - mu) ** 2 / n
@@ -139,7 +144,11 @@ def scores(
         shape = math.lgamma((nu + step_nu + 1) / 2) - math.lgamma((nu - step_nu + 1) / 2)
         shape -= math.lgamma((nu + step_nu) / 2) - math.lgamma((nu - step_nu) / 2)
         shape = shape / (2 * step_nu) - 0.5 / (nu - 2)
-    if model == EGARCH:
+    if start == FIRST:
+        state, change[0] = before, slope_of_start
+        if model == EGARCH:
+            state, change[0] = math.log(before), slope_of_start / before
+    elif model == EGARCH:
         state = omega + beta * math.log(before)
         change[0], change[1] = beta * slope_of_start / before, 1.0
         change[4] = math.log(before)
@@ -150,7 +159,8 @@ def scores(
         change[2] = change[4] = before
         change[3] = SHARE_BELOW * before
     for t in range(n):
-        variance = math.exp(min(700.0, max(-700.0, state))) if model == EGARCH else state
+        bounded = min(LARGEST_LOG, max(-LARGEST_LOG, state))
+        variance = math.exp(bounded) if model == EGARCH else state
         if not (variance > 0 and variance < 1e300):
             return -np.inf
         deviation = math.sqrt(variance)
@@ -211,7 +221,9 @@ def scores(
         for k in range(SIZE):
             for other in range(k):
                 information[other, k] = information[k, other]
-    return total if math.isfinite(total) else -np.inf
+    # Where EGARCH runs away its slopes overflow before its value does: no place to climb from.
+    whole = total + gradient.sum() + (information.sum() if wanted else 0.0)
+    return total if math.isfinite(whole) else -np.inf
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -230,7 +242,7 @@ def _inside(theta: Array, low: Array, high: Array, model: int, limit: float) -> 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def climb(
-    returns: Array, theta: Array, model: int, innovation: int, before: float, about_mean: bool,
+    returns: Array, theta: Array, model: int, innovation: int, before: float, start: int,
     low: Array, high: Array, limit: float, most: int, gain_at_rest: float,
 ) -> tuple[float, int]:  # fmt: skip
     """Raise the log-likelihood from `theta`, in place; its value, and iterations (−1: not settled).
@@ -246,7 +258,9 @@ def climb(
     curvature = np.empty((SIZE, SIZE))
     free = np.empty(SIZE, dtype=np.int64)
     _inside(theta, low, high, model, limit)
-    value = scores(returns, theta, model, innovation, before, about_mean, gradient, curvature, True)
+    value = scores(returns, theta, model, innovation, before, start, gradient, curvature, True)
+    if value == -np.inf:
+        return value, -1
     damping, quiet, fresh = 1e-3, 0, True
     for iteration in range(most):
         size = 0
@@ -269,6 +283,8 @@ def climb(
                 for b in range(size):
                     matrix[a, b] = curvature[free[a], free[b]] / (unit[a] * unit[b])
                 matrix[a, a] += damping
+            if not math.isfinite(matrix.sum() + right.sum()):
+                break  # a corrected curvature that overflowed
             step = np.linalg.solve(matrix, right)
             trial = theta.copy()
             for a in range(size):
@@ -276,7 +292,7 @@ def climb(
             _inside(trial, low, high, model, limit)
             # Most first steps are accepted: their gradient comes with their value.
             reached = scores(
-                returns, trial, model, innovation, before, about_mean, following, curvature, False
+                returns, trial, model, innovation, before, start, following, curvature, False
             )
             if reached >= value:
                 gain = reached - value
@@ -288,7 +304,11 @@ def climb(
                 return value, iteration
             fresh = True  # the corrected curvature may mislead: once more from the scores
             damping = 1e-3
-            scores(returns, theta, model, innovation, before, about_mean, gradient, curvature, True)
+            again = scores(
+                returns, theta, model, innovation, before, start, gradient, curvature, True
+            )
+            if again == -np.inf:
+                return value, -1
             continue
         before_step[:] = gradient
         step = trial - theta
@@ -303,7 +323,11 @@ def climb(
             curvature += np.outer(bend, bend) / along - np.outer(pushed, pushed) / size_of_step
             fresh = False
         else:
-            scores(returns, theta, model, innovation, before, about_mean, gradient, curvature, True)
+            again = scores(
+                returns, theta, model, innovation, before, start, gradient, curvature, True
+            )
+            if again == -np.inf:
+                return value, -1
             fresh = True
         quiet = quiet + 1 if gain < gain_at_rest else 0
         if quiet >= 2:

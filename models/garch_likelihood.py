@@ -9,18 +9,24 @@ from numpy.typing import NDArray
 
 from models import garch_kernels as kernels
 from models.errors import NotEnoughData
+from models.tails import varies
 
 Array = NDArray[np.float64]
 
 MODELS = {"garch": kernels.GARCH, "gjr": kernels.GJR, "egarch": kernels.EGARCH}
 INNOVATIONS = {"normal": kernels.NORMAL, "t": kernels.STUDENT, "skewt": kernels.SKEWED}
-STARTS = ("backcast", "mean_square")
+STARTS = {"backcast": kernels.GIVEN, "mean_square": kernels.BEFORE, "rugarch": kernels.FIRST}
 PARAMETERS = ("mu", "omega", "alpha", "gamma", "beta", "nu", "skew")
 DECAY = 0.94  # of the weights of `arch`'s backcast, and of RiskMetrics (1996)
 BACKCAST_ROWS = 75
 FEWEST_DEGREES, MOST_DEGREES = 2.05, 500.0
 LARGEST_SKEW = 0.99
+SMALLEST_LEVEL = 1e-10  # of ω, in units of the sample's variance
+SMALLEST_REACTION = 1e-7  # below it α is at its boundary
 MOST_ITERATIONS = 300
+ROWS_A_PARAMETER = 10  # fewer, and a likelihood follows single rows
+KINK_STEP = 0.01  # of μ, in σ: |z| has a kink at 0, which a step must carry many rows across
+FLATTEST = 1e-10  # eigenvalue of the scaled curvature: below it some direction has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,7 @@ class Likelihood:
 
     def bounds(self) -> tuple[Array, Array]:
         """Return the box of the parameters, in units of the sample's standard deviation."""
-        low = np.array([-1.0, 1e-10, 0.0, 0.0, 0.0, FEWEST_DEGREES, 0.0])
+        low = np.array([-1.0, SMALLEST_LEVEL, 0.0, 0.0, 0.0, FEWEST_DEGREES, 0.0])
         high = np.array([1.0, 10.0, 1.0, 0.0, 1.0, MOST_DEGREES, 0.0])
         if self.model == "gjr":
             low[3], high[3] = -1.0, 2.0
@@ -76,16 +82,17 @@ class Likelihood:
         return low, high
 
 
-def usable(returns: pd.Series, *, min_observations: int) -> pd.Series:
-    """Return the observed returns; refuse too few, constant and infinite ones."""
-    used = returns.dropna()
-    if np.isinf(used.to_numpy(dtype=np.float64)).any():
+def usable(returns: pd.Series, likelihood: Likelihood, *, min_observations: int) -> pd.Series:
+    """Return the observed returns as floats; refuse too few, constant and infinite ones."""
+    used = returns.dropna().astype(np.float64)
+    if np.isinf(used.to_numpy()).any():
         raise ValueError(
             "returns must be finite or NaN, got an infinite one; a price of zero stands behind it"
         )
-    if len(used) < min_observations:
-        raise NotEnoughData(need=min_observations, got=len(used), what="a GARCH model")
-    if float(used.max()) == float(used.min()):
+    need = max(min_observations, ROWS_A_PARAMETER * len(likelihood.free))
+    if len(used) < need:
+        raise NotEnoughData(need=need, got=len(used), what="a GARCH model")
+    if not varies(used.to_numpy()):
         raise NotEnoughData(need=2, got=1, what="a GARCH model (a constant series has one value)")
     return used
 
@@ -100,7 +107,7 @@ def scaled(used: pd.Series) -> tuple[Array, float]:
 def squares_before(values: Array, likelihood: Likelihood) -> float:
     """What stands for squares before the sample, as `arch` computes it for `backcast`."""
     squares = (values - values.mean()) ** 2
-    if likelihood.start == "mean_square":
+    if likelihood.start != "backcast":
         return float(squares.mean())
     weights = DECAY ** np.arange(min(BACKCAST_ROWS, len(values)))
     return float(squares[: len(weights)] @ weights / weights.sum())
@@ -123,7 +130,7 @@ def climbed(
     theta = theta.copy()
     value, iterations = kernels.climb(
         values, theta, MODELS[likelihood.model], INNOVATIONS[likelihood.innovation],
-        squares_before(values, likelihood), likelihood.start == "mean_square", low, high,
+        squares_before(values, likelihood), STARTS[likelihood.start], low, high,
         1.0 - 1e-6, MOST_ITERATIONS, gain_at_rest,
     )  # fmt: skip
     return Summit(theta=theta, value=value, settled=iterations >= 0 and bool(np.isfinite(value)))
@@ -137,37 +144,72 @@ def highest(values: Array, likelihood: Likelihood, starts: Iterable[Array]) -> S
 
 def standard_errors(
     values: Array, likelihood: Likelihood, theta: Array, *, scale: float
-) -> pd.DataFrame:
-    """Standard errors at an optimum, from the Hessian and as a sandwich, in decimals."""
+) -> tuple[pd.DataFrame, bool]:
+    """Standard errors at an optimum, in decimals, and whether the likelihood bends down there.
+
+    From the Hessian and as a sandwich. A parameter at its boundary is taken as known: its own
+    errors are NaN.
+    """
     names = list(likelihood.free)
-    places = [PARAMETERS.index(name) for name in names]
+    loose = [name for name in names if name not in _held(likelihood, theta)]
+    places = [PARAMETERS.index(name) for name in loose]
     plus, minus, outer = np.empty(7), np.empty(7), np.empty((7, 7))
     arguments = (
         MODELS[likelihood.model], INNOVATIONS[likelihood.innovation],
-        squares_before(values, likelihood), likelihood.start == "mean_square",
+        squares_before(values, likelihood), STARTS[likelihood.start],
     )  # fmt: skip
+    figures = pd.DataFrame(np.nan, index=names, columns=["hessian", "sandwich"])
     hessian = np.empty((len(places), len(places)))
     for row, place in enumerate(places):
         step = 1e-4 * max(abs(theta[place]), 1e-3)
+        if likelihood.model == "egarch" and PARAMETERS[place] == "mu":
+            step = KINK_STEP
         for side, gradient in ((step, plus), (-step, minus)):
             moved = theta.copy()
             moved[place] += side
-            kernels.scores(values, moved, *arguments, gradient, outer, False)
+            if kernels.scores(values, moved, *arguments, gradient, outer, False) == -np.inf:
+                return figures, False
         hessian[row] = (plus - minus)[places] / (2 * step)
     kernels.scores(values, theta, *arguments, plus, outer, True)
     hessian = -(hessian + hessian.T) / 2
-    unit = np.array([_unit(likelihood, name, scale) for name in names])
-    figures = np.full((len(names), 2), np.nan)
-    if np.linalg.cond(hessian) < 1 / np.finfo(float).eps:
-        inverse = np.linalg.inv(hessian)
-        sandwich = inverse @ outer[np.ix_(places, places)] @ inverse
-        with np.errstate(invalid="ignore"):  # an indefinite curvature has no error to state
-            figures[:, 0] = np.sqrt(np.diag(inverse)) * unit
-            figures[:, 1] = np.sqrt(np.diag(sandwich)) * unit
-    return pd.DataFrame(figures, index=names, columns=["hessian", "sandwich"])
+    # Each in units of its own curvature: ω is 1e-6, ν is 6.
+    size = np.sqrt(np.abs(np.diag(hessian)))
+    if not size.min() > 0 or np.linalg.eigvalsh(hessian / np.outer(size, size))[0] <= FLATTEST:
+        return figures, False
+    unit = _units(likelihood, loose, scale)
+    inverse = np.linalg.inv(hessian)
+    sandwich = inverse @ outer[np.ix_(places, places)] @ inverse
+    figures.loc[loose, "hessian"] = np.sqrt(np.diag(unit @ inverse @ unit.T))
+    figures.loc[loose, "sandwich"] = np.sqrt(np.diag(unit @ sandwich @ unit.T))
+    return figures, True
 
 
-def _unit(likelihood: Likelihood, name: str, scale: float) -> float:
-    if name == "mu":
-        return scale
-    return scale**2 if name == "omega" and likelihood.model != "egarch" else 1.0
+def _held(likelihood: Likelihood, theta: Array) -> set[str]:
+    """Name the parameters at their boundary."""
+    _, omega, alpha, gamma, beta, nu, _ = theta
+    held = set()
+    if likelihood.model != "egarch":
+        if omega < 2 * SMALLEST_LEVEL:
+            held.add("omega")
+        if alpha < SMALLEST_REACTION:
+            held.add("alpha")
+        if beta < SMALLEST_REACTION:
+            held.add("beta")
+        if alpha + gamma < SMALLEST_REACTION:
+            held |= {"alpha", "gamma"}
+    if nu >= MOST_DEGREES:
+        held.add("nu")
+    return held
+
+
+def _units(likelihood: Likelihood, names: list[str], scale: float) -> Array:
+    """Derivative of the parameters in decimals with those in units of the sample's σ."""
+    unit = np.eye(len(names))
+    for place, name in enumerate(names):
+        if name == "mu":
+            unit[place, place] = scale
+        elif name == "omega" and likelihood.model != "egarch":
+            unit[place, place] = scale**2
+        elif name == "omega":  # a level of ln σ²: ω + (1 − β) ln scale²
+            unit[place, names.index("beta")] = -2 * np.log(scale)
+    return unit

@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 
 # ν = 500 is a normal law for every purpose; at ν = 2 the variance is gone.
 NU_BOUNDS = (2.05, 500.0)
+# A spread below this share of the level is rounding, and below this size its square is no float.
+ROUNDING, SMALLEST_SPREAD = 1e-12, 1e-150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,7 +90,7 @@ def fit_student(sample: Array, *, min_observations: int) -> StudentFit:
     values = finite_values(sample)
     if len(values) < min_observations:
         raise NotEnoughData(need=min_observations, got=len(values), what="fit_student")
-    if np.ptp(values) == 0:
+    if not varies(values):
         raise ValueError(f"sample must vary, got {len(values)} times {values[0]:g}")
     squares, n = values**2, len(values)
 
@@ -126,6 +128,13 @@ def finite_values(sample: Array) -> Array:
     if np.isinf(values).any():
         raise ValueError("sample must not hold an infinite value; correct the row or make it NaN")
     return values[~np.isnan(values)]
+
+
+def varies(values: NDArray[np.floating]) -> bool:
+    """Say whether values differ by more than rounding; False for none or one."""
+    if len(values) == 0:
+        return False
+    return float(np.ptp(values)) > max(ROUNDING * float(np.abs(values).max()), SMALLEST_SPREAD)
 
 
 def _require_magnitude(sigma: float) -> None:

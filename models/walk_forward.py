@@ -1,12 +1,21 @@
 """Volatility through history without look-ahead: estimate now and then, filter every session."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from models.garch import GarchFit, conclude, ewma, fit_garch, without_path
-from models.garch_likelihood import PARAMETERS, Likelihood, climbed, scaled, usable
+from models.garch_likelihood import (
+    PARAMETERS,
+    ROWS_A_PARAMETER,
+    Likelihood,
+    climbed,
+    scaled,
+    usable,
+)
+from models.tails import varies
 
 RESEED = 2  # estimates
 WARM_GAIN_AT_REST = 1e-6  # of log-likelihood: a hundredth of what is promised
@@ -21,7 +30,8 @@ class WalkForward:
     ----------
     sigma : Series of shape (n,)
         Forecast for session *t*: parameters estimated on rows up to `estimated_to` < *t*, recursion
-        over rows up to *t* − 1. Begins after the first estimate.
+        over rows up to *t* − 1. Begins after the first estimate. NaN after a halt of the whole
+        window, and until the next estimate where an absurd return takes EGARCH beyond every float.
     residuals : Series of shape (n,)
         (r_t − μ)/σ_t.
     estimated_to : Series of shape (n,)
@@ -64,7 +74,7 @@ def walk_forward(
     window : int
         Most recent observations that an estimate uses; at least `min_observations`.
     min_observations : int
-        Observations before the first estimate.
+        Observations before the first estimate, at least ten a parameter.
     model, innovation, start
         As in `fit_garch`.
 
@@ -77,21 +87,20 @@ def walk_forward(
     """
     if every < 1:
         raise ValueError(f"every must be at least 1 session, got {every}")
+    likelihood = Likelihood(model=model, innovation=innovation, start=start)
+    min_observations = max(min_observations, ROWS_A_PARAMETER * len(likelihood.free))
     if window < min_observations:
         raise ValueError(
             f"window must be at least min_observations {min_observations}, got {window}"
         )
-    likelihood = Likelihood(model=model, innovation=innovation, start=start)
-    used = usable(returns, min_observations=min_observations + 1)
+    used = usable(returns, likelihood, min_observations=min_observations + 1)
     values, index = used.to_numpy(dtype=np.float64), used.index
     sigma = np.full(len(used), np.nan)
     residuals = np.full(len(used), np.nan)
     seen = np.empty(len(used), dtype=np.int64)
     estimates: list[GarchFit] = []
-    starts: tuple[np.ndarray, ...] = ()
-    for number, end in enumerate(range(min_observations, len(used), every)):
-        sample = used.iloc[max(0, end - window) : end]
-        fit, starts = _estimate(sample, likelihood, starts, reseed=number % RESEED == 0)
+    ends = range(min_observations, len(used), every)
+    for end, fit in zip(ends, estimated(used, likelihood, ends, window=window), strict=True):
         estimates.append(without_path(fit))
         following = fit.sigma_next
         for t in range(end, min(end + every, len(used))):
@@ -108,11 +117,22 @@ def walk_forward(
     )
 
 
+def estimated(
+    used: pd.Series, likelihood: Likelihood, ends: Sequence[int], *, window: int
+) -> Iterator[GarchFit]:
+    """Yield an estimate on the `window` rows before each of `ends`, each from the one before it."""
+    starts: tuple[np.ndarray, ...] = ()
+    for number, end in enumerate(ends):
+        sample = used.iloc[max(0, end - window) : end]
+        fit, starts = _estimate(sample, likelihood, starts, reseed=number % RESEED == 0)
+        yield fit
+
+
 def _estimate(
     sample: pd.Series, likelihood: Likelihood, starts: tuple[np.ndarray, ...], *, reseed: bool
 ) -> tuple[GarchFit, tuple[np.ndarray, ...]]:
     """Estimate from the parameters before, or cold; also where the next climbs begin."""
-    if float(sample.max()) == float(sample.min()):
+    if not varies(sample.to_numpy()):
         return ewma(sample, reason="constant returns over the window; EWMA stands in"), ()
     values, scale = scaled(sample)
     guesses = likelihood.guesses(values)

@@ -24,9 +24,11 @@ from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.rows.moment import Moment
 from unwind.rows.pair_evidence import pair_evidence_rows
 from unwind.rows.quality import quality_rows
+from unwind.rows.regime_models import regime_model_rows
 from unwind.rows.regimes import Verdict, decide, regime_rows
 from unwind.rows.shocks import shock_rows
 from unwind.rows.systemic import systemic_rows
+from unwind.rows.tail_risk import tail_risk_rows
 from unwind.rows.volatility import fit_volatilities, volatility_rows
 from unwind.sessions import cut_instants, sessions_between
 from unwind.settings import Settings
@@ -60,8 +62,10 @@ def load_market(store: Path) -> Market:
     )
 
 
-def observe(market: Market, moment: Moment, *, settings: Settings) -> Panel:
-    """Align what was known at the cut-off to sessions.
+def observe(
+    market: Market, moment: Moment, *, settings: Settings, everything: bool = False
+) -> Panel:
+    """Align what was known at the cut-off to sessions: the desk's universe, or `everything`.
 
     Raises
     ------
@@ -72,24 +76,33 @@ def observe(market: Market, moment: Moment, *, settings: Settings) -> Panel:
     hourly = market.known("crypto_hourly", cutoff=moment.cutoff)
     prices = prices[prices["session"] <= moment.stamp]
     base = settings.universe.base
-    if prices.empty or not (prices["symbol"] == base).any():
+    if prices.empty or not (everything or (prices["symbol"] == base).any()):
         raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {moment.cutoff}")
-    return to_sessions(prices, hourly, last=moment.as_of, settings=settings)
+    symbols = tuple(sorted(prices["symbol"].unique())) if everything else desk_symbols(settings)
+    return to_sessions(prices, hourly, symbols=symbols, last=moment.as_of, settings=settings)
+
+
+def desk_symbols(settings: Settings) -> tuple[str, ...]:
+    """Every symbol that the desk measures or that its verdict rests on, each once."""
+    universe = settings.universe
+    return tuple(dict.fromkeys((*universe.symbols, *universe.context, *settings.verdict.symbols)))
 
 
 def to_sessions(
-    prices: pd.DataFrame, hourly: pd.DataFrame, *, last: date, settings: Settings
+    prices: pd.DataFrame,
+    hourly: pd.DataFrame,
+    *,
+    symbols: tuple[str, ...],
+    last: date,
+    settings: Settings,
 ) -> Panel:
     """Align one row a key of prices and hourly bars to the sessions up to `last`."""
-    universe = settings.universe
     sessions = sessions_between(prices["session"].min().date(), last)
     return align(
         prices,
         # One venue a symbol: the first by name, so that the choice never depends on row order.
         hourly.drop_duplicates(["bar_start_utc", "symbol"]),
-        symbols=tuple(
-            dict.fromkeys((*universe.symbols, *universe.context, *settings.verdict.symbols))
-        ),
+        symbols=symbols,
         sessions=sessions,
         cuts=cut_instants(sessions),
         hourly_symbols=dict(settings.clock.hourly),
@@ -156,12 +169,14 @@ def measure(
 
 
 def estimate(panel: Panel, moment: Moment, *, settings: Settings) -> dict[str, pd.DataFrame]:
-    """Volatility, conditional correlations and change points of the session."""
+    """Volatility, tails, conditional correlations, change points and regimes of the session."""
     fits = fit_volatilities(panel, moment, settings=settings)
     return {
         "volatility": volatility_rows(panel, fits, moment, settings=settings),
+        "tail_risk": tail_risk_rows(panel, fits, moment, settings=settings),
         "correlations": conditional_correlation_rows(panel, fits, moment, settings=settings),
         "changepoints": changepoint_rows(panel, moment, settings=settings),
+        "regime_models": regime_model_rows(panel, moment, settings=settings),
     }
 
 

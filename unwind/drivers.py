@@ -10,7 +10,7 @@ from features.selling import (
     spread_returns,
     tail_excess,
 )
-from unwind.settings import Verdict
+from unwind.verdict_sections import Verdict
 
 
 def driver_history(

@@ -9,12 +9,13 @@ import pandas as pd
 
 from models.errors import NotEnoughData
 from models.rival_rules import rival_rules
-from unwind.analysis import load_market, to_sessions
+from unwind.analysis import desk_symbols, load_market, to_sessions
 from unwind.drivers import driver_history
 from unwind.market import ingest
 from unwind.observations import INPUT_TABLES
+from unwind.sections import Lag
 from unwind.sessions import known_instants
-from unwind.settings import Lag, Settings
+from unwind.settings import Settings
 from unwind.sources.protocol import Source
 
 # Sessions before the first that is scored: every baseline that the desk uses by default is full.
@@ -77,7 +78,11 @@ def read_history(
     if own.empty:
         raise NotEnoughData(need=WARM_UP + 2, got=0, what=f"sessions of {name}")
     panel = to_sessions(
-        own, printed["crypto_hourly"], last=own["session"].max().date(), settings=settings
+        own,
+        printed["crypto_hourly"],
+        symbols=desk_symbols(settings),
+        last=own["session"].max().date(),
+        settings=settings,
     )
     if len(panel.sessions) < WARM_UP + 2:
         raise NotEnoughData(need=WARM_UP + 2, got=len(panel.sessions), what=f"sessions of {name}")

@@ -154,7 +154,7 @@ def summary(day: SessionDay) -> dict[str, Any]:
         ),
         "changepoints": _records(
             day.tables["changepoints"],
-            ["pair", "break_at", "first_seen", "delay", "before", "after"],
+            ["pair", "method", "break_at", "first_seen", "delay", "before", "after", "confidence"],
         ),
         "quality": _records(
             day.tables["quality"],

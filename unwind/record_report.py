@@ -45,6 +45,8 @@ def record_markdown(record: dict[str, Any]) -> str:
         f"### False entries, {origin}",
         _days(judged),
     ]
+    if record["stated_rates"]:
+        blocks += ["### Had another rate been stated", _stated(record["stated_rates"])]
     if "null" in record:
         blocks += ["### Where nothing happens", _null(record["null"])]
     return "\n\n".join(blocks) + "\n"
@@ -64,6 +66,23 @@ def _judged(verdict: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if "reason" in verdict["leave_one_out"]:
         return "with the calibration in force", verdict["shipped"]
     return "each quarter unseen", verdict["leave_one_out"]
+
+
+def _stated(rates: list[dict[str, Any]]) -> str:
+    lines = [
+        "Calibrated on all years, so a little flattering:",
+        "",
+        "| stated, at most | threshold | caught within 2 | caught | false entries a year | "
+        "in calm periods |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {told['stated']:g} | {told['threshold']:.2f} | {told['caught_within_2']} of "
+        f"{told['episodes']} | {told['caught']} | {told['false_entries_a_year']:.2f} | "
+        f"{len(told['calm_entries'])} |"
+        for told in rates
+    ]
+    return "\n".join(lines)
 
 
 def _null(markets: list[dict[str, Any]]) -> str:

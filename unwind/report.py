@@ -13,16 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from unwind.charts import (
-    NARROW,
-    PALETTE,
-    SERIES,
-    SHADED,
-    WIDE,
-    correlation_chart,
-    price_chart,
-    score_chart,
-)
+from unwind.charts import correlation_chart, price_chart, score_chart, volatility_chart
 from unwind.digest import (
     LARGEST,
     SIMULATED,
@@ -31,17 +22,14 @@ from unwind.digest import (
     remainder,
     uncertainties,
 )
+from unwind.drawing import NARROW, PALETTE, SERIES, SHADED, WIDE
 from unwind.formatting import (
     NULL,
-    Grid,
-    Heading,
     both_clocks,
     correlation_grid,
-    grid_of,
     is_simulated,
     long_session,
     number,
-    percent,
     plain,
     quality_grid,
     records,
@@ -49,8 +37,11 @@ from unwind.formatting import (
     shock_grid,
     short_window,
 )
+from unwind.report_grids import changepoint_grid, tail_grid, volatility_grid
 
-REQUIRED = ("correlations", "shocks", "volatility", "changepoints", "regimes", "quality")
+REQUIRED = (
+    "correlations", "shocks", "volatility", "tail_risk", "changepoints", "regimes", "quality",
+)  # fmt: skip
 # A watched pair is named by the desk's order of counterparts: the first two stand in colour.
 WATCHED = 2
 
@@ -76,6 +67,7 @@ def render_report(
     correlation_history: pd.DataFrame,
     score_history: pd.DataFrame,
     prices: pd.DataFrame,
+    volatility_history: pd.DataFrame,
 ) -> str:
     """Render the desk report of one session.
 
@@ -89,7 +81,7 @@ def render_report(
         As in every desk row; a source that begins with "simulated" raises a banner.
     tables : mapping of str to DataFrame
         Rows of this session, by the declarations of `unwind.tables`: correlations, shocks,
-        volatility, changepoints, regimes, quality. Each may be empty.
+        volatility, tail_risk, changepoints, regimes, quality. Each may be empty.
     correlation_history : DataFrame of shape (n_sessions, n_counterparts)
         Correlation of the base with each counterpart, short window; columns in the desk's order:
         the first two are highlighted.
@@ -97,6 +89,9 @@ def render_report(
         Columns score (points) and state.
     prices : DataFrame of shape (n_sessions, n_symbols)
         Closes in the desk's order; the base and the first five others are drawn.
+    volatility_history : DataFrame
+        Published rows, one an asset and session: as_of, asset, sigma_annual (decimal), converged,
+        breach (of the base's value at risk); base and counterparts that are to be drawn.
 
     Returns
     -------
@@ -114,6 +109,7 @@ def render_report(
         ("correlation_history", correlation_history),
         ("score_history", score_history),
         ("prices", prices),
+        ("volatility_history", volatility_history.set_index("as_of")),
     ):
         _require_past(name, history, as_of)
     verdict = read_verdict(tables["regimes"])
@@ -144,6 +140,10 @@ def render_report(
             scores=_scores(score_history, verdict),
             shock_grid=shock_grid(tables["shocks"]),
             correlation_grid=correlation_grid(tables["correlations"]),
+            volatilities=_volatilities(
+                volatility_history, base=base, sessions=pd.DatetimeIndex(prices.index)
+            ),
+            tail_grid=tail_grid(tables["tail_risk"]),
             volatility_grid=volatility_grid(tables["volatility"]),
             changepoint_grid=changepoint_grid(tables["changepoints"]),
             quality_grid=quality_grid(tables["quality"]),
@@ -259,6 +259,8 @@ def _correlations(
     }
     breaks: dict[date, str] = {}
     for row in sorted(records(changepoints), key=lambda row: row["pair"]):
+        if row["quantity"] not in (None, "correlation"):
+            continue
         day = pd.Timestamp(row["break_at"]).date()
         label = row["pair"].removeprefix(f"{base}~")
         if label not in breaks.get(day, "").split(", "):
@@ -295,43 +297,31 @@ def _scores(history: pd.DataFrame, verdict: Verdict | None) -> Picture:
     )
 
 
-def volatility_grid(rows: pd.DataFrame) -> Grid:
-    """Format σ by asset; a fit that did not converge says so."""
-    return grid_of(
-        sorted(records(rows), key=lambda row: (row["asset"], row["model"])),
-        {
-            Heading("Series"): lambda row: plain(row["asset"]),
-            Heading("σ annualised, next session", numeric=True): lambda row: percent(
-                row["sigma_annual"], decimals=1
-            ),
-            Heading("σ of the session", numeric=True): lambda row: percent(
-                row["sigma"], decimals=2
-            ),
-            Heading("Residual, σ", numeric=True): lambda row: number(row["residual"], decimals=2),
-            Heading("n", numeric=True): lambda row: number(row["n"], decimals=0),
-            Heading("Estimated to"): lambda row: session(row["estimated_to"]),
-            Heading("Fit"): lambda row: (
-                f"{plain(row['model'])}, {'converged' if row['converged'] else 'not converged'}"
-            ),
-        },
-    )
-
-
-def changepoint_grid(rows: pd.DataFrame) -> Grid:
-    """Format breaks, the latest first."""
-    ordered = sorted(records(rows), key=lambda row: (row["pair"], row["method"]))
-    ordered.sort(key=lambda row: session(row["break_at"]), reverse=True)
-    return grid_of(
-        ordered,
-        {
-            Heading("Pair"): lambda row: plain(row["pair"]),
-            Heading("Break at"): lambda row: session(row["break_at"]),
-            Heading("First seen"): lambda row: session(row["first_seen"]),
-            Heading("Delay", numeric=True): lambda row: number(row["delay"], decimals=0),
-            Heading("Before", numeric=True): lambda row: number(row["before"], decimals=2),
-            Heading("After", numeric=True): lambda row: number(row["after"], decimals=2),
-            Heading("n before", numeric=True): lambda row: number(row["n_before"], decimals=0),
-            Heading("n after", numeric=True): lambda row: number(row["n_after"], decimals=0),
-            Heading("Method"): lambda row: plain(row["method"]),
-        },
+def _volatilities(history: pd.DataFrame, *, base: str, sessions: pd.DatetimeIndex) -> Picture:
+    known = history[history["sigma_annual"].notna()]
+    if known.empty:
+        return Picture("No volatility was published in this window.")
+    days = pd.to_datetime(known["as_of"])
+    # Sessions that were not published leave a gap.
+    shown = sessions[sessions >= days.min()].union(pd.DatetimeIndex(days.unique()))
+    rows = {name: part.set_index(days[part.index]) for name, part in known.groupby("asset")}
+    order = [name for name in history["asset"].unique() if name in rows]
+    levels = pd.DataFrame({name: rows[name]["sigma_annual"] for name in order}, index=shown)
+    stood_in = pd.DataFrame({name: rows[name]["converged"].eq(False) for name in order})
+    stood_in = stood_in.reindex(shown).eq(True)
+    lost = (history["asset"] == base) & history["breach"].eq(True)
+    published = days.nunique()
+    return _picture(
+        f"σ forecast for the session after, percent a year, as published for {published} of "
+        f"{len(shown)} sessions. Rings: an EWMA stood in for the model. Triangles: {plain(base)} "
+        "lost more than its value at risk.",
+        lambda width, name: volatility_chart(
+            100 * levels,
+            base=base,
+            fallbacks=stood_in,
+            breaches=[pd.Timestamp(day).date() for day in history.loc[lost, "as_of"]],
+            width=width,
+            name=name,
+        ),
+        name="volatility",
     )

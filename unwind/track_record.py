@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,6 +34,8 @@ SCHEMES = {"leave_one_out": "Q", "leave_one_year_out": "Y"}
 # Correlation of two classes, and whether all shocks of a session leap together.
 NULL_MARKETS = ((0.3, False), (0.5, False), (0.3, True))
 NULL_FREEDOM = 4.0
+# Stated rates beside the one in force, in sample: how much hangs on that choice.
+STATED = (0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
 Alarms = Callable[[History], pd.Series]
 Fold = pd.Period
 Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
@@ -123,6 +126,16 @@ def alarms(
     return raised
 
 
+def _alarms_of(
+    history: History,
+    *,
+    scales: dict[str, Scale],
+    limits: tuple[float, float, float],
+    settings: Settings,
+) -> pd.Series:
+    return alarms(history.drivers, scales, limits, settings=settings)
+
+
 def evaluate(
     histories: tuple[History, ...], labels: Labels, *, settings: Settings, budget: float
 ) -> dict[str, Any]:
@@ -149,16 +162,17 @@ def evaluate(
     limits = settings.calibrated
     shipped = scales_of(limits)
 
-    def in_force(history: History) -> pd.Series:
-        thresholds = (limits.watch, limits.deleveraging, limits.release)
-        return alarms(history.drivers, shipped, thresholds, settings=settings)
+    in_force = partial(
+        _alarms_of,
+        scales=shipped,
+        limits=(limits.watch, limits.deleveraging, limits.release),
+        settings=settings,
+    )
 
     def own(without: Fold | None) -> Alarms:
         fitted = calibrate_on(histories, labels, settings=settings, without=without)
         thresholds = (fitted.watch, fitted.deleveraging, fitted.release)
-        return lambda history: alarms(
-            history.drivers, dict(fitted.scales), thresholds, settings=settings
-        )
+        return partial(_alarms_of, scales=dict(fitted.scales), limits=thresholds, settings=settings)
 
     verdict = {"shipped": _told(_record(histories, in_force, labels, settings))}
     rules: dict[str, dict[str, Any]] = {}
@@ -185,6 +199,25 @@ def evaluate(
                 fold: _threshold(histories, labels, name, fold, budget, settings) for fold in folds
             }
             rules[name][scheme] = _told(_record(histories, _patched(raised), labels, settings))
+    stated = []
+    for entries in STATED:
+        desk = settings.model_copy(
+            update={
+                "calibration": settings.calibration.model_copy(
+                    update={"deleveraging_entries": entries}
+                )
+            }
+        )
+        try:
+            fitted = calibrate_on(histories, labels, settings=desk, without=None)
+        except NotEnoughData:
+            break  # too few for every rate alike; the folds above hold the reason
+        thresholds = (fitted.watch, fitted.deleveraging, fitted.release)
+        calibrated = partial(
+            _alarms_of, scales=dict(fitted.scales), limits=thresholds, settings=settings
+        )
+        told = _told(_record(histories, calibrated, labels, settings))
+        stated.append({"stated": entries, "threshold": round(fitted.deleveraging, 2), **told})
     return {
         "folders": [history.name for history in histories],
         "scored_from": {h.name: f"{h.first_scored:%Y-%m-%d}" for h in histories},
@@ -194,6 +227,7 @@ def evaluate(
         "calibration": limits.version,
         "verdict": verdict,
         "rules": rules,
+        "stated_rates": stated,
     }
 
 

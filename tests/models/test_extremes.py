@@ -11,11 +11,11 @@ from models.extremes import (
     GpdFit,
     fit_gpd,
     gpd_tail,
-    loss_forecast,
     tail_threshold,
     threshold_diagnostics,
     var_es,
 )
+from models.tail_risk import loss_forecast
 from tests import naive_backtests, naive_systemic
 from tests.conftest import SHARED
 

@@ -219,6 +219,10 @@ class TestVolatilityThatOnlyRises:
         assert fit.model == "ewma"
         assert "persistence" in fit.reason
         assert "EWMA stands in" in fit.reason
+        assert fit.rejected.model == "garch"
+        assert not fit.rejected.converged
+        assert fit.rejected.persistence > 0.9999
+        assert np.isfinite(fit.rejected.log_likelihood)
 
 
 class TestRefusal:

@@ -12,15 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unwind.charts import (
-    NARROW,
-    PALETTE,
-    WIDE,
-    correlation_chart,
-    price_chart,
-    score_chart,
-    spread,
-)
+from unwind.charts import correlation_chart, price_chart, score_chart, volatility_chart
+from unwind.drawing import NARROW, PALETTE, WIDE, spread
 
 HOSTILE = "<script>alert(1)</script>"
 SESSIONS = pd.bdate_range("2025-02-06", periods=260)
@@ -251,3 +244,49 @@ class TestSpread:
     def test_labels_with_room_stay(self, wanted):
         apart = [20 * place + 15 * index for index, place in enumerate(wanted)]
         assert spread(apart, gap=14, low=0, high=1000) == apart
+
+
+def sigmas(symbols=("IBIT", "IGV", "GLD"), sessions=SESSIONS):
+    draws = np.random.default_rng(8).normal(0, 0.05, (len(sessions), len(symbols)))
+    return pd.DataFrame(40 * np.exp(draws.cumsum(axis=0)), sessions, list(symbols))
+
+
+def draw_sigmas(frame, *, fallbacks=(), breaches=(), width=WIDE, name="volatility"):
+    stood_in = pd.DataFrame(False, frame.index, frame.columns)
+    for place, symbol in fallbacks:
+        stood_in.loc[frame.index[place], symbol] = True
+    return volatility_chart(
+        frame, base="IBIT", fallbacks=stood_in, breaches=breaches, width=width, name=name
+    )
+
+
+class TestVolatilityChart:
+    def test_says_what_it_shows(self):
+        drawn = draw_sigmas(
+            sigmas(), fallbacks=[(3, "IGV"), (4, "IGV")], breaches=[SESSIONS[-1].date()]
+        )
+        last = SESSIONS[-1].date().isoformat()
+        assert f"Fallbacks: 2. Breaches of IBIT: {last}." in drawn
+        assert "Breaches of IBIT: none." in draw_sigmas(sigmas())
+
+    def test_marks_are_drawn(self):
+        plain_chart, marked = (
+            draw_sigmas(sigmas(), **given)
+            for given in ({}, {"fallbacks": [(9, "GLD")], "breaches": [SESSIONS[9].date()]})
+        )
+        assert len(marked) > len(plain_chart)
+        assert "var(--chart-deleveraging)" in marked
+        assert "var(--chart-deleveraging)" not in plain_chart
+
+    def test_a_session_alone_is_a_dot_and_a_hole_a_gap(self):
+        frame = sigmas().iloc[-5:].copy()
+        frame.iloc[[1, 3], 0] = np.nan
+        assert draw_sigmas(frame) == draw_sigmas(frame)
+        assert len(draw_sigmas(frame.iloc[-1:])) > 1000
+
+    def test_a_breach_outside_the_window_is_left_out(self):
+        assert "Breaches of IBIT: none." in draw_sigmas(sigmas(), breaches=[date(2001, 1, 2)])
+
+    def test_nothing_to_draw_is_refused(self):
+        with pytest.raises(ValueError, match="at least 1 session"):
+            draw_sigmas(sigmas().iloc[:0])

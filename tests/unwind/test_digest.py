@@ -137,6 +137,27 @@ def february():
                 | {"reason": "optimiser stopped at the boundary"},
             ],
         ),
+        "tail_risk": desk_rows(
+            "tail_risk",
+            [
+                {
+                    "asset": "IBIT",
+                    "level": 0.05,
+                    "model": "garch-t",
+                    "tail": "gpd",
+                    "value_at_risk": 0.066,
+                    "expected_shortfall": 0.095,
+                    "breach": True,
+                    "value_at_risk_today": 0.049,
+                    "sessions": 253,
+                    "breaches": 15,
+                    "breaches_expected": 12.65,
+                    "coverage_p": 0.51,
+                    "conditional_p": 0.332,
+                    "shortfall_p": 0.301,
+                },
+            ],
+        ),
         "changepoints": desk_rows(
             "changepoints",
             [
@@ -178,6 +199,9 @@ def nulls():
             [{"asset": "IBIT", "measure": "return", "unit": "log return", "window": 60, "n": 0}],
         ),
         "volatility": desk_rows("volatility", [{"asset": "IBIT", "model": "ewma", "n": 0}]),
+        "tail_risk": desk_rows(
+            "tail_risk", [{"asset": "IBIT", "level": 0.05, "model": "none", "sessions": 0}]
+        ),
         "changepoints": desk_rows(
             "changepoints",
             [

@@ -20,7 +20,7 @@ from unwind.sessions import futures_closes, publication_instant
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
 from unwind.sources.files import FilesSource
 from unwind.sources.simulated import SimulatedSource
-from unwind.tables import MECHANISMS
+from unwind.verdict_tables import MECHANISMS
 
 FIRST, EVENT, LAST = date(2025, 3, 3), date(2026, 2, 5), date(2026, 2, 13)
 NEXT_MORNING = {EVENT: "2026-02-06T14:30Z", date(2026, 2, 6): "2026-02-07T14:30Z"}

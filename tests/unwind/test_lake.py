@@ -5,6 +5,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,8 @@ from tests.conftest import ROOT
 from unwind.columns import SCHEMA_VERSION
 from unwind.lake import LakeError, Snapshot, faults, latest, publish, read, snapshot_known_by
 from unwind.settings import Settings, parse_settings
-from unwind.tables import REGIMES, TABLES
+from unwind.tables import TABLES
+from unwind.verdict_tables import REGIMES
 
 
 def _cutoff(day: date, hour: int = 21) -> pd.Timestamp:
@@ -43,7 +45,8 @@ def _breaks(day: date, settings: Settings, hour: int = 21) -> pd.DataFrame:
             {
                 "pair": "IBIT~IGV", "method": "kernelcpd-linear", "break_at": date(2026, 1, 26),
                 "first_seen": date(2026, 2, 5), "delay": 8, "before": 0.4, "after": 0.7,
-                "n_before": 400, "n_after": 9, "as_of": day, "cutoff": _cutoff(day, hour),
+                "n_before": 400, "n_after": 9, "quantity": "correlation", "confidence": np.nan,
+                "alarms_a_year": np.nan, "as_of": day, "cutoff": _cutoff(day, hour),
                 "known_at": _cutoff(day), "source": "files", "settings_digest": settings.digest,
             }
         ]

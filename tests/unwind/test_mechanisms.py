@@ -21,7 +21,7 @@ from unwind.sessions import cash_hours, publication_instant, sessions_between
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 from unwind.sources.simulated import simulate_market
-from unwind.tables import MECHANISMS
+from unwind.verdict_tables import MECHANISMS
 
 MINE = ("crowding", "flows", "hours", "volume", "yen")
 DAY = date(2026, 2, 6)

@@ -42,7 +42,20 @@ def histories(symbols=SYMBOLS):
         "prices": pd.DataFrame(40 * np.exp(steps.cumsum(axis=0)), SESSIONS, list(symbols)),
         "correlation_history": pd.DataFrame(links, SESSIONS, list(symbols[1:])),
         "score_history": pd.DataFrame({"score": score, "state": state}, SESSIONS),
+        "volatility_history": published(symbols[:3], np.exp(draws.normal(-1, 0.1, (60, 3)))),
     }
+
+
+def published(symbols, sigma):
+    """Rows of the last sessions, as the lake gives them: SLV failed, the base fell through once."""
+    days = SESSIONS[-len(sigma) :]
+    rows = pd.DataFrame(sigma, days, list(symbols)).rename_axis("as_of").reset_index()
+    rows = rows.melt("as_of", var_name="asset", value_name="sigma_annual")
+    rows["as_of"] = [stamp.date() for stamp in rows["as_of"]]
+    rows["converged"] = np.arange(len(rows)) % 20 > 0
+    rows["breach"] = [True if day == AS_OF else None for day in rows["as_of"]]
+    rows.loc[rows["asset"] != symbols[0], "breach"] = None
+    return rows
 
 
 def no_histories():
@@ -50,6 +63,9 @@ def no_histories():
         "prices": pd.DataFrame(index=SESSIONS[:0]),
         "correlation_history": pd.DataFrame(index=SESSIONS[:0]),
         "score_history": pd.DataFrame({"score": [], "state": []}, index=SESSIONS[:0]),
+        "volatility_history": pd.DataFrame(
+            columns=["as_of", "asset", "sigma_annual", "converged", "breach"]
+        ),
     }
 
 
@@ -137,7 +153,7 @@ class TestPage:
     def test_order_of_the_parts(self):
         page = february_page()
         ids = ["drivers", "uncertain", "prices", "correlation", "shocks", "correlations", "score"]
-        ids += ["volatility", "changepoints", "quality"]
+        ids += ["volatility", "tails", "changepoints", "quality"]
         places = [page.index(f'<h2 id="{name}"') for name in ids]
         assert places == sorted(places)
         assert page.index("<h1") < places[0]

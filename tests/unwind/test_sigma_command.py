@@ -24,7 +24,7 @@ from unwind.sessions import publication_instant
 from unwind.settings import Settings
 from unwind.sigma_command import Sample, text, translated
 from unwind.sources.files import FilesSource
-from unwind.tables import REGIMES
+from unwind.verdict_tables import REGIMES
 
 DAY = date(2026, 2, 5)
 

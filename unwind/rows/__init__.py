@@ -1,8 +1,9 @@
 """Desk-table rows of one session, one table a file: answers of features and models, laid out.
 
-- `unwind.rows.moment`: what every row carries
+- `unwind.rows.moment`: what every row carries; `measure`, `covar`: rows of `systemic`
 - `unwind.rows.correlations`, `correlation_tests`, `pair_evidence`, `shocks`,
-  `volatility`, `changepoints`, `systemic`, `mechanisms`, `regimes`, `quality`
+  `volatility`, `tail_risk`, `conditional`, `changepoints`, `systemic`, `mechanisms`, `regimes`,
+  `quality`
 - `unwind.rows.mechanism`: one indicator; `standing`: does its input still stand
 - `unwind.rows.futures_mechanisms`: the block `futures`; `futures_basis`, `futures_history`
 - `unwind.rows.option_mechanisms`, `note_mechanisms`: blocks of the table mechanisms, over

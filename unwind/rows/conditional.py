@@ -8,7 +8,6 @@ import pandas as pd
 from features.correlation import ewma_correlation_with_base
 from features.panel import Panel
 from models.dcc import DccFit, correlation_path, filter_dcc, fit_dcc
-from models.errors import NotEnoughData
 from models.garch import GarchFit
 from unwind.rows.moment import Moment, absence, known_from, stamped
 from unwind.settings import Settings
@@ -18,7 +17,7 @@ PERCENTILE_FLOOR = 60
 
 def conditional_correlation_rows(
     panel: Panel,
-    fits: Mapping[str, GarchFit | NotEnoughData],
+    fits: Mapping[str, GarchFit | ValueError],
     moment: Moment,
     *,
     settings: Settings,
@@ -40,7 +39,7 @@ def conditional_correlation_rows(
 
 
 def _row(
-    panel: Panel, of_base: GarchFit | NotEnoughData, of_asset: GarchFit | NotEnoughData,
+    panel: Panel, of_base: GarchFit | ValueError, of_asset: GarchFit | ValueError,
     base: str, asset: str, moment: Moment, settings: Settings,
 ) -> dict[str, object]:  # fmt: skip
     row: dict[str, object] = {
@@ -53,12 +52,14 @@ def _row(
     }  # fmt: skip
     residuals = {}
     for name, volatility in ((base, of_base), (asset, of_asset)):
-        if isinstance(volatility, NotEnoughData):
+        if isinstance(volatility, ValueError):
             absent = absence(panel, moment, name)
             return row | {"reason": absent or f"no residuals of {name}: {volatility}"}
         observed = float(panel.returns[name].loc[moment.stamp])
-        if np.isnan(observed):
+        if not np.isfinite(observed):
             return row | {"reason": f"no return of {name} at the session"}
+        if not np.isfinite(volatility.sigma_next):
+            return row | {"reason": f"no volatility of {name} to divide by: it has not moved"}
         surprise = (observed - volatility.mu) / volatility.sigma_next
         today = pd.Series([surprise], index=[moment.stamp])
         residuals[name] = pd.concat([volatility.residuals, today])
@@ -69,7 +70,7 @@ def _row(
             pair.iloc[:-1], kind="dcc", method="full", start="unconditional",
             min_observations=settings.volatility.min_observations,
         )  # fmt: skip
-    except NotEnoughData as error:
+    except ValueError as error:  # too few rows, or one asset repeats the other
         return row | {"reason": str(error)}
     return row | (_filtered(pair, fit) if fit.converged else _faded(pair, fit, settings))
 

@@ -7,8 +7,9 @@ import pandas as pd
 
 from features.etf_flows import AGREE, rolled_assets, unfinished_funds, vendor_conflict
 from features.panel import Panel
+from unwind.mechanism_sections import Flows
 from unwind.rows.mechanism import CONFLICTED, GOOD, PARTIAL, STALE
-from unwind.settings import Flows, Settings
+from unwind.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,7 +10,8 @@ from features.panel import Panel
 from models.deleveraging import DRIVERS, UNKNOWN, Scale, ScoreHistory, deleveraging_score, states
 from unwind.drivers import driver_history
 from unwind.rows.moment import Moment, stamped
-from unwind.settings import Calibrated, ScoreBand, Settings
+from unwind.settings import Settings
+from unwind.verdict_sections import Calibrated, ScoreBand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,6 +1,6 @@
 """Rows of the table `systemic`: the cross-section as one system, and who seems to be crowded."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -12,28 +12,15 @@ from features.panel import Panel
 from features.returns import standardised_returns
 from features.shocks import robust_z
 from features.turbulence import absorption_ratio, absorption_shift, marchenko_pastur, turbulence
+from unwind.evidence_sections import Systemic
 from unwind.rows.correlations import PERCENTILE_FLOOR
+from unwind.rows.covar import covar_measures
+from unwind.rows.measure import Measure
 from unwind.rows.moment import Moment, known_from, stamped
-from unwind.settings import Settings, Systemic
+from unwind.settings import Settings
 
 OWN = "unwind"
 UNIVERSE, SLEEVES = "universe", "sleeves"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """One row before it is stamped; fields as the columns of the table."""
-
-    measure: str
-    item: str
-    window: int
-    value: float
-    unit: str
-    z: float = np.nan
-    percentile: float = np.nan
-    n: float = np.nan
-    detail: str | None = None
-    reason: str | None = None
 
 
 def systemic_rows(
@@ -56,6 +43,7 @@ def systemic_rows(
         *_eigenvalues(returns, chosen),
         *_connectedness(returns, settings.universe.base, chosen),
         *_crowding(returns, chosen),
+        *covar_measures(returns, settings),
     ]
     rows = pd.DataFrame([_columns(measure) for measure in measures]).assign(
         publisher=OWN,

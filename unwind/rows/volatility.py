@@ -1,36 +1,37 @@
 """Rows of the table `volatility`: σ of every asset, from parameters that ended at t−1."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from features.panel import Panel
-from models.errors import NotEnoughData
 from models.garch import GarchFit, fit_garch
 from unwind.rows.moment import Moment, known_from, stamped
 from unwind.settings import Settings
 
 SESSIONS_A_YEAR = 252
+LONGEST = 21  # sessions ahead
 
 
 def fit_volatilities(
     panel: Panel, moment: Moment, *, settings: Settings
-) -> dict[str, GarchFit | NotEnoughData]:
+) -> dict[str, GarchFit | ValueError]:
     """Estimate every asset on its rows up to t−1; what could not be estimated says why."""
-    fits: dict[str, GarchFit | NotEnoughData] = {}
+    fits: dict[str, GarchFit | ValueError] = {}
     for asset in settings.universe.symbols:
         earlier = _earlier(panel.returns[asset], moment, settings)
         try:
             fits[asset] = fit_garch(earlier, min_observations=settings.volatility.min_observations)
-        except NotEnoughData as error:
+        except ValueError as error:  # too few rows, none that differ, an infinite one
             fits[asset] = error
     return fits
 
 
 def volatility_rows(
     panel: Panel,
-    fits: Mapping[str, GarchFit | NotEnoughData],
+    fits: Mapping[str, GarchFit | ValueError],
     moment: Moment,
     *,
     settings: Settings,
@@ -50,10 +51,10 @@ def _earlier(returns: pd.Series, moment: Moment, settings: Settings) -> pd.Serie
 
 
 def _volatility_row(
-    returns: pd.Series, asset: str, fit: GarchFit | NotEnoughData, moment: Moment,
+    returns: pd.Series, asset: str, fit: GarchFit | ValueError, moment: Moment,
     settings: Settings,
 ) -> dict[str, object]:  # fmt: skip
-    if isinstance(fit, NotEnoughData):
+    if isinstance(fit, ValueError):
         return {
             "asset": asset, "model": "none",
             "n": int(_earlier(returns, moment, settings).notna().sum()),
@@ -61,14 +62,20 @@ def _volatility_row(
             "converged": None, "estimated_to": pd.NaT,
         }  # fmt: skip
     sigma, observed = fit.sigma_next, float(returns.loc[moment.stamp])
+    if not np.isfinite(observed):  # a price of zero makes an infinite one
+        observed = np.nan
     after = fit.sigma_after(sigma, observed)
+    path = replace(fit, sigma_next=after).forecast(LONGEST)
     return {
         "asset": asset,
         "model": fit.model if fit.model == "ewma" else f"{fit.model}-{fit.innovation}",
         "n": fit.n,
         "sigma": sigma,
         "sigma_next": after,
+        "sigma_5": float(path[4]),
+        "sigma_21": float(path[LONGEST - 1]),
         "sigma_annual": after * np.sqrt(SESSIONS_A_YEAR),
+        "sigma_month": float(np.sqrt(SESSIONS_A_YEAR * np.mean(path**2))),
         "residual": (observed - fit.mu) / sigma,
         "mu": fit.mu,
         "omega": fit.omega,
@@ -84,6 +91,6 @@ def _volatility_row(
 
 
 VOLATILITY_FIGURES = (
-    "sigma", "sigma_next", "sigma_annual", "residual", "mu", "omega", "alpha", "beta", "nu",
-    "half_life", "log_likelihood",
+    "sigma", "sigma_next", "sigma_5", "sigma_21", "sigma_annual", "sigma_month", "residual", "mu",
+    "omega", "alpha", "beta", "nu", "half_life", "log_likelihood",
 )  # fmt: skip

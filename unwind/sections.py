@@ -1,0 +1,93 @@
+"""Sections of the settings that every part of the program shares, and what they are made of."""
+
+import datetime
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._^=-]{0,23}$")]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"no time zone {name}; write one like America/New_York") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Section(BaseModel):
+    """One table of the settings file: frozen, and it refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Universe(Section):
+    """Who is measured against whom."""
+
+    base: Symbol
+    counterparts: tuple[Symbol, ...] = Field(min_length=1)
+    change_pairs: tuple[tuple[Symbol, Symbol], ...]
+    context: tuple[Symbol, ...]
+    havens: tuple[Symbol, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        members = (self.base, *self.counterparts)
+        if len(set(members)) != len(members):
+            raise ValueError("a symbol stands twice in base and counterparts; name each once")
+        strangers = {symbol for pair in self.change_pairs for symbol in pair} - set(members)
+        if strangers:
+            raise ValueError(
+                f"change_pairs names {sorted(strangers)}, which the universe does not hold; "
+                "add them to counterparts"
+            )
+        return self
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Base first, then the counterparts in their order."""
+        return (self.base, *self.counterparts)
+
+
+class Clock(Section):
+    """Which series are not exchange-traded, and where their 16:00 New York price comes from."""
+
+    crypto_daily: tuple[Symbol, ...]
+    weekday: tuple[Symbol, ...]
+    index_levels: tuple[Symbol, ...]
+    utc_day_indices: tuple[Symbol, ...]
+    hourly: dict[Symbol, Symbol]
+
+
+class Publication(Section):
+    """The instant at which a session's own run stands."""
+
+    time: datetime.time
+    zone: Zone
+
+
+class Lag(Section):
+    """When a row that carries no known_at counts as known."""
+
+    days: int | None = Field(default=None, ge=0, le=60)
+    sessions: int | None = Field(default=None, ge=0, le=20)
+    minutes: int | None = Field(default=None, ge=0, le=10080)
+    time: datetime.time = datetime.time(0)
+    zone: Zone = "UTC"
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        if [self.days, self.sessions, self.minutes].count(None) != 2:
+            raise ValueError("give exactly one of days, sessions and minutes")
+        return self
+
+
+class Report(Section):
+    """What the desk report draws."""
+
+    history: int = Field(ge=20, le=2520)
