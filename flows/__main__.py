@@ -21,6 +21,7 @@ from flows.daily import daily
 from flows.evaluate import evaluate
 from flows.parameters import READABLE, DataSource, open_source
 from flows.universe import universe
+from unwind.episodes import read_labels
 from unwind.record_report import record_markdown
 from unwind.settings import load_settings
 from unwind.sources.scenarios import SCENARIOS
@@ -140,6 +141,14 @@ LabelFolder = Annotated[str, typer.Option("--episodes", help="Folder of label fi
 FilesOnly = Annotated[Literal["files"], typer.Option("--source", help="Where histories come from.")]
 
 
+def _require_inputs(paths: list[str], episodes: str, settings: str | None) -> None:
+    """Say what is missing before a server is started."""
+    load_settings(None if settings is None else Path(settings))
+    for path in paths:
+        open_source(DataSource(path=path))
+    read_labels(Path(episodes))
+
+
 @app.command("evaluate")
 def run_evaluate(
     path: Folders,
@@ -158,7 +167,7 @@ def run_evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Backtest the verdict against dated episodes, beside the simple rules."""
-    load_settings(None if settings is None else Path(settings))
+    _require_inputs(path, episodes, settings)
     state = evaluate(
         paths=path, episodes=episodes, settings=settings, budget=budget, null_years=null_years,
         picture=picture, return_state=True,
@@ -179,7 +188,7 @@ def run_calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Calibrate the verdict to the stated rate of false entries."""
-    load_settings(None if settings is None else Path(settings))
+    _require_inputs(path, episodes, settings)
     state = calibrate(
         paths=path, episodes=episodes, target=target, settings=settings, return_state=True
     )

@@ -13,7 +13,7 @@ from pydantic import Field
 from flows import tasks
 from flows.parameters import READABLE
 from unwind.episodes import read_labels
-from unwind.record_report import record_markdown
+from unwind.record_report import record_markdown, record_sentence
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
 
@@ -59,11 +59,4 @@ def evaluate(
     create_markdown_artifact(
         key="track-record", description="Record of the verdict", markdown=record_markdown(record)
     )
-    told = record["verdict"]["leave_one_out"]
-    return Completed(
-        message=(
-            f"{told['caught_within_2']} of {told['episodes']} episodes caught within 2 sessions, "
-            f"{told['false_entries_a_year']:.2f} false entries a year, each quarter unseen"
-        ),
-        data=record,
-    )
+    return Completed(message=record_sentence(record), data=record)

@@ -26,6 +26,7 @@ def record_markdown(record: dict[str, Any]) -> str:
             _row(name, "the other quarters", told["leave_one_out"]),
             _row(name, "the other years", told["leave_one_year_out"]),
         ]
+    origin, judged = _judged(verdict)
     blocks = [
         f"Scored: {scored}. The simple rules may use {record['budget']:g} false entries a year; "
         "the "
@@ -34,15 +35,37 @@ def record_markdown(record: dict[str, Any]) -> str:
         "quarters alone, so neither an episode nor a false entry is scored by a rule that has seen "
         'it; "the other years" leaves out whole years.',
         "\n".join((HEADINGS, *rows)),
-        "### Episode by episode, each quarter unseen",
-        "\n".join(_episodes(verdict["leave_one_out"])),
-        "### False entries, each quarter unseen",
-        _days(verdict["leave_one_out"]),
+        *(
+            f"Not judged by the other {folds}: {verdict[scheme]['reason']}."
+            for scheme, folds in (("leave_one_out", "quarters"), ("leave_one_year_out", "years"))
+            if "reason" in verdict[scheme]
+        ),
+        f"### Episode by episode, {origin}",
+        "\n".join(_episodes(judged)),
+        f"### False entries, {origin}",
+        _days(judged),
     ]
-    blocks += ["### Had another rate been stated", _stated(record["stated_rates"])]
+    if record["stated_rates"]:
+        blocks += ["### Had another rate been stated", _stated(record["stated_rates"])]
     if "null" in record:
         blocks += ["### Where nothing happens", _null(record["null"])]
     return "\n\n".join(blocks) + "\n"
+
+
+def record_sentence(record: dict[str, Any]) -> str:
+    """Say the record of an evaluation in one sentence."""
+    origin, told = _judged(record["verdict"])
+    return (
+        f"{told['caught_within_2']} of {told['episodes']} episodes caught within 2 sessions, "
+        f"{told['false_entries_a_year']:.2f} false entries a year, {origin}"
+    )
+
+
+def _judged(verdict: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Pick the most severe record there is, and say which it is."""
+    if "reason" in verdict["leave_one_out"]:
+        return "with the calibration in force", verdict["shipped"]
+    return "each quarter unseen", verdict["leave_one_out"]
 
 
 def _stated(rates: list[dict[str, Any]]) -> str:
@@ -80,6 +103,8 @@ def _null(markets: list[dict[str, Any]]) -> str:
 
 
 def _row(name: str, origin: str, told: dict[str, Any]) -> str:
+    if "reason" in told:
+        return f"| {name} | {origin} | not judged | – | – | – | – | – |"
     delay = "–" if told["median_delay"] is None else f"{told['median_delay']:g}"
     lower, upper = told["false_entries_interval"]
     return (

@@ -12,6 +12,7 @@ import pandas as pd
 
 from models.calibration import SESSIONS_A_YEAR, Calibration, Resampling, calibrate
 from models.deleveraging import DELEVERAGING, Scale, deleveraging_score, states
+from models.errors import NotEnoughData
 from models.evaluation import (
     Record,
     inside_episode,
@@ -154,7 +155,9 @@ def evaluate(
         JSON-able. `shipped`: with the calibration in force. `leave_one_out`: every calendar
         quarter judged with scales and thresholds from the other quarters, so that no episode and
         no false entry is scored by a rule that has seen it. `leave_one_year_out`: the same with
-        whole years. The rules also with the threshold chosen in sample.
+        whole years; where the other rows are too few to calibrate on, it holds the `reason`
+        instead. The rules also with the threshold chosen in sample; a rule that no folder has
+        the input of holds the `reason`.
     """
     limits = settings.calibrated
     shipped = scales_of(limits)
@@ -174,14 +177,24 @@ def evaluate(
     verdict = {"shipped": _told(_record(histories, in_force, labels, settings))}
     rules: dict[str, dict[str, Any]] = {}
     for name in histories[0].rules:
+        scored = [history.rules[name].loc[history.first_scored :] for history in histories]
+        if not any(values.notna().any() for values in scored):
+            reason = {"reason": "no folder has the input of it"}
+            rules[name] = dict.fromkeys(("in_sample", *SCHEMES), reason)
+            continue
         flattering = _threshold(histories, labels, name, None, budget, settings)
         rules[name] = {"in_sample": _told(_record(histories, flattering, labels, settings))}
     for scheme, frequency in SCHEMES.items():
         folds = sorted({fold for history in histories for fold in _folds(history, frequency)})
-        verdict[scheme] = _told(
-            _record(histories, _patched({fold: own(fold) for fold in folds}), labels, settings)
-        )
+        try:
+            unseen = _patched({fold: own(fold) for fold in folds})
+        except NotEnoughData as error:
+            verdict[scheme] = {"reason": str(error)}
+        else:
+            verdict[scheme] = _told(_record(histories, unseen, labels, settings))
         for name in rules:
+            if "reason" in rules[name]["in_sample"]:
+                continue
             raised = {
                 fold: _threshold(histories, labels, name, fold, budget, settings) for fold in folds
             }
@@ -195,7 +208,10 @@ def evaluate(
                 )
             }
         )
-        fitted = calibrate_on(histories, labels, settings=desk, without=None)
+        try:
+            fitted = calibrate_on(histories, labels, settings=desk, without=None)
+        except NotEnoughData:
+            break  # too few for every rate alike; the folds above hold the reason
         thresholds = (fitted.watch, fitted.deleveraging, fitted.release)
         calibrated = partial(
             _alarms_of, scales=dict(fitted.scales), limits=thresholds, settings=settings
@@ -233,7 +249,7 @@ def _threshold(
         _outside(history.rules[name].loc[history.first_scored :], without) for history in histories
     )
     threshold = lowest_threshold(
-        tuple(value for value in values if len(value)),
+        tuple(value for value in values if value.notna().any()),
         episodes=labels.episodes,
         budget=budget,
         quiet=settings.calibration.quiet,

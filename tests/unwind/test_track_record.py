@@ -13,7 +13,7 @@ from models.evaluation import lowest_threshold
 from tests.unwind.verdict_markets import LABELS, lighter, simulated_history
 from unwind.episodes import Labels
 from unwind.history import History
-from unwind.record_report import calibration_markdown, record_markdown
+from unwind.record_report import calibration_markdown, record_markdown, record_sentence
 from unwind.settings import Settings, parse_settings
 from unwind.track_record import artefact, calibrate_on, evaluate, null_run
 
@@ -207,3 +207,48 @@ class TestNothingHappens:
         shipped = told["verdict"]["shipped"]
         assert (shipped["episodes"], shipped["caught"], shipped["median_delay"]) == (0, 0, None)
         assert "nan" not in record_markdown(told).lower()
+
+
+class TestYoungDesk:
+    """Two years of a fund: enough for the record of what is in force, too little to refit."""
+
+    def test_says_what_it_cannot_judge_and_tells_the_rest(
+        self, history: History, quick: Settings
+    ) -> None:
+        late = replace(history, first_scored=pd.Timestamp("2007-01-03"))
+        young = replace(
+            late,
+            drivers=late.drivers.loc[:"2008-12-31"],
+            rules={name: values.loc[:"2008-12-31"] for name, values in late.rules.items()},
+        )
+        told = evaluate((young,), LABELS, settings=quick, budget=1.0)
+        assert told["verdict"]["shipped"]["caught"] == 2
+        assert "needs at least 500" in told["verdict"]["leave_one_year_out"]["reason"]
+        text = record_markdown(told)
+        assert "| **unwind** | the other years | not judged |" in text
+        assert "Not judged by the other years: ordinary sessions with every driver" in text
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
+        assert "2 of 2 episodes caught" in record_sentence(told)
+
+
+class TestMissingInput:
+    def test_a_rule_without_its_input_is_not_judged(
+        self, history: History, quick: Settings
+    ) -> None:
+        blind = {name: values.mask(values > -1) for name, values in history.rules.items()}
+        rules = {**history.rules, "VIX level": blind["VIX level"]}
+        told = evaluate((replace(history, rules=rules),), LABELS, settings=quick, budget=1.0)
+        for part in told["rules"]["VIX level"].values():
+            assert part == {"reason": "no folder has the input of it"}
+        assert told["rules"]["joint downside tail"]["in_sample"]["caught"] == 2
+        assert "| VIX level | the same years | not judged |" in record_markdown(told)
+
+    def test_one_folder_without_it_leaves_the_other(
+        self, history: History, quick: Settings
+    ) -> None:
+        blind = {name: values.mask(values > -1) for name, values in history.rules.items()}
+        told = evaluate(
+            (history, replace(history, name="blind", rules=blind)),
+            LABELS, settings=quick, budget=1.0,
+        )  # fmt: skip
+        assert told["rules"]["joint downside tail"]["in_sample"]["caught"] == 2
