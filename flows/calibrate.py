@@ -14,6 +14,7 @@ from flows import tasks
 from flows.parameters import READABLE
 from unwind.durable import write_atomically
 from unwind.episodes import read_labels
+from unwind.history import folder_names
 from unwind.record_report import calibration_markdown
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
@@ -39,8 +40,8 @@ def calibrate(
         labels = read_labels(Path(episodes))
         received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
         histories = tuple(
-            tasks.read_history(FilesSource(Path(path)), Path(path).name, received_at, desk)
-            for path in paths
+            tasks.read_history(FilesSource(Path(path)), name, received_at, desk)
+            for path, name in zip(paths, folder_names(paths), strict=True)
         )
         held = tasks.calibrate_verdict(histories, labels, desk)
         told = calibration_markdown(held)

@@ -13,6 +13,7 @@ from pydantic import Field
 from flows import tasks
 from flows.parameters import READABLE
 from unwind.episodes import read_labels
+from unwind.history import folder_names
 from unwind.record_report import record_markdown, record_sentence
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
@@ -44,8 +45,8 @@ def evaluate(
         labels = read_labels(Path(episodes))
         received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
         histories = tuple(
-            tasks.read_history(FilesSource(Path(path)), Path(path).name, received_at, desk)
-            for path in paths
+            tasks.read_history(FilesSource(Path(path)), name, received_at, desk)
+            for path, name in zip(paths, folder_names(paths), strict=True)
         )
         record = tasks.evaluate_verdict(histories, labels, desk, budget)
         if null_years:

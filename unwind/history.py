@@ -16,7 +16,7 @@ from unwind.observations import INPUT_TABLES
 from unwind.sections import Lag
 from unwind.sessions import known_instants
 from unwind.settings import Settings
-from unwind.sources.protocol import Source
+from unwind.sources.protocol import Source, SourceError
 
 # Sessions before the first that is scored: every baseline that the desk uses by default is full.
 WARM_UP = 100
@@ -43,6 +43,24 @@ class History:
     rules: Mapping[str, pd.Series]
     base: pd.Series
     first_scored: pd.Timestamp
+
+
+def folder_names(paths: list[str]) -> tuple[str, ...]:
+    """Name drop folders for a record: the last part of each path, or the path where two share it.
+
+    Raises
+    ------
+    SourceError
+        One folder is named twice: its sessions would count twice.
+    """
+    places = [Path(path).resolve() for path in paths]
+    if len(set(places)) < len(places):
+        raise SourceError(f"a folder stands twice in {', '.join(paths)}; name each once")
+    names = [place.name for place in places]
+    return tuple(
+        str(path) if names.count(name) > 1 else name
+        for path, name in zip(paths, names, strict=True)
+    )
 
 
 def read_history(

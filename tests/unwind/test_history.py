@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import NotEnoughData
 from tests.conftest import RECEIVED, small_prices, write_drop
-from unwind.history import WARM_UP, History, read_history
+from unwind.history import WARM_UP, History, folder_names, read_history
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 from unwind.sources.protocol import SourceError
@@ -158,3 +158,14 @@ class TestOwnFactors:
         folder = write_drop(tmp_path / "drop", prices, equity_factors_pct=factors)
         crowding = _history(folder, settings).drivers["crowding"]
         assert crowding.idxmax() == DAY
+
+
+class TestTwoFoldersOfOneName:
+    def test_the_whole_path_tells_them_apart(self, tmp_path: Path) -> None:
+        paths = [str(tmp_path / "old" / "market"), str(tmp_path / "new" / "market")]
+        assert folder_names(paths) == tuple(paths)
+        assert folder_names([paths[0], str(tmp_path / "crypto")]) == ("market", "crypto")
+
+    def test_one_folder_twice_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match="stands twice"):
+            folder_names([str(tmp_path), str(tmp_path / ".")])
