@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+
+from unwind.attribution_settings import Attribution
+from unwind.section import Section
 
 DEFAULT_PATH = Path(__file__).with_name("desk.toml")
 
@@ -31,12 +34,6 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 
 class SettingsError(ValueError):
     """The settings file cannot be used; the message names the key, the value and the remedy."""
-
-
-class Section(BaseModel):
-    """One table of the settings file: frozen, and it refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Universe(Section):
@@ -307,6 +304,7 @@ class Flows(Section):
     history: int = Field(ge=40, le=2520)
     confidence: float = Field(gt=0.5, lt=1)
     cumulative: int = Field(ge=2, le=10)
+    run: int = Field(ge=5, le=63)
     conflict_share: float = Field(gt=0)
     conflict_window: int = Field(ge=20, le=504)
     dating_tolerance_usd_m: float = Field(ge=0)
@@ -503,6 +501,7 @@ class Settings(Section):
     hours: SessionHours
     yen: Yen
     rebound: Rebound
+    attribution: Attribution
     sigma: Sigma
     verdict: Verdict
     calibration: Calibration

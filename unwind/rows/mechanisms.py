@@ -57,6 +57,11 @@ def mechanism_rows(
     panel, moment, settings
     """
     held = [row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)]
+    return laid_out(held, moment, settings=settings)
+
+
+def laid_out(held: list[Mechanism], moment: Moment, *, settings: Settings) -> pd.DataFrame:
+    """Lay indicators out as rows of the table."""
     if not held:
         return pd.DataFrame()
     rows = pd.DataFrame(

@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 
 from features.panel import Panel
-from models.deleveraging import DRIVERS, UNKNOWN, Scale, ScoreHistory, deleveraging_score, states
+from models.deleveraging import (
+    DELEVERAGING,
+    DRIVERS,
+    RELEASE,
+    UNKNOWN,
+    WATCH,
+    Scale,
+    ScoreHistory,
+    deleveraging_score,
+    states,
+)
 from unwind.drivers import driver_history
 from unwind.rows.moment import Moment, stamped
 from unwind.settings import Calibrated, ScoreBand, Settings
@@ -44,6 +54,11 @@ def decide(panel: Panel, factors: pd.DataFrame, *, settings: Settings) -> Verdic
         dwell=settings.verdict.dwell,
     )
     return Verdict(scores=scores, states=machine)
+
+
+def is_raised(verdict: Verdict, moment: Moment) -> bool:
+    """Whether the session's state is WATCH, DELEVERAGING or RELEASE."""
+    return verdict.states["state"].loc[moment.stamp] in (WATCH, DELEVERAGING, RELEASE)
 
 
 def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
