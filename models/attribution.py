@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
-from scipy.stats import t as student_t
 
 ORDINARY = "ordinary"
 MECHANISMS = ("multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow")
@@ -106,7 +105,8 @@ def level_ratio(value: float, expected: tuple[str, ...], smoothing: Smoothing) -
     """ln(f_h(x)/f_0(x)) of a number; beyond the outermost level it is read at that level."""
     at = np.asarray(smoothing.locations)
     held = float(np.clip(value, at[0], at[-1]))
-    kernel = student_t.pdf(held - at, smoothing.dof)
+    # Student-t without its constant, which the ratio does not see.
+    kernel = (1 + (held - at) ** 2 / smoothing.dof) ** (-(smoothing.dof + 1) / 2)
     density, usual = (
         float(_shares(LEVELS, named, smoothing) @ kernel) for named in (expected, ("0",))
     )
@@ -168,21 +168,24 @@ def ledger(
     """
     _check(readings, qualities, indicators, priors)
     columns = [*MECHANISMS, AMPLIFIER]
-    ratios = pd.DataFrame(0.0, index=list(indicators), columns=columns)
-    contributions = ratios.copy()
-    for name, indicator in indicators.items():
+    found = np.zeros((len(indicators), len(columns)))
+    shares = np.array([indicators[name].weight * qualities.get(name, 1.0) for name in indicators])
+    for row, (name, indicator) in enumerate(indicators.items()):
         value = readings.get(name)
-        if value is None or (isinstance(value, float) and np.isnan(value)):
+        if value is None or value != value:
             continue
         for hypothesis, expected in indicator.expected.items():
-            found = (
+            found[row, columns.index(hypothesis)] = (
                 class_ratio(str(value), expected, smoothing)
                 if indicator.classes
                 else level_ratio(float(value), expected, smoothing)
             )
-            ratios.loc[name, hypothesis] = found
-            weighed = indicator.weight * qualities.get(name, 1.0) * found
-            contributions.loc[name, hypothesis] = np.clip(weighed, -indicator_cap, indicator_cap)
+    ratios = pd.DataFrame(found, index=list(indicators), columns=columns)
+    contributions = pd.DataFrame(
+        np.clip(found * shares[:, None], -indicator_cap, indicator_cap),
+        index=list(indicators),
+        columns=columns,
+    )
     blocks = pd.Series({name: indicator.block for name, indicator in indicators.items()})
     votes = contributions.groupby(blocks).transform("sum")
     # A block beyond its cap is scaled as a whole, so that its readings still add up to its vote.

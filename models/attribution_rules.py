@@ -25,6 +25,8 @@ class Thresholds:
         Mechanism → the block without whose vote it is never named.
     decisive_vote : float
         Least log-odds that this block must add.
+    block_cap : float
+        Most that a block may add: what a missing one might.
     """
 
     posterior: float
@@ -32,6 +34,7 @@ class Thresholds:
     blocks: int
     decisive: Mapping[str, str]
     decisive_vote: float
+    block_cap: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,8 @@ class Finding:
     verdict : str
         `NAMED`: one mechanism. `ORDINARY_VERDICT`: ordinary volatility. `MIXED`: some mechanism,
         and no one of them leads. `AMBIGUOUS`: not even whether it was ordinary. `ABSTAIN`: too few
-        blocks, or the leader's decisive block is missing or does not speak for it.
+        blocks, or the leader's decisive block is missing or does not speak for it, or ordinary
+        volatility leads while a missing block could lift a mechanism over it.
     named : str or None
         The mechanism, or `ORDINARY`.
     leader : str
@@ -65,6 +69,24 @@ def block_votes(account: Ledger, indicators: Mapping[str, Indicator]) -> pd.Data
     blocks = pd.Series({name: indicator.block for name, indicator in indicators.items()})
     votes: pd.DataFrame = account.contributions.groupby(blocks, sort=False).sum()
     return votes
+
+
+def _not_excluded(
+    account: Ledger, indicators: Mapping[str, Indicator], rules: Thresholds
+) -> list[str]:
+    """Mechanisms that one missing block of theirs could lift over ordinary volatility."""
+    awaited: dict[str, list[str]] = {}
+    for indicator in indicators.values():
+        if indicator.block in account.observed:
+            continue
+        for story in indicator.expected:
+            if indicator.block not in awaited.setdefault(story, []):
+                awaited[story].append(indicator.block)
+    return [
+        f"{name} cannot be excluded without {' or '.join(awaited[name])}"
+        for name in rules.decisive
+        if name in awaited and account.log_odds[name] + rules.block_cap > 0
+    ]
 
 
 def _first_two(ranked: pd.Series) -> str:
@@ -104,6 +126,8 @@ def find(
         if 1 - account.posterior[ORDINARY] >= rules.posterior:
             return told(MIXED, f"some mechanism, none alone: {_first_two(ranked.drop(ORDINARY))}")
         return told(AMBIGUOUS, f"no hypothesis leads: {_first_two(ranked)}")
+    if leader == ORDINARY and (open_stories := _not_excluded(account, indicators, rules)):
+        return told(ABSTAIN, f"{ORDINARY} leads, but {'; '.join(open_stories)}")
     if leader == ORDINARY and alarmed:
         return told(AMBIGUOUS, f"{ORDINARY} leads, and the desk's verdict is raised")
     if leader == ORDINARY:

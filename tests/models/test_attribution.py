@@ -33,7 +33,7 @@ SMOOTHING = Smoothing(locations=(-3.0, -1.5, 0.0, 1.5, 3.0), dof=5.0, expert=4.0
 PRIORS = dict.fromkeys(MECHANISMS, 0.1) | {ORDINARY: 0.6}
 BLOCKS = ("shock", "crowding", "yen", "hours", "flows", "offshore")
 RULES = Thresholds(
-    posterior=0.6, margin=0.25, blocks=4, decisive_vote=0.3,
+    posterior=0.6, margin=0.25, blocks=4, decisive_vote=0.3, block_cap=3.0,
     decisive={
         "multi_strategy": "crowding", "crypto_native": "offshore", "yen_carry": "yen",
         "fundamental_outflow": "flows",
@@ -206,6 +206,13 @@ class TestNaming:
     def test_a_clear_story_is_named(self) -> None:
         found = find(_account(YEN_STORY), _indicators(), rules=RULES, alarmed=False)
         assert (found.verdict, found.named) == (NAMED, "yen_carry")
+
+    def test_ordinary_is_not_said_while_a_story_is_open(self) -> None:
+        """Redemptions not known yet, and the rest as an outflow would have it."""
+        readings = dict.fromkeys(BLOCKS, 0.0) | {"shock": -1.5, "flows": None}
+        found = find(_account(readings), _indicators(), rules=RULES, alarmed=False)
+        assert (found.verdict, found.leader) == (ABSTAIN, ORDINARY)
+        assert "fundamental_outflow cannot be excluded without flows" in found.reason
 
     def test_a_quiet_day_is_ordinary(self) -> None:
         found = find(

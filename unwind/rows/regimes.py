@@ -12,7 +12,6 @@ from models.deleveraging import (
     DRIVERS,
     RELEASE,
     UNKNOWN,
-    WATCH,
     Scale,
     ScoreHistory,
     deleveraging_score,
@@ -57,8 +56,8 @@ def decide(panel: Panel, factors: pd.DataFrame, *, settings: Settings) -> Verdic
 
 
 def is_raised(verdict: Verdict, moment: Moment) -> bool:
-    """Whether the session's state is WATCH, DELEVERAGING or RELEASE."""
-    return verdict.states["state"].loc[moment.stamp] in (WATCH, DELEVERAGING, RELEASE)
+    """Whether deleveraging was under way: DELEVERAGING or RELEASE. WATCH comes in quiet years."""
+    return verdict.states["state"].loc[moment.stamp] in (DELEVERAGING, RELEASE)
 
 
 def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
