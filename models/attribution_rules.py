@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from models.attribution import ORDINARY, Indicator, Ledger
@@ -27,6 +28,9 @@ class Thresholds:
         Least log-odds that this block must add.
     block_cap : float
         Most that a block may add: what a missing one might.
+    toll : float
+        Log-odds that each missing block, of which it expects something, costs a leader before it
+        is named: what is not known must not make a name easier.
     """
 
     posterior: float
@@ -35,6 +39,7 @@ class Thresholds:
     decisive: Mapping[str, str]
     decisive_vote: float
     block_cap: float
+    toll: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,22 +76,32 @@ def block_votes(account: Ledger, indicators: Mapping[str, Indicator]) -> pd.Data
     return votes
 
 
+def _awaited(account: Ledger, indicators: Mapping[str, Indicator], story: str) -> list[str]:
+    """Missing blocks of which a hypothesis expects something."""
+    wanted = [item.block for item in indicators.values() if story in item.expected]
+    return [block for block in dict.fromkeys(wanted) if block not in account.observed]
+
+
 def _not_excluded(
     account: Ledger, indicators: Mapping[str, Indicator], rules: Thresholds
 ) -> list[str]:
     """Mechanisms that one missing block of theirs could lift over ordinary volatility."""
-    awaited: dict[str, list[str]] = {}
-    for indicator in indicators.values():
-        if indicator.block in account.observed:
-            continue
-        for story in indicator.expected:
-            if indicator.block not in awaited.setdefault(story, []):
-                awaited[story].append(indicator.block)
+    awaited = {name: _awaited(account, indicators, name) for name in rules.decisive}
     return [
-        f"{name} cannot be excluded without {' or '.join(awaited[name])}"
-        for name in rules.decisive
-        if name in awaited and account.log_odds[name] + rules.block_cap > 0
+        f"{name} cannot be excluded without {' or '.join(blocks)}"
+        for name, blocks in awaited.items()
+        if blocks and account.log_odds[name] + rules.block_cap > 0
     ]
+
+
+def _after_toll(
+    account: Ledger, leader: str, missing: int, rules: Thresholds
+) -> tuple[float, float]:
+    """Posterior and margin of the leader, each missing block paid for."""
+    odds = np.exp(account.log_odds[list(account.posterior.index)])
+    odds[leader] *= np.exp(-rules.toll * missing)
+    shares = odds / odds.sum()
+    return float(shares[leader]), float(shares[leader] - shares.drop(leader).max())
 
 
 def _first_two(ranked: pd.Series) -> str:
@@ -132,6 +147,13 @@ def find(
         return told(AMBIGUOUS, f"{ORDINARY} leads, and the desk's verdict is raised")
     if leader == ORDINARY:
         return told(ORDINARY_VERDICT, "nothing beyond ordinary volatility is needed", ORDINARY)
+    awaited = _awaited(account, indicators, leader)
+    posterior, lead = _after_toll(account, leader, len(awaited), rules)
+    if posterior < rules.posterior or lead < rules.margin:
+        return told(
+            ABSTAIN,
+            f"{leader} leads, but not by enough while {', '.join(awaited)} say nothing",
+        )
     block = rules.decisive[leader]
     if block not in account.observed:
         return told(ABSTAIN, f"{leader} leads, but its decisive block {block} is missing")

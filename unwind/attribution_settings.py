@@ -57,6 +57,7 @@ class Attribution(Section):
     blocks: int = Field(ge=1)
     decisive: dict[Hypothesis, str]
     decisive_vote: float = Field(ge=0)
+    toll: float = Field(ge=0)
     amplifier_from: float = Field(gt=0, lt=1)
     slide_sessions: int = Field(ge=2, le=63)
     indicators: dict[str, Reading]

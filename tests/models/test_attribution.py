@@ -33,7 +33,7 @@ SMOOTHING = Smoothing(locations=(-3.0, -1.5, 0.0, 1.5, 3.0), dof=5.0, expert=4.0
 PRIORS = dict.fromkeys(MECHANISMS, 0.1) | {ORDINARY: 0.6}
 BLOCKS = ("shock", "crowding", "yen", "hours", "flows", "offshore")
 RULES = Thresholds(
-    posterior=0.6, margin=0.25, blocks=4, decisive_vote=0.3, block_cap=3.0,
+    posterior=0.6, margin=0.25, blocks=4, decisive_vote=0.3, block_cap=3.0, toll=0.5,
     decisive={
         "multi_strategy": "crowding", "crypto_native": "offshore", "yen_carry": "yen",
         "fundamental_outflow": "flows",
@@ -213,6 +213,18 @@ class TestNaming:
         found = find(_account(readings), _indicators(), rules=RULES, alarmed=False)
         assert (found.verdict, found.leader) == (ABSTAIN, ORDINARY)
         assert "fundamental_outflow cannot be excluded without flows" in found.reason
+
+    def test_what_is_missing_makes_no_name_easier(self) -> None:
+        """Flows that spoke against the story, taken away: it leads by more, and is not named."""
+        against = {"shock": -3.0, "crowding": -2.0, "yen": 0.0, "hours": 1.2, "flows": -2.0}
+        verdicts = []
+        for readings in (against, against | {"flows": None}):
+            held = _account(readings | {"offshore": 0.0})
+            verdicts.append((held, find(held, _indicators(), rules=RULES, alarmed=False)))
+        (whole, first), (part, second) = verdicts
+        assert part.log_odds["multi_strategy"] > whole.log_odds["multi_strategy"]
+        assert first.named is None
+        assert second.named is None
 
     def test_a_quiet_day_is_ordinary(self) -> None:
         found = find(

@@ -95,6 +95,7 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
         posterior=chosen.posterior, margin=chosen.margin, blocks=chosen.blocks,
         decisive={str(story): block for story, block in chosen.decisive.items()},
         decisive_vote=chosen.decisive_vote, block_cap=chosen.block_cap,
+        toll=chosen.toll,
     )  # fmt: skip
     return Account(
         evidence=evidence, indicators=indicators, readings=readings, ledger=held,
