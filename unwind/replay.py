@@ -4,9 +4,10 @@ from typing import Any
 
 import pandas as pd
 
-from models.attribution import AMPLIFIER, HYPOTHESES
-from unwind.rows.attribution import WORDS
+from unwind.attribution_digest import AMPLIFIER, WORDS
 from unwind.rows.mechanism import CONFLICTED, MISSING
+
+HYPOTHESES = tuple(name for name in WORDS if name != AMPLIFIER)
 
 
 def replay_steps(rows: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:

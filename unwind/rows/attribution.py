@@ -26,20 +26,12 @@ from models.attribution_rules import (
     block_votes,
     find,
 )
+from unwind.attribution_digest import WORDS
 from unwind.attribution_settings import Attribution
 from unwind.rows.evidence import Evidence, scaled
 from unwind.rows.mechanism import CONFLICTED, MISSING, STALE
 from unwind.rows.moment import Moment, stamped
 from unwind.settings import Settings
-
-WORDS = {
-    "ordinary": "ordinary volatility",
-    "multi_strategy": "multi-strategy deleveraging",
-    "crypto_native": "crypto-native liquidation",
-    "yen_carry": "yen-carry unwind",
-    "fundamental_outflow": "fundamental outflow",
-    "dealer_feedback": "dealer and short-volatility feedback",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
