@@ -151,10 +151,11 @@ def run_replay(
 ) -> None:
     """Score one session at several cut-offs: how the conclusion changes as data become known."""
     load_settings(None if settings is None else Path(settings))
+    instants = _instants(cutoffs)
     state = replay(
         source=_source(source, path, scenario, seed, event),
         as_of=as_of.date(),
-        cutoffs=_instants(cutoffs),
+        cutoffs=instants,
         lake=lake,
         settings=settings,
         return_state=True,
