@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.unwind.test_digest import february
+from tests.unwind.test_report import report
 from unwind.attribution_digest import (
     AMPLIFIER,
     MECHANISMS,
@@ -80,6 +82,18 @@ class TestGrids:
         text = attribution_markdown({"attribution": nothing, "evidence": nothing})
         assert "No attribution" in text
         assert vote_grid(nothing).lines == ()
+
+
+class TestReport:
+    def test_the_section_stands_where_there_is_a_finding(self) -> None:
+        told = {"attribution": attribution(), "evidence": evidence()}
+        page = report(february() | told)
+        assert "2024-08-05: yen-carry unwind fits best." in page
+        assert "Who votes for what" in page
+        assert "not | known &lt;yet&gt;" in page
+
+    def test_a_session_from_before_the_ledger_has_none(self) -> None:
+        assert 'id="attribution"' not in report(february())
 
 
 class TestPicture:
