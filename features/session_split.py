@@ -103,6 +103,46 @@ def session_split(
     return result
 
 
+def trough(bars: pd.DataFrame, *, sessions: pd.DatetimeIndex, cuts: pd.DatetimeIndex) -> pd.Series:
+    """How deep the price fell between two cuts, whatever it regained by the second.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        Columns bar_start_utc, low and close; hourly, one venue.
+    sessions, cuts : DatetimeIndex
+        As in `session_split`.
+
+    Returns
+    -------
+    Series of shape (n_sessions,)
+        Log of the lowest low over the close at the cut before; at most zero where every low stayed
+        above it. NaN in the first row, and where an hour is missing. A bar without a low counts
+        with its close. The value at *t* uses bars up to the cut of *t*.
+
+    Raises
+    ------
+    ValueError
+        Two bars of one start.
+    """
+    held = bars.set_index(pd.DatetimeIndex(bars["bar_start_utc"])).sort_index()
+    if held.index.has_duplicates:
+        twice = held.index[held.index.duplicated()][0]
+        raise ValueError(f"bars must have one start each, got {twice} twice; choose one venue")
+    if len(sessions) < 2:
+        return pd.Series(np.nan, index=sessions)
+    hours = pd.date_range(cuts[0], cuts[-1], freq="h", inclusive="left", unit="us")
+    close = held["close"].reindex(hours.insert(0, cuts[0] - HOUR))
+    low = held["low"].fillna(held["close"]).reindex(hours)
+    place = np.asarray(cuts.searchsorted(hours + HOUR, side="left"))
+    lowest = low.groupby(place).min().where(low.isna().groupby(place).sum() == 0)
+    before = close.reindex(cuts - HOUR).to_numpy(dtype=np.float64)
+    depth = np.log(
+        lowest.reindex(range(len(sessions))).to_numpy(dtype=np.float64)[1:] / before[:-1]
+    )
+    return pd.Series(np.append(np.nan, np.minimum(depth, 0.0)), index=sessions)
+
+
 def move_shares(split: pd.DataFrame, *, min_move: float) -> pd.DataFrame:
     """Share of the whole move that each part made.
 

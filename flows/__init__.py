@@ -2,6 +2,7 @@
 
 - `flows.daily`: one session, from source to verdict, tables, report and artifacts
 - `flows.backfill`: many sessions, resumable
+- `flows.replay`: one session at several cut-offs
 - `flows.universe`: the volatility of every asset through history, over processes or Dask
 - `flows.tasks`, `flows.parameters`, `flows.artifacts`, `flows.progress`: what they share
 - `python -m flows`: run them from a shell

@@ -1,4 +1,4 @@
-"""`python -m flows daily | backfill | evaluate | calibrate …`: run a flow from a shell.
+"""`python -m flows daily | backfill | replay | evaluate | calibrate …`: run a flow from a shell.
 
 Its exit status is the outcome.
 """
@@ -20,9 +20,11 @@ from flows.calibrate import calibrate
 from flows.daily import daily
 from flows.evaluate import evaluate
 from flows.parameters import READABLE, DataSource, open_source
+from flows.replay import replay
 from flows.universe import universe
 from unwind.episodes import read_labels
 from unwind.record_report import record_markdown
+from unwind.sessions import CalendarError
 from unwind.settings import load_settings
 from unwind.sources.scenarios import SCENARIOS
 
@@ -132,6 +134,49 @@ def run_backfill(
         return_state=True,
     )
     _finish(state, as_json=as_json)
+
+
+@app.command("replay")
+def run_replay(
+    as_of: Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Session.")],
+    cutoffs: Annotated[
+        str, typer.Option("--cutoffs", help="UTC instants, with commas: 2026-02-06T14:30Z,…")
+    ],
+    source: Source = Kind.files,
+    path: FolderPath = None,
+    scenario: ScenarioName = "multi_strat_unwind",
+    seed: Seed = 1,
+    event: Event = DEFAULT_EVENT,
+    lake: Lake = "lake",
+    settings: SettingsPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score one session at several cut-offs: how the conclusion changes as data become known."""
+    load_settings(None if settings is None else Path(settings))
+    instants = _instants(cutoffs)
+    state = replay(
+        source=_source(source, path, scenario, seed, event),
+        as_of=as_of.date(),
+        cutoffs=instants,
+        lake=lake,
+        settings=settings,
+        return_state=True,
+    )
+    if state.is_completed() and not as_json:
+        outcome: Any = state.result()
+        sys.stdout.write(outcome["markdown"])
+    _finish(state, as_json=as_json)
+
+
+def _instants(listed: str) -> list[datetime]:
+    """Read instants with commas between them; a fault is a sentence."""
+    try:
+        return [datetime.fromisoformat(part.strip()) for part in listed.split(",")]
+    except ValueError as error:
+        raise CalendarError(
+            f"cutoffs must be UTC instants with commas between, got {listed!r}; "
+            "write e.g. 2026-02-05T21:15Z,2026-02-06T14:30Z"
+        ) from error
 
 
 Folders = Annotated[

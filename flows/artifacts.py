@@ -1,7 +1,8 @@
-"""The day as Prefect artifacts, in reading order: verdict, why, correlations, shocks, quality."""
+"""The day as Prefect artifacts, in reading order: verdict, why, attribution, then the tables."""
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from unwind.attribution_digest import attribution_markdown
 from unwind.digest import verdict_markdown
 from unwind.formatting import Grid, correlation_grid, quality_grid, shock_grid
 from unwind.reading import SessionDay, explanation_markdown
@@ -23,6 +24,11 @@ def publish_artifacts(day: SessionDay) -> None:
     )
     create_markdown_artifact(
         key="why", description=f"Why: {day.as_of}", markdown=explanation_markdown(day)
+    )
+    create_markdown_artifact(
+        key="attribution",
+        description=f"Which mechanism fits: {day.as_of}",
+        markdown=attribution_markdown(day.tables),
     )
     for key, grid, description in (
         ("correlations", correlation_grid(day.tables["correlations"]), "Correlation with the base"),

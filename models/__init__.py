@@ -22,6 +22,7 @@
 - `models.calibration`: its scales and thresholds, to a stated rate of false entries
 - `models.evaluation`: what a rule is worth against dated episodes
 - `models.rival_rules`: the simple rules that it has to beat
+- `models.attribution`: log-odds over mechanisms; `attribution_rules`: when one is named
 - `models.robust_regression`: Huber regression, and what a row was expected to be
 - `models.errors`: NotEnoughData
 """

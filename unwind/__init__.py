@@ -1,7 +1,7 @@
 """The edge: everything that touches a disk, a provider or a person. No Prefect.
 
 - `unwind.settings`: universe, windows, thresholds (desk.toml); its sections: `unwind.sections`,
-  `evidence_sections`, `mechanism_sections`, `verdict_sections`
+  `evidence_sections`, `mechanism_sections`, `attribution_sections`, `verdict_sections`
 - `unwind.sources`: providers of observations
 - `unwind.observations`: the input contract, row by row
 - `unwind.sessions`: the NYSE calendar and the instants at which things are known
@@ -10,7 +10,8 @@
 - `unwind.drivers`: the drivers of the verdict
 - `unwind.history`, `episodes`, `track_record`, `record_report`, `record_chart`: backtest and
   calibration of the verdict against dated labels
-- `unwind.tables`: the output contract, declared in `evidence_tables`, `estimate_tables` and
+- `unwind.tables`: the output contract, declared in `evidence_tables`, `estimate_tables`,
+  `attribution_tables` and
   `verdict_tables`; `unwind.columns`: what a table is made of
 - `unwind.lake`: atomic, versioned Parquet publication
 - `unwind.durable`: writing whole or not at all, one writer at a time

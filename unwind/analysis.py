@@ -5,7 +5,7 @@ out as desk-table rows (`unwind.rows`). It computes nothing of its own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,21 +16,23 @@ from features.panel import Panel, align
 from models.errors import NotEnoughData
 from unwind.market import known_by, read_rejected, read_vintages
 from unwind.observations import INPUT_TABLES
+from unwind.rows.attribution import account, attribution_rows, evidence_rows
 from unwind.rows.changepoints import changepoint_rows
 from unwind.rows.conditional import conditional_correlation_rows
 from unwind.rows.correlation_tests import correlation_test_rows
 from unwind.rows.correlations import Link, correlation_rows, links
+from unwind.rows.evidence import session_evidence
 from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.rows.moment import Moment
 from unwind.rows.pair_evidence import pair_evidence_rows
 from unwind.rows.quality import quality_rows
 from unwind.rows.regime_models import regime_model_rows
-from unwind.rows.regimes import Verdict, decide, regime_rows
+from unwind.rows.regimes import Verdict, decide, is_raised, regime_rows
 from unwind.rows.shocks import shock_rows
 from unwind.rows.systemic import systemic_rows
 from unwind.rows.tail_risk import tail_risk_rows
 from unwind.rows.volatility import fit_volatilities, volatility_rows
-from unwind.sessions import cut_instants, sessions_between
+from unwind.sessions import all_sessions, cut_instants, sessions_between
 from unwind.settings import Settings
 
 
@@ -86,6 +88,24 @@ def desk_symbols(settings: Settings) -> tuple[str, ...]:
     """Every symbol that the desk measures or that its verdict rests on, each once."""
     universe = settings.universe
     return tuple(dict.fromkeys((*universe.symbols, *universe.context, *settings.verdict.symbols)))
+
+
+def observe_next(market: Market, moment: Moment, *, settings: Settings) -> Panel | None:
+    """Align to the session after, too, where its price of the base was known at the cut-off.
+
+    None at a session's own publication: what follows is not known then.
+    """
+    sessions = all_sessions()
+    place = int(sessions.searchsorted(moment.stamp, side="right"))
+    if place == len(sessions) or sessions[place].tz_localize("UTC") >= moment.cutoff:
+        return None
+    following = replace(moment, as_of=sessions[place].date())
+    try:
+        panel = observe(market, following, settings=settings)
+    except NotEnoughData:
+        return None
+    known = panel.close[settings.universe.base].notna().loc[following.stamp]
+    return panel if known else None
 
 
 def to_sessions(
@@ -187,7 +207,7 @@ def conclude(
     *,
     settings: Settings,
 ) -> tuple[Verdict, dict[str, pd.DataFrame]]:
-    """Verdict, the cross-section beside it, and data quality of the session."""
+    """Verdict, the cross-section beside it, what fits the move, and data quality."""
     factors = market.known("equity_factors_pct", cutoff=moment.cutoff)
     verdict = decide(panel, factors, settings=settings)
     published = market.known("published_zscores", cutoff=moment.cutoff)
@@ -198,4 +218,11 @@ def conclude(
         "regimes": regime_rows(panel, verdict, moment, settings=settings),
         "quality": quality_rows(panel, market.rejected, moment, settings=settings),
     }
+    held = session_evidence(
+        rows["mechanisms"], published, panel, observe_next(market, moment, settings=settings),
+        verdict, moment, settings=settings,
+    )  # fmt: skip
+    scored = account(held, alarmed=is_raised(verdict, moment), chosen=settings.attribution)
+    rows["evidence"] = evidence_rows(scored, moment, settings=settings)
+    rows["attribution"] = attribution_rows(scored, moment, settings=settings)
     return verdict, rows

@@ -88,7 +88,7 @@ def _append(
     key = list(table.key)
     rows = observed.rows.copy()
     own = rows["known_at"].notna()
-    rule = _default_known_at(rows, table, settings)
+    rule = default_known_at(rows, table, settings)
     rows["known_at"] = rows["known_at"].where(own, rule)
     if not held.empty:
         rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
@@ -126,7 +126,8 @@ def _new_vintages(
     return marked.loc[keep, rows.columns].reset_index(drop=True)
 
 
-def _default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
+def default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
+    """When rows without a known_at of their own count as known, by the rules of the settings."""
     known = known_instants(rows[table.event], settings.known_at[table.name])
     if table.name == "implied_vol":
         listed = rows["index"].isin(settings.clock.utc_day_indices)

@@ -104,6 +104,7 @@ class Flows(Section):
     history: int = Field(ge=40, le=2520)
     confidence: float = Field(gt=0.5, lt=1)
     cumulative: int = Field(ge=2, le=10)
+    run: int = Field(ge=5, le=63)
     conflict_share: float = Field(gt=0)
     conflict_window: int = Field(ge=20, le=504)
     dating_tolerance_usd_m: float = Field(ge=0)

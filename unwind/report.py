@@ -13,6 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from unwind.attribution_digest import attribution_grid, block_contributions, vote_grid
 from unwind.charts import correlation_chart, price_chart, score_chart, volatility_chart
 from unwind.digest import (
     LARGEST,
@@ -25,6 +26,7 @@ from unwind.digest import (
 from unwind.drawing import NARROW, PALETTE, SERIES, SHADED, WIDE
 from unwind.formatting import (
     NULL,
+    Grid,
     both_clocks,
     correlation_grid,
     is_simulated,
@@ -37,6 +39,7 @@ from unwind.formatting import (
     shock_grid,
     short_window,
 )
+from unwind.mechanism_charts import vote_chart
 from unwind.report_grids import changepoint_grid, tail_grid, volatility_grid
 
 REQUIRED = (
@@ -138,6 +141,7 @@ def render_report(
                 changepoints=tables["changepoints"],
             ),
             scores=_scores(score_history, verdict),
+            attribution=_attribution(tables),
             shock_grid=shock_grid(tables["shocks"]),
             correlation_grid=correlation_grid(tables["correlations"]),
             volatilities=_volatilities(
@@ -183,6 +187,35 @@ def _require_past(name: str, history: pd.DataFrame, as_of: date) -> None:
         raise ValueError(
             f"{name} reaches {session(last)}, past the session {session(as_of)}; cut it there"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Which mechanism fits: the finding in words, its picture and its two tables."""
+
+    sentence: str
+    picture: Picture
+    posterior: Grid
+    votes: Grid
+
+
+def _attribution(tables: Mapping[str, pd.DataFrame]) -> Story | None:
+    """What the ledger says; None for a session that was published before there was one."""
+    rows, evidence = (tables.get(name, pd.DataFrame()) for name in ("attribution", "evidence"))
+    if rows.empty or evidence.empty:
+        return None
+    votes = block_contributions(evidence)
+    return Story(
+        sentence=str(rows["sentence"].iloc[0]),
+        picture=_picture(
+            "Log-odds against ordinary volatility that each block adds: right speaks for, left "
+            "against; a circle says nothing. One scale for all.",
+            lambda width, name: vote_chart(votes, width=width, name=name),
+            name="votes",
+        ),
+        posterior=attribution_grid(rows),
+        votes=vote_grid(evidence),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from unwind.attribution_sections import Attribution
 from unwind.evidence_sections import (
     Changepoint,
     Correlation,
@@ -78,6 +79,7 @@ class Settings(Section):
     hours: SessionHours
     yen: Yen
     rebound: Rebound
+    attribution: Attribution
     regime_models: RegimeModels
     sigma: Sigma
     verdict: Verdict

@@ -4,6 +4,7 @@ One declaration serves the writer (`unwind.lake`), the readers, `unwind tables` 
 Columns are added, never renamed or retyped, unless `unwind.columns.SCHEMA_VERSION` rises.
 """
 
+from unwind.attribution_tables import ATTRIBUTION, EVIDENCE
 from unwind.estimate_tables import CHANGEPOINTS, REGIME_MODELS, SYSTEMIC, TAIL_RISK, VOLATILITY
 from unwind.evidence_tables import CORRELATION_TESTS, CORRELATIONS, PAIR_EVIDENCE, SHOCKS
 from unwind.verdict_tables import MECHANISMS, QUALITY, REGIMES
@@ -20,6 +21,8 @@ TABLES = {
         CHANGEPOINTS,
         SYSTEMIC,
         MECHANISMS,
+        EVIDENCE,
+        ATTRIBUTION,
         REGIME_MODELS,
         REGIMES,
         QUALITY,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.session_split import PARTS, move_shares, session_split, variation_shares
+from features.session_split import PARTS, move_shares, session_split, trough, variation_shares
 from tests import naive_mechanisms
 from unwind.sessions import cash_hours, cut_instants, sessions_between
 
@@ -150,3 +150,58 @@ class TestNoLookAhead:
         past = bars[bars["bar_start_utc"] < pd.Timestamp("2026-01-27T21:00Z")]
         prefix = split_of(past, date(2026, 1, 6), date(2026, 1, 27))
         pd.testing.assert_frame_equal(whole.loc[:"2026-01-27"], prefix, check_exact=True)
+
+
+class TestTrough:
+    """How deep the price fell between two cuts, whatever it regained."""
+
+    FIRST, LAST = date(2026, 2, 2), date(2026, 2, 4)
+
+    def bars(self) -> pd.DataFrame:
+        start = pd.date_range("2026-02-02T20:00Z", periods=49, freq="h", unit="us")
+        return pd.DataFrame({"bar_start_utc": start, "close": 100.0, "low": 100.0})
+
+    def depth(self, bars: pd.DataFrame) -> pd.Series:
+        sessions = sessions_between(self.FIRST, self.LAST)
+        return trough(bars, sessions=sessions, cuts=cut_instants(sessions))
+
+    def test_a_liquidation_that_is_bought_back(self) -> None:
+        """Down to 80 two hours after the cut of the 2nd, and back: ln 0.8 on the 3rd alone."""
+        bars = self.bars()
+        bars.loc[3, "low"] = 80.0
+        found = self.depth(bars)
+        assert np.isnan(found.iloc[0])
+        assert found.iloc[1:].tolist() == pytest.approx([np.log(0.8), 0.0])
+
+    def test_it_is_measured_from_the_close_at_the_cut_before(self) -> None:
+        bars = self.bars()
+        bars.loc[24:, ["close", "low"]] = 90.0
+        bars.loc[30, "low"] = 81.0
+        assert self.depth(bars).iloc[1:].tolist() == pytest.approx([np.log(0.9), np.log(0.9)])
+
+    def test_a_rising_price_has_no_trough(self) -> None:
+        bars = self.bars()
+        bars["close"] *= np.exp(0.01 * np.arange(len(bars)))
+        bars["low"] = bars["close"]
+        assert self.depth(bars).iloc[1:].tolist() == [0.0, 0.0]
+
+    def test_a_bar_without_a_low_counts_with_its_close(self) -> None:
+        bars = self.bars()
+        bars.loc[3, ["close", "low"]] = [95.0, np.nan]
+        assert self.depth(bars).iloc[1] == pytest.approx(np.log(0.95))
+
+    def test_a_missing_hour_leaves_no_value(self) -> None:
+        found = self.depth(self.bars().drop(index=5))
+        assert np.isnan(found.iloc[1])
+        assert found.iloc[2] == 0.0
+
+    def test_later_bars_change_nothing(self) -> None:
+        bars = self.bars()
+        changed = bars.copy()
+        changed.loc[25:, "low"] = 1.0
+        assert self.depth(changed).iloc[1] == self.depth(bars).iloc[1]
+
+    def test_two_bars_of_one_start_are_refused(self) -> None:
+        bars = self.bars()
+        with pytest.raises(ValueError, match="choose one venue"):
+            self.depth(pd.concat([bars, bars.iloc[:1]]))

@@ -16,6 +16,7 @@ from flows import tasks
 from flows.backfill import backfill
 from flows.daily import daily
 from flows.parameters import DataSource, cutoff_of, open_source, session_of
+from flows.replay import replay
 from tests.conftest import RECEIVED, ROOT
 from unwind.lake import latest, read
 from unwind.sessions import CalendarError
@@ -150,7 +151,9 @@ class TestDaily:
             found = client.read_artifacts()
         assert run.name == "daily 2026-02-05"
         keys = [artifact.key for artifact in found if artifact.flow_run_id == run.id]
-        assert set(keys) == {"verdict", "why", "correlations", "shocks", "data-quality"}
+        assert set(keys) == {
+            "verdict", "why", "attribution", "correlations", "shocks", "data-quality",
+        }  # fmt: skip
 
     def test_run_twice_leaves_the_same_bytes(self, drop: Path, tmp_path: Path) -> None:
         asked = {"source": _files(drop), "lake": str(tmp_path), "as_of": date(2026, 2, 4)}
@@ -179,6 +182,37 @@ class TestDaily:
         for path in snapshot.path.rglob("*.parquet"):
             assert set(pd.read_parquet(path)["source"]) == {"simulated:calm"}
         assert "SIMULATED DATA" in Path(outcome["report"]).read_text(encoding="utf-8").upper()
+
+
+@pytest.mark.prefect
+@pytest.mark.usefixtures("prefect_server")
+class TestReplay:
+    def test_the_conclusion_follows_the_data(self, drop: Path, tmp_path: Path) -> None:
+        """Two cut-offs of one session: both are published, and the second knows the day after."""
+        outcome = replay(
+            source=_files(drop), as_of=date(2026, 2, 4), lake=str(tmp_path),
+            cutoffs=[datetime(2026, 2, day, 21, 15, tzinfo=UTC) for day in (5, 4)],
+            return_state=True,
+        ).result()  # fmt: skip
+        first, second = outcome["steps"]
+        assert first["cutoff"] == "2026-02-04T21:15:00+00:00"
+        assert "rebound" not in first["newly_known"]
+        assert "rebound" in second["newly_known"]
+        assert "| 2026-02-05 21:15Z |" in outcome["markdown"]
+        snapshot = latest(tmp_path)
+        for step in (first, second):
+            held = read(
+                snapshot, "attribution", as_of=date(2026, 2, 4), cutoff=pd.Timestamp(step["cutoff"])
+            )
+            shown = held.set_index("hypothesis")["posterior"]
+            assert {name: shown[name] for name in step["posteriors"]} == step["posteriors"]
+
+    def test_no_cutoff_is_a_sentence(self, drop: Path, tmp_path: Path) -> None:
+        state = replay(
+            source=_files(drop), as_of=date(2026, 2, 4), cutoffs=[], lake=str(tmp_path),
+            return_state=True,
+        )  # fmt: skip
+        assert "no cut-off to stand at" in str(state.message)
 
 
 @pytest.mark.prefect
@@ -214,6 +248,10 @@ class TestShell:
             (["daily", "--path", "nowhere"], "drop folder nowhere does not exist"),
             (["daily", "--source", "simulated", "--scenario", "x"], "no scenario x; there are"),
             (["daily", "--settings", "none.toml"], "settings file none.toml does not exist"),
+            (
+                ["replay", "--as-of", "2026-02-05", "--path", ".", "--cutoffs", "noon"],
+                "cutoffs must be UTC instants with commas between, got 'noon'",
+            ),
         ],
     )
     def test_a_fault_is_one_sentence_before_any_server_starts(

@@ -32,6 +32,7 @@ BLOCK = "flows"
 USD = "USD m"
 UNITS = {
     "flow": USD,
+    "flow_run": USD,
     "flow_share": "share of assets",
     "flow_expected": USD,
     "flow_surprise": USD,
@@ -92,8 +93,19 @@ def _amounts(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[Me
         made["share"].iloc[-rows:], window=chosen.history, min_observations=chosen.conflict_window
     )
     category = made["category"].iloc[-1]
+    run = found.flow.rolling(chosen.run, min_periods=chosen.run).sum()
+    run_z = robust_z(
+        run.iloc[-rows:], window=chosen.history, min_observations=chosen.conflict_window
+    )
     return [
         replace(_row(found, "flow", found.flow.iloc[-1], proxy=False), z=float(z.iloc[-1])),
+        or_missing(
+            replace(
+                _row(found, "flow_run", run.iloc[-1], proxy=False), z=float(run_z.iloc[-1]),
+                n=chosen.run, detail=f"sum of {chosen.run} sessions; {found.detail}",
+            ),
+            reason=f"a flow of the last {chosen.run} sessions is missing",
+        ),
         or_missing(
             replace(
                 _row(found, "creation_share", made["share"].iloc[-1], proxy=found.item != base),

@@ -11,6 +11,7 @@ from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
 from unwind.rows.note_mechanisms import note_mechanisms
 from unwind.rows.option_mechanisms import option_mechanisms
+from unwind.rows.organic_demand import organic_block
 from unwind.rows.rebound import rebound_block
 from unwind.rows.session_hours import hours_block
 from unwind.rows.traded_volume import volume_block
@@ -39,6 +40,7 @@ BLOCKS: tuple[Block, ...] = (
     hours_block,
     note_mechanisms,
     option_mechanisms,
+    organic_block,
     rebound_block,
     volume_block,
     yen_block,
@@ -57,6 +59,11 @@ def mechanism_rows(
     panel, moment, settings
     """
     held = [row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)]
+    return laid_out(held, moment, settings=settings)
+
+
+def laid_out(held: list[Mechanism], moment: Moment, *, settings: Settings) -> pd.DataFrame:
+    """Lay indicators out as rows of the table."""
     if not held:
         return pd.DataFrame()
     rows = pd.DataFrame(

@@ -1,5 +1,6 @@
 """Block "flows", second part: the flow that neither open interest nor basis explains."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +11,43 @@ from features.panel import Panel
 from models.errors import NotEnoughData
 from models.robust_regression import expectation
 from unwind.rows.etf_flows import BLOCK
-from unwind.rows.fund_flows import FundFlow
+from unwind.rows.fund_flows import FundFlow, fund_flow, printed_flows
+from unwind.rows.futures_history import future_inputs, futures_history
 from unwind.rows.mechanism import PROXY, Mechanism, missing, or_missing
 from unwind.rows.moment import Moment
 from unwind.sessions import cut_instants
 from unwind.settings import Settings
 
+PEERS = 60  # rows of other vendors that are compared
 UNITS = {"organic_flow": "USD m", "inflow_without_expansion": "1 or 0"}
+
+
+def organic_block(
+    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
+) -> list[Mechanism]:
+    """Organic flow of all funds: what is left after open interest and basis."""
+    total, venue = settings.flows.total, settings.organic_demand.venue
+    printed = printed_flows(inputs["etf_flows"], panel, wanted=(total,), peers=PEERS)
+    found = fund_flow(*printed, total, panel, settings=settings)
+    held = future_inputs(inputs, moment, settings=settings)
+    if isinstance(found, str) or held["futures"].empty:
+        basis = coins = None
+    else:
+        history = futures_history(held, panel, settings=settings)
+        tenor = f"{settings.futures.tenors[0]}d"
+        basis = history.bases[tenor]["basis"]
+        coins = history.open_interest.coins[venue]
+    known = [held[name]["known_at"].max() for name in ("futures", "open_interest")]
+    return organic_rows(
+        found,
+        None if coins is None or coins.isna().all() else coins,
+        basis,
+        known_shorts(inputs["cftc_positions"], panel, venue=venue),
+        panel,
+        moment,
+        known_at=max([at for at in known if pd.notna(at)], default=moment.cutoff),
+        settings=settings,
+    )
 
 
 def organic_rows(

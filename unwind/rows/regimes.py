@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 
 from features.panel import Panel
-from models.deleveraging import DRIVERS, UNKNOWN, Scale, ScoreHistory, deleveraging_score, states
+from models.deleveraging import (
+    DELEVERAGING,
+    DRIVERS,
+    RELEASE,
+    UNKNOWN,
+    Scale,
+    ScoreHistory,
+    deleveraging_score,
+    states,
+)
 from unwind.drivers import driver_history
 from unwind.rows.moment import Moment, stamped
 from unwind.settings import Settings
@@ -45,6 +54,11 @@ def decide(panel: Panel, factors: pd.DataFrame, *, settings: Settings) -> Verdic
         dwell=settings.verdict.dwell,
     )
     return Verdict(scores=scores, states=machine)
+
+
+def is_raised(verdict: Verdict, moment: Moment) -> bool:
+    """Whether deleveraging was under way: DELEVERAGING or RELEASE. WATCH comes in quiet years."""
+    return verdict.states["state"].loc[moment.stamp] in (DELEVERAGING, RELEASE)
 
 
 def scales_of(calibrated: Calibrated) -> dict[str, Scale]:

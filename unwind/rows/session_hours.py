@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.panel import Panel
-from features.session_split import PARTS, move_shares, session_split, variation_shares
+from features.session_split import PARTS, move_shares, session_split, trough, variation_shares
 from features.shocks import robust_z
 from unwind.rows.mechanism import GOOD, PROXY, Mechanism, missing, or_missing
 from unwind.rows.moment import Moment
@@ -17,9 +17,11 @@ from unwind.settings import Settings
 BLOCK = "hours"
 UNITS = {
     "move": "log return",
+    "trough": "log return",
     "move_share": "share of the move",
     "variation_share": "share of squared hourly moves",
 }
+ITEMS: dict[str, tuple[str, ...]] = {"move": ("whole", *PARTS), "trough": ("whole",)}
 
 
 def hours_block(
@@ -45,7 +47,8 @@ def hours_block(
         return _none(f"{lost} hourly bars of {chosen.symbol} are missing in the session", moment)
     # Hours before the window that another vintage revised do not reach it.
     used = held.loc[held["bar_start_utc"] >= cuts[0] - pd.Timedelta(hours=1)]
-    return _rows(split, used["known_at"].max(), str(used["venue"].iloc[0]), moment, settings)
+    depth = trough(used, sessions=sessions, cuts=cuts)
+    return _rows(split, depth, used["known_at"].max(), str(used["venue"].iloc[0]), moment, settings)
 
 
 def _bars(hourly: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -59,12 +62,17 @@ def _none(reason: str, moment: Moment) -> list[Mechanism]:
     return [
         missing(BLOCK, indicator, item, unit=unit, moment=moment, reason=reason)
         for indicator, unit in UNITS.items()
-        for item in (("whole", *PARTS) if indicator == "move" else PARTS)
+        for item in ITEMS.get(indicator, PARTS)
     ]
 
 
 def _rows(
-    split: pd.DataFrame, known_at: pd.Timestamp, venue: str, moment: Moment, settings: Settings
+    split: pd.DataFrame,
+    depth: pd.Series,
+    known_at: pd.Timestamp,
+    venue: str,
+    moment: Moment,
+    settings: Settings,
 ) -> list[Mechanism]:
     chosen = settings.hours
     # A weekend moves on Mondays only: elsewhere it is zero, and has no z.
@@ -85,6 +93,19 @@ def _rows(
         )
         for name in z.index
     ]
+    deepest = robust_z(
+        depth.iloc[-(chosen.window + 1) :], window=chosen.window,
+        min_observations=chosen.min_observations,
+    )  # fmt: skip
+    rows.append(
+        or_missing(
+            replace(
+                base, indicator="trough", unit=UNITS["trough"], value=float(depth.iloc[-1]),
+                z=float(deepest.iloc[-1]), detail=f"lowest since the cut before; {base.detail}",
+            ),
+            reason="an hourly bar is missing",
+        )
+    )  # fmt: skip
     small = f"the move of {last['whole']:+.2%} is below {chosen.min_move:.0%}"
     for name in PARTS:
         row = replace(
