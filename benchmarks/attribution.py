@@ -172,7 +172,8 @@ def page(told: dict[str, dict[str, Counter[str]]], markets: int, settings: Setti
         "",
         f"Written by `python -m benchmarks.attribution --markets {markets}`, settings "
         f"{settings.digest}, seeds {FIRST_SEED} to {FIRST_SEED + markets - 1} of each scenario; "
-        "the weights were set on seeds 1 to 25, the rules for missing and contradicting blocks on 1000 to 1057.",
+        "the weights were set on seeds 1 to 25, the rules for missing and contradicting blocks on "
+        "seeds 1000 to 1057.",
         "",
         "Each market is scored at one session with what was known two sessions later: the event "
         "session, and of fundamental_outflow, which has no one day, its last session. Option "
