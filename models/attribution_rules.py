@@ -22,12 +22,14 @@ class Thresholds:
         Fewest probability of the first, and its lead over the second.
     blocks : int
         Fewest blocks with a reading.
-    decisive : mapping of str to str
-        Mechanism → the block without whose vote it is never named.
+    decisive : mapping of str to tuple of str
+        Mechanism → the blocks without whose votes it is never named.
     decisive_vote : float
-        Least log-odds that this block must add.
+        Least log-odds that each of these blocks must add.
     block_cap : float
         Most that a block may add: what a missing one might.
+    coherence : float
+        Least share of the blocks' votes on a leader, net of those against it, over all of them.
     toll : float
         Log-odds that each missing block, of which it expects something, costs a leader before it
         is named: what is not known must not make a name easier.
@@ -36,9 +38,10 @@ class Thresholds:
     posterior: float
     margin: float
     blocks: int
-    decisive: Mapping[str, str]
+    decisive: Mapping[str, tuple[str, ...]]
     decisive_vote: float
     block_cap: float
+    coherence: float
     toll: float
 
 
@@ -50,9 +53,10 @@ class Finding:
     ----------
     verdict : str
         `NAMED`: one mechanism. `ORDINARY_VERDICT`: ordinary volatility. `MIXED`: some mechanism,
-        and no one of them leads. `AMBIGUOUS`: not even whether it was ordinary. `ABSTAIN`: too few
-        blocks, or the leader's decisive block is missing or does not speak for it, or ordinary
-        volatility leads while a missing block could lift a mechanism over it.
+        and no one of them leads, or one leads and other blocks speak against it. `AMBIGUOUS`: not
+        even whether it was ordinary. `ABSTAIN`: too few blocks, or a decisive block of the leader
+        is missing or does not speak for it, or ordinary volatility leads while a missing block
+        could lift a mechanism over it.
     named : str or None
         The mechanism, or `ORDINARY`.
     leader : str
@@ -154,14 +158,17 @@ def find(
             ABSTAIN,
             f"{leader} leads, but not by enough while {', '.join(awaited)} say nothing",
         )
-    block = rules.decisive[leader]
-    if block not in account.observed:
-        return told(ABSTAIN, f"{leader} leads, but its decisive block {block} is missing")
-    vote = float(block_votes(account, indicators)[leader].loc[block])
-    if vote < rules.decisive_vote:
-        return told(
-            ABSTAIN,
-            f"{leader} leads, but its decisive block {block} adds {vote:+.2f}; "
-            f"{rules.decisive_vote:+.2f} is needed",
-        )
+    votes = block_votes(account, indicators)[leader]
+    for block in rules.decisive[leader]:
+        if block not in account.observed:
+            return told(ABSTAIN, f"{leader} leads, but its decisive block {block} is missing")
+        if votes[block] < rules.decisive_vote:
+            return told(
+                ABSTAIN,
+                f"{leader} leads, but its decisive block {block} adds {votes[block]:+.2f}; "
+                f"{rules.decisive_vote:+.2f} is needed",
+            )
+    if votes.sum() < rules.coherence * votes.abs().sum():
+        against = [str(block) for block, vote in votes.sort_values().items() if vote < 0]
+        return told(MIXED, f"{leader} leads, but {', '.join(against[:3])} speak against it")
     return told(NAMED, f"posterior {ranked.iloc[0]:.2f}, margin {margin:.2f}", leader)

@@ -55,8 +55,9 @@ class Attribution(Section):
     posterior: float = Field(ge=0.5, lt=1)
     margin: float = Field(gt=0, lt=1)
     blocks: int = Field(ge=1)
-    decisive: dict[Hypothesis, str]
+    decisive: dict[Hypothesis, tuple[str, ...]]
     decisive_vote: float = Field(ge=0)
+    coherence: float = Field(ge=0, le=1)
     toll: float = Field(ge=0)
     amplifier_from: float = Field(gt=0, lt=1)
     slide_sessions: int = Field(ge=2, le=63)
@@ -71,7 +72,9 @@ class Attribution(Section):
         if abs(sum(self.priors.values()) - 1) > 1e-9:
             raise ValueError(f"priors must add to 1, got {sum(self.priors.values())}")
         known = {reading.block for reading in self.indicators.values()}
-        if strangers := sorted(set(self.decisive.values()) - known):
+        if strangers := sorted(
+            {block for held in self.decisive.values() for block in held} - known
+        ):
             raise ValueError(f"decisive names {strangers}, which no indicator is in")
         if self.blocks > len(known):
             raise ValueError(

@@ -33,10 +33,10 @@ SMOOTHING = Smoothing(locations=(-3.0, -1.5, 0.0, 1.5, 3.0), dof=5.0, expert=4.0
 PRIORS = dict.fromkeys(MECHANISMS, 0.1) | {ORDINARY: 0.6}
 BLOCKS = ("shock", "crowding", "yen", "hours", "flows", "offshore")
 RULES = Thresholds(
-    posterior=0.6, margin=0.25, blocks=4, decisive_vote=0.3, block_cap=3.0, toll=0.5,
+    posterior=0.6, margin=0.25, blocks=4, decisive_vote=0.3, block_cap=3.0, toll=0.5, coherence=0.6,
     decisive={
-        "multi_strategy": "crowding", "crypto_native": "offshore", "yen_carry": "yen",
-        "fundamental_outflow": "flows",
+        "multi_strategy": ("crowding",), "crypto_native": ("offshore",), "yen_carry": ("yen",),
+        "fundamental_outflow": ("flows",),
     },
 )  # fmt: skip
 YEN_STORY = {
@@ -213,6 +213,14 @@ class TestNaming:
         found = find(_account(readings), _indicators(), rules=RULES, alarmed=False)
         assert (found.verdict, found.leader) == (ABSTAIN, ORDINARY)
         assert "fundamental_outflow cannot be excluded without flows" in found.reason
+
+    def test_a_contradicted_leader_is_mixed(self) -> None:
+        """The yen, and every other block of the story against it."""
+        readings = YEN_STORY | {"shock": 0.0, "hours": 3.0, "yen": -3.0}
+        priors = dict.fromkeys(MECHANISMS, 0.02) | {ORDINARY: 0.04, "yen_carry": 0.9}
+        found = find(_account(readings, priors=priors), _indicators(), rules=RULES, alarmed=False)
+        assert (found.verdict, found.named, found.leader) == (MIXED, None, "yen_carry")
+        assert "speak against it" in found.reason
 
     def test_what_is_missing_makes_no_name_easier(self) -> None:
         """Flows that spoke against the story, taken away: it leads by more, and is not named."""

@@ -172,7 +172,7 @@ class TestSettings:
             ({"priors": {"ordinary": 0.9}}, "priors must add to 1"),
             ({"blocks": 99}, "blocks must not exceed"),
             ({"locations": [-3, -1, 0.5, 1, 3]}, "rise through zero"),
-            ({"decisive": {"yen_carry": "tea leaves"}}, "which no indicator is in"),
+            ({"decisive": {"yen_carry": ["tea leaves"]}}, "which no indicator is in"),
         ],
     )
     def test_a_fault_is_said(self, settings: Settings, change, told: str) -> None:

@@ -85,8 +85,9 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
     )
     rules = Thresholds(
         posterior=chosen.posterior, margin=chosen.margin, blocks=chosen.blocks,
-        decisive={str(story): block for story, block in chosen.decisive.items()},
+        decisive={str(story): blocks for story, blocks in chosen.decisive.items()},
         decisive_vote=chosen.decisive_vote, block_cap=chosen.block_cap,
+        coherence=chosen.coherence,
         toll=chosen.toll,
     )  # fmt: skip
     return Account(
@@ -163,7 +164,7 @@ def sentence(held: Account, moment: Moment, *, settings: Settings) -> str:
     first, second = (f"{WORDS[str(name)]} {posterior[name]:.2f}" for name in ranked[:2])
     heads = {
         NAMED: f"{WORDS[finding.leader]} fits best",
-        MIXED: "mixed: some mechanism, and no one of them leads",
+        MIXED: f"mixed: {finding.reason}",
         AMBIGUOUS: f"ambiguous: {finding.reason}",
         ABSTAIN: f"cannot tell; {finding.reason}",
     }

@@ -242,9 +242,11 @@ def _link_rise(panel: Panel, asset: str, settings: Settings) -> float:
         held = adjust_for_volatility(
             source, other, window=window, min_observations=chosen.min_observations
         )
+        if np.isnan(held.adjusted):
+            return np.nan
         gap = np.arctanh(held.adjusted) - np.arctanh(held.baseline)
         rises.append(gap / np.sqrt(1 / (held.n_recent - 3) + 1 / (held.n_baseline - 3)))
-    return float(min(rises, key=abs)) if not np.isnan(rises).any() else np.nan
+    return float(min(rises, key=abs))
 
 
 def _downside_excess(panel: Panel, asset: str, settings: Settings) -> float:
