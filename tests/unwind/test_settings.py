@@ -39,7 +39,7 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("section", "key", "value", "message"),
         [
-            (None, "colour", 1, "unknown key colour; known keys here: calibrated, cali"),
+            (None, "colour", 1, "unknown key colour; known keys here: attribution, calibr"),
             ("verdict", "watch", 2, "unknown key verdict.watch; known keys here: calibration, cla"),
             ("correlation", "windows", [2], "correlation.windows.0 = 2"),
             ("verdict", "fewest_classes", 99, "must not exceed the 16 classes, got 99"),
