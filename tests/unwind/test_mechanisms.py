@@ -16,7 +16,7 @@ from unwind.rows.fund_flows import fund_flow, printed_flows
 from unwind.rows.mechanism import MISSING
 from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.rows.moment import Moment
-from unwind.rows.organic_demand import coins_of_venue, known_shorts, organic_rows
+from unwind.rows.organic_demand import known_shorts, organic_rows
 from unwind.sessions import cash_hours, publication_instant, sessions_between
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
@@ -412,9 +412,11 @@ class TestOrganicDemand:
         inputs, panel = full
         moment = moment_of(DAY, settings)
         interest = simulated.known("open_interest", cutoff=moment.cutoff)
+        of_venue = interest[interest["venue"] == "CME"]
+        coins = of_venue.groupby("session")["open_interest_btc"].sum(min_count=1)
         positions = simulated.known("cftc_positions", cutoff=moment.cutoff)
         series: dict[str, object] = {
-            "open_interest": coins_of_venue(interest, panel, venue="CME"),
+            "open_interest": coins.reindex(panel.sessions),
             "basis": pd.Series(np.linspace(0.05, 0.06, len(panel.sessions)), panel.sessions),
             "shorts": known_shorts(positions, panel, venue="CME"),
         } | given

@@ -128,18 +128,6 @@ def organic_rows(
     return [organic, without]
 
 
-def coins_of_venue(table: pd.DataFrame, panel: Panel, *, venue: str) -> pd.Series | None:
-    """Open interest of a venue by session, in coins, over all of its contract groups."""
-    own = table[table["venue"] == venue] if len(table) else table
-    if own.empty:
-        return None
-    groups = own.pivot_table(
-        index="session", columns="contract_group", values="open_interest_btc", aggfunc="first"
-    )
-    # A group that did not print leaves the sum unknown, not smaller.
-    return groups.sum(axis=1, skipna=False).reindex(panel.sessions)
-
-
 def known_shorts(positions: pd.DataFrame, panel: Panel, *, venue: str) -> pd.Series | None:
     """Leveraged shorts in coins by session: the newest report that was known at its cut."""
     own = positions[positions["venue"] == venue] if len(positions) else positions
