@@ -25,6 +25,7 @@ from unwind.observations import INPUT_TABLES
 from unwind.rows.attribution import account
 from unwind.rows.etf_flows import flow_block
 from unwind.rows.evidence import Evidence, session_evidence
+from unwind.rows.futures_history import futures_view
 from unwind.rows.futures_mechanisms import futures_mechanisms
 from unwind.rows.mechanism import MISSING
 from unwind.rows.mechanisms import MECHANISM_INPUTS, laid_out
@@ -43,7 +44,7 @@ EVENT = date(2026, 2, 5)
 DAYS_BEFORE, SESSIONS_AFTER = 560, 2
 FIRST_SEED = 2000
 LEFT_OUT = ("option_chains", "structured_notes")
-BLOCKS = (flow_block, futures_mechanisms, hours_block, option_mechanisms, volume_block, yen_block)
+BLOCKS = (flow_block, hours_block, option_mechanisms, volume_block, yen_block)
 # What each removal leaves without a reading.
 REMOVALS: Mapping[str, tuple[str, ...]] = {
     "all data": (),
@@ -98,7 +99,10 @@ def evidence_of(
     market = market_of(simulated, settings, without=without)
     panel = observe(market, moment, settings=settings)
     inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    rows = [row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)]
+    rows = [
+        *futures_mechanisms(futures_view(inputs, panel, moment, settings=settings)),
+        *(row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)),
+    ]
     verdict = decide(
         panel, market.known("equity_factors_pct", cutoff=moment.cutoff), settings=settings
     )

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import RECEIVED
 from unwind.analysis import Market, load_market, observe
 from unwind.market import ingest
-from unwind.rows.futures_history import FuturesHistory, future_inputs, futures_history
+from unwind.rows.futures_history import FuturesHistory, future_inputs, futures_history, futures_view
 from unwind.rows.futures_mechanisms import futures_mechanisms
 from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.rows.moment import Moment
@@ -37,7 +37,7 @@ def _rows(market: Market, moment: Moment, settings: Settings, without: tuple[str
         name: market.known(name, cutoff=moment.cutoff).iloc[: 0 if name in without else None]
         for name in MECHANISM_INPUTS
     }
-    found = futures_mechanisms(inputs, panel, moment, settings=settings)
+    found = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
     return {(row.indicator, row.item): row for row in found}
 
 
@@ -235,7 +235,7 @@ class TestMissingInput:
             panel = observe(unwound, moment, settings=settings)
             inputs = {n: unwound.known(n, cutoff=moment.cutoff) for n in MECHANISM_INPUTS}
             inputs["futures"] = inputs["futures"][inputs["futures"]["session"] <= last]
-            rows = futures_mechanisms(inputs, panel, moment, settings=settings)
+            rows = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
             return next(row for row in rows if row.indicator == "near_basis")
 
         assert at("2026-02-11").quality == "good"
@@ -250,9 +250,9 @@ class TestDollarOpenInterest:
         moment = _moment(EVENT, settings, NEXT_MORNING[EVENT])
         panel = observe(unwound, moment, settings=settings)
         inputs = {name: unwound.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-        coins = futures_mechanisms(inputs, panel, moment, settings=settings)
+        coins = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
         inputs["open_interest"] = inputs["open_interest"].assign(open_interest_btc=np.nan)
-        dollars = futures_mechanisms(inputs, panel, moment, settings=settings)
+        dollars = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
         for before, after in zip(coins, dollars, strict=True):
             if before.indicator in ("open_interest", "open_interest_type"):
                 assert after.quality == "proxy"

@@ -282,3 +282,12 @@ def _every_day(perpetuals: pd.DataFrame, *, span: int) -> pd.Series:
         return rate
     last = rate.index[-1]
     return rate.reindex(pd.date_range(max(rate.index[0], last - span * DAY), last, unit="us"))
+
+
+def futures_view(
+    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
+) -> FuturesView:
+    """Read the inputs of the coin's futures and measure their histories, once for all blocks."""
+    held = future_inputs(inputs, moment, settings=settings)
+    history = futures_history(held, panel, settings=settings)
+    return FuturesView(held=held, history=history, panel=panel, moment=moment, settings=settings)

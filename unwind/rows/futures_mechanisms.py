@@ -1,18 +1,13 @@
 """The block `futures` of the table `mechanisms`: basis, open interest, funding, positions."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from features.open_interest import FIRST, UNKNOWN
-from features.panel import Panel
 from unwind.rows.futures_basis import basis_rows
-from unwind.rows.futures_history import FuturesView, future_inputs, futures_history
+from unwind.rows.futures_history import FuturesView
 from unwind.rows.mechanism import GOOD, PROXY, Mechanism
-from unwind.rows.moment import Moment
 from unwind.rows.standing import baseline, last_z, newest
-from unwind.settings import Settings
 
 COINS, LOG_COINS = "BTC", "log change of BTC"
 PAYERS = {1.0: "longs pay", -1.0: "shorts pay", 0.0: "nobody pays"}
@@ -23,23 +18,13 @@ BASIS_MOVES: dict[object, str] = {
 }
 
 
-def futures_mechanisms(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def futures_mechanisms(view: FuturesView) -> list[Mechanism]:
     """Indicators of the coin's futures, each as of the newest session that was known.
 
     At 16:15 New York the futures' day is not over: the newest basis is that of the session
     before, and `describes` says so. A later cut-off sees the session's own.
     """
-    held = future_inputs(inputs, moment, settings=settings)
-    view = FuturesView(
-        held=held,
-        history=futures_history(held, panel, settings=settings),
-        panel=panel,
-        moment=moment,
-        settings=settings,
-    )
-    chosen = settings.futures
+    chosen = view.chosen
     return [
         *basis_rows(view),
         *_open_interest_rows(view, chosen.venue),

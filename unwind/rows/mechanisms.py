@@ -6,6 +6,7 @@ import pandas as pd
 
 from features.panel import Panel
 from unwind.rows.etf_flows import flow_block
+from unwind.rows.futures_history import futures_view
 from unwind.rows.futures_mechanisms import futures_mechanisms
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.moment import Moment, stamped
@@ -36,11 +37,9 @@ MECHANISM_INPUTS: tuple[str, ...] = (
 Block = Callable[..., list[Mechanism]]
 BLOCKS: tuple[Block, ...] = (
     flow_block,
-    futures_mechanisms,
     hours_block,
     note_mechanisms,
     option_mechanisms,
-    organic_block,
     rebound_block,
     volume_block,
     yen_block,
@@ -58,7 +57,12 @@ def mechanism_rows(
         Input table → its rows known at the cut-off; empty where no source printed it.
     panel, moment, settings
     """
-    held = [row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)]
+    view = futures_view(inputs, panel, moment, settings=settings)
+    held = [
+        *futures_mechanisms(view),
+        *organic_block(inputs, view),
+        *(row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)),
+    ]
     return laid_out(held, moment, settings=settings)
 
 

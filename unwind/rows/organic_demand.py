@@ -12,7 +12,7 @@ from models.errors import NotEnoughData
 from models.robust_regression import expectation
 from unwind.rows.etf_flows import BLOCK
 from unwind.rows.fund_flows import FundFlow, fund_flow, printed_flows
-from unwind.rows.futures_history import future_inputs, futures_history
+from unwind.rows.futures_history import FuturesView
 from unwind.rows.mechanism import PROXY, Mechanism, missing, or_missing
 from unwind.rows.moment import Moment
 from unwind.sessions import cut_instants
@@ -22,21 +22,18 @@ PEERS = 60  # rows of other vendors that are compared
 UNITS = {"organic_flow": "USD m", "inflow_without_expansion": "1 or 0"}
 
 
-def organic_block(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def organic_block(inputs: Mapping[str, pd.DataFrame], view: FuturesView) -> list[Mechanism]:
     """Organic flow of all funds: what is left after open interest and basis."""
+    panel, moment, settings, held = view.panel, view.moment, view.settings, view.held
     total, venue = settings.flows.total, settings.organic_demand.venue
     printed = printed_flows(inputs["etf_flows"], panel, wanted=(total,), peers=PEERS)
     found = fund_flow(*printed, total, panel, settings=settings)
-    held = future_inputs(inputs, moment, settings=settings)
     if isinstance(found, str) or held["futures"].empty:
         basis = coins = None
     else:
-        history = futures_history(held, panel, settings=settings)
         tenor = f"{settings.futures.tenors[0]}d"
-        basis = history.bases[tenor]["basis"]
-        coins = history.open_interest.coins[venue]
+        basis = view.history.bases[tenor]["basis"]
+        coins = view.history.open_interest.coins[venue]
     known = [held[name]["known_at"].max() for name in ("futures", "open_interest")]
     return organic_rows(
         found,
