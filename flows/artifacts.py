@@ -4,8 +4,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from unwind.attribution_digest import attribution_markdown
 from unwind.digest import verdict_markdown
+from unwind.explanation import explanation_markdown
 from unwind.formatting import Grid, correlation_grid, quality_grid, shock_grid
-from unwind.reading import SessionDay, explanation_markdown
+from unwind.reading import SessionDay
 
 
 def publish_artifacts(day: SessionDay) -> None:

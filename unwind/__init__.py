@@ -17,7 +17,7 @@
 - `unwind.durable`: writing whole or not at all, one writer at a time
 - `unwind.report`, `unwind.charts`, `unwind.drawing`: the desk report
 - `unwind.report_files`: where a report lies
-- `unwind.digest`, `unwind.formatting`, `unwind.reading`: a session in words, for all readers
+- `unwind.digest`, `formatting`, `reading`, `explanation`: a session in words, for all readers
 - `unwind.sigma_command`: `unwind sigma`, the one command that computes
 - `unwind.cli`: the reading commands
 """

@@ -10,6 +10,7 @@ import pandas as pd
 import typer
 from rich.console import Console
 
+from unwind import explanation as explaining
 from unwind import lake as lakes
 from unwind import reading
 from unwind.durable import Busy
@@ -111,9 +112,11 @@ def explain(
         cutoff=None if cutoff is None else _instant("--cutoff", cutoff),
     )
     if as_json:
-        _print(reading.explanation(day))
+        _print(explaining.explanation(day))
     else:
-        Console(highlight=False, soft_wrap=True).print(reading.explanation_text(day), markup=False)
+        Console(highlight=False, soft_wrap=True).print(
+            explaining.explanation_text(day), markup=False
+        )
 
 
 @app.command()

@@ -80,7 +80,7 @@ def session_day(
     )
 
 
-def _number(value: Any) -> Any:
+def json_number(value: Any) -> Any:
     """JSON has no NaN, and neither has an honest table: a missing figure is null."""
     if isinstance(value, (list, tuple)) or not pd.api.types.is_scalar(value):
         return value
@@ -91,9 +91,17 @@ def _number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def json_drivers(day: SessionDay) -> list[dict[str, Any]]:
+    """Lay the drivers of the verdict out for a machine."""
+    return [
+        {name: json_number(value) for name, value in driver.items()}
+        for driver in day.regime["drivers"]
+    ]
+
+
 def _records(rows: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
     return [
-        {name: _number(value) for name, value in zip(columns, row, strict=True)}
+        {name: json_number(value) for name, value in zip(columns, row, strict=True)}
         for row in rows[columns].itertuples(index=False, name=None)
     ]
 
@@ -121,10 +129,10 @@ def summary(day: SessionDay) -> dict[str, Any]:
         "settings_digest": regime["settings_digest"],
         "state": regime["state"],
         "previous_state": regime["previous_state"],
-        "score": _number(regime["score"]),
-        "score_range": [_number(regime["score_lowest"]), _number(regime["score_highest"])],
+        "score": json_number(regime["score"]),
+        "score_range": [json_number(regime["score_lowest"]), json_number(regime["score_highest"])],
         "headline": regime["headline"],
-        "drivers": explanation(day)["drivers"],
+        "drivers": json_drivers(day),
         "returns": _records(
             day.shocks("return"),
             ["asset", "simple_return", "value", "unit", "z", "n", "worst_since", "reason"],
@@ -246,97 +254,6 @@ def _path(day: SessionDay, asset: str) -> str:
 
 def _because(reason: str | None) -> str:
     return "" if reason is None else f"  [{reason}]"
-
-
-def explanation(day: SessionDay) -> dict[str, Any]:
-    """Return the verdict's arithmetic: drivers, thresholds, state."""
-    regime = day.regime
-    return {
-        "as_of": day.as_of.isoformat(),
-        "state": regime["state"],
-        "previous_state": regime["previous_state"],
-        "sessions_in_state": int(regime["sessions_in_state"]),
-        "score": _number(regime["score"]),
-        "thresholds": {
-            name: _number(regime[f"{name}_threshold"])
-            for name in ("release", "watch", "deleveraging")
-        },
-        "return_period": _number(regime["return_period"]),
-        "probability": {
-            "share": _number(regime["probability"]),
-            "lower": _number(regime["probability_lower"]),
-            "upper": _number(regime["probability_upper"]),
-        },
-        "calibration": regime["calibration"],
-        "false_entries_a_year": _number(regime["false_entries_a_year"]),
-        "drivers": [
-            {name: _number(value) for name, value in driver.items()} for driver in regime["drivers"]
-        ],
-    }
-
-
-def explanation_text(day: SessionDay) -> str:
-    """Return the verdict's arithmetic for a person."""
-    told = explanation(day)
-    lines = [str(day.regime["headline"]), ""]
-    lines.append(f"  {'driver':<14}{'value':>7}{'evidence':>10}{'share':>8}")
-    for driver in told["drivers"]:
-        shown = (
-            number(driver[name], decimals=2, signed=name == "contribution")
-            for name in ("value", "evidence", "contribution")
-        )
-        value, evidence, share = shown
-        lines.append(
-            f"  {driver['driver']:<14}{value:>7}{evidence:>10}{share:>8}  {driver['meaning']}"
-        )
-    score = "cannot tell" if told["score"] is None else number(told["score"], decimals=2)
-    lines += [f"  {'score':<14}{score:>25}", "", *_rule(told)]
-    lines.append(
-        f"State {told['state']}, session {told['sessions_in_state']} in it; before: "
-        f"{told['previous_state']}."
-    )
-    return "\n".join(lines)
-
-
-def _rule(told: dict[str, Any]) -> list[str]:
-    """Say what the score means and how often the rule is wrong, in sentences."""
-    limits, share = told["thresholds"], told["probability"]
-    lines = [
-        "Evidence is −log₁₀ of how often ordinary sessions reach the value; the score is that of",
-        "all drivers together (harmonic mean of their probabilities), shared out among them.",
-    ]
-    if told["score"] is not None:
-        middle, lower, upper = (
-            percent(share[name], decimals=0) for name in ("share", "lower", "upper")
-        )
-        lines.append(
-            f"Ordinary sessions show as much once in {number(told['return_period'], decimals=0)}; "
-            f"of sessions with such a score {middle} lay in an episode ({lower} to {upper})."
-        )
-    release, watch, raised = (
-        number(limits[name], decimals=2) for name in ("release", "watch", "deleveraging")
-    )
-    return [
-        *lines,
-        f"WATCH from {watch}, DELEVERAGING from {raised}; a raised state ends below {release}.",
-        f"By calibration {told['calibration']} ordinary sessions enter DELEVERAGING "
-        f"{number(told['false_entries_a_year'], decimals=2)} times a year.",
-    ]
-
-
-def explanation_markdown(day: SessionDay) -> str:
-    """Return the verdict's arithmetic as markdown, for the Prefect artifact."""
-    told = explanation(day)
-    lines = ["| driver | value | evidence | share |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {driver['meaning']} | {number(driver['value'], decimals=2)} | "
-        f"{number(driver['evidence'], decimals=2)} | "
-        f"{number(driver['contribution'], decimals=2, signed=True)} |"
-        for driver in told["drivers"]
-    ]
-    return "\n".join(
-        [*lines, f"| **score** | | | **{number(told['score'], decimals=2)}** |", "", *_rule(told)]
-    )
 
 
 def quarantined(lake: Path) -> list[dict[str, Any]]:
