@@ -59,7 +59,7 @@ SettingsPath = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 Day = typer.Option(formats=["%Y-%m-%d"])
 
-DEMO_FIRST, DEMO_LAST = date(2026, 1, 20), date(2026, 2, 13)
+DEMO_FIRST, DEMO_LAST = date(2026, 1, 28), date(2026, 2, 12)
 DEFAULT_EVENT = datetime(2026, 2, 5)  # noqa: DTZ001 - a date, as typer parses one
 
 
@@ -295,7 +295,7 @@ def run_demo(lake: Lake = "demo/lake") -> None:
     """Run the sessions around a simulated 5 February 2026, then that day alone."""
     source = DataSource(kind="simulated")
     state = backfill(
-        source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=10, workers=2,
+        source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=6, workers=2,
         return_state=True,
     )  # fmt: skip
     _finish(state, as_json=False)
