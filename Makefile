@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)
 
-demo: $(STAMP) ## Run the flows on a simulated February 2026: verdict, lake, report (under two minutes)
+demo: $(STAMP) ## Run the flows on a simulated February 2026: verdict, lake, report (three minutes the first time: it compiles)
 	$(BIN)/python -m flows demo --lake $(DEMO)/lake
 	@echo; $(BIN)/unwind explain --lake $(DEMO)/lake --as-of 2026-02-05
 
