@@ -193,27 +193,3 @@ def worst_since(x: pd.Series) -> pd.Series:
             answer[place] = lower[-1][1]
         lower.append((value, stamp))
     return pd.Series(answer, index=x.index, name=x.name)
-
-
-def joint_downside_tail(z: pd.DataFrame, *, start: float) -> pd.Series:
-    """How far, together, assets have fallen beyond an ordinary bad day.
-
-    Σ_i max(0, −z_{i,t} − start) / √n_t over the n_t assets with a z.
-
-    Parameters
-    ----------
-    z : DataFrame of shape (n_sessions, n_assets)
-        Standardised returns, signed so that risk-off is negative.
-    start : float
-        Standard deviations below which a fall does not count.
-
-    Returns
-    -------
-    Series of shape (n_sessions,)
-        Not negative. NaN where no asset has a z. A single asset's fall grows it by its excess
-        over √n only, so that one stock is no cross-section. The value at *t* uses row *t*.
-    """
-    excess = (-z - start).clip(lower=0)
-    present = z.notna().sum(axis=1)
-    joint: pd.Series = excess.sum(axis=1).where(present > 0) / np.sqrt(present.clip(lower=1))
-    return joint

@@ -8,7 +8,6 @@ from hypothesis.extra.numpy import arrays
 from features.shocks import (
     MAD_TO_SIGMA,
     baseline_count,
-    joint_downside_tail,
     records,
     robust_z,
     worst_since,
@@ -118,20 +117,3 @@ class TestWorstSince:
     def test_equals_the_obvious_search(self, x: np.ndarray) -> None:
         series = pd.Series(x, index=pd.date_range("2020-01-01", periods=len(x), unit="us"))
         assert worst_since(series).equals(naive.worst_since(series))
-
-
-class TestJointTail:
-    def test_by_hand(self) -> None:
-        z = pd.DataFrame({"a": [-3.5], "b": [-2.5], "c": [1.0], "d": [np.nan]})
-        assert joint_downside_tail(z, start=1.5).iloc[0] == pytest.approx(3 / np.sqrt(3))
-
-    def test_nobody_present_is_not_calm(self) -> None:
-        assert joint_downside_tail(pd.DataFrame({"a": [np.nan]}), start=1.5).isna().all()
-
-    def test_one_stock_is_diluted(self) -> None:
-        one = pd.DataFrame([[-8.0] + [0.0] * 15])
-        every = pd.DataFrame([[-3.0] * 16])
-        assert (
-            joint_downside_tail(one, start=1.5).iloc[0]
-            < joint_downside_tail(every, start=1.5).iloc[0] / 3
-        )
