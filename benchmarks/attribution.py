@@ -43,6 +43,7 @@ from unwind.sources.simulated import SimulatedMarket, simulate_market
 EVENT = date(2026, 2, 5)
 DAYS_BEFORE, SESSIONS_AFTER = 560, 2
 FIRST_SEED = 2000
+BATCH = 35  # markets between two savings of what was gathered
 LEFT_OUT = ("option_chains", "structured_notes")
 BLOCKS = (flow_block, hours_block, option_mechanisms, volume_block, yen_block)
 # What each removal leaves without a reading.
@@ -147,13 +148,16 @@ def gather(markets: int, settings: Settings, *, workers: int, kept: Path | None)
         for scenario in SCENARIOS
     ]
     missing = [job for job in wanted if job not in answers]
-    found = Parallel(n_jobs=workers)(
-        delayed(evidence_of)(scenario, seed, settings) for scenario, seed in missing
-    )
-    answers |= dict(zip(missing, found, strict=True))
-    if kept is not None:
-        with kept.open("wb") as stream:
-            pickle.dump(answers, stream)
+    for start in range(0, len(missing), BATCH):
+        batch = missing[start : start + BATCH]
+        found = Parallel(n_jobs=workers)(
+            delayed(evidence_of)(scenario, seed, settings) for scenario, seed in batch
+        )
+        answers |= dict(zip(batch, found, strict=True))
+        if kept is not None:
+            with kept.open("wb") as stream:
+                pickle.dump(answers, stream)
+        sys.stderr.write(f"\r{start + len(batch)} of {len(missing)} markets")
     return {job: answers[job] for job in wanted}
 
 
