@@ -181,6 +181,21 @@ def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = Fals
         sys.stdout.write(f"{path}\n")
 
 
+@app.command()
+def claims(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
+    """Check each claim of the review of 5 February 2026 against the published rows (Markdown)."""
+    # The checks bring SciPy with them; no other reading command should wait for that.
+    from unwind import claims as checking
+    from unwind.february_2026 import CLAIMS, DAYS
+
+    sessions = checking.sessions_of(lakes.latest(lake), DAYS)
+    found = checking.judge(CLAIMS, sessions)
+    if as_json:
+        _print(checking.claims_json(found))
+    else:
+        sys.stdout.write(checking.claims_markdown(found, sessions))
+
+
 # A magnitude below zero is a value to refuse by name, not an option that does not exist.
 @app.command(context_settings={"ignore_unknown_options": True})
 def sigma(
