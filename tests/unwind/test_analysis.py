@@ -28,8 +28,12 @@ def _moment(day: date, settings: Settings) -> Moment:
     return Moment(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
 
 
-def _published(market: Market, day: date, settings: Settings) -> dict[str, pd.DataFrame]:
-    rows = analyse(market, _moment(day, settings), settings=settings)
+def _published(
+    market: Market, day: date, settings: Settings, known: date | None = None
+) -> dict[str, pd.DataFrame]:
+    """Rows of a session at its own publication, or at that of a later session."""
+    cutoff = _moment(known or day, settings).cutoff
+    rows = analyse(market, Moment(as_of=day, cutoff=cutoff, source="files"), settings=settings)
     return {
         name: TABLES[name].arrow(frame).to_pandas() for name, frame in rows.items() if len(frame)
     }
@@ -77,14 +81,37 @@ class TestPrefixInvariance:
         flows = whole["mechanisms"].set_index(["indicator", "item"])
         assert np.isfinite(flows.loc[("flow_surprise", "IBIT"), "value"])
 
+    def test_at_a_later_cut_off(self, tmp_path: Path, settings: Settings) -> None:
+        """A replay two sessions on sees flows and the session after, and nothing beyond."""
+        day, known = date(2026, 2, 5), date(2026, 2, 9)
+        market = simulate_market(
+            "multi_strat_unwind", seed=2, first=date(2024, 11, 1), last=date(2026, 2, 18),
+            event=day,
+        )  # fmt: skip
+        folder = write_drop(tmp_path / "drop", **market.tables)
+        whole = _published(_market(folder, tmp_path / "all", settings), day, settings, known)
+        short = _without_later_rows(folder, tmp_path / "short", known)
+        prefix = _published(_market(short, tmp_path / "then", settings), day, settings, known)
+        self._equal(whole, prefix)
+        readings = whole["evidence"].set_index(["hypothesis", "indicator"])["reading"]
+        assert np.isfinite(readings[("multi_strategy", "rebound")])
+
     @pytest.mark.market
-    @pytest.mark.parametrize("day", [date(2025, 10, 10), date(2026, 2, 5)])
+    @pytest.mark.parametrize(
+        ("day", "known"),
+        [
+            (date(2025, 10, 10), date(2025, 10, 10)),
+            (date(2026, 2, 5), date(2026, 2, 5)),
+            (date(2026, 2, 5), date(2026, 2, 9)),  # as a replay stands
+        ],
+    )
     def test_on_the_real_market(
-        self, day: date, market_folder: Path, tmp_path: Path, settings: Settings
+        self, day: date, known: date, market_folder: Path, tmp_path: Path, settings: Settings
     ) -> None:
-        whole = _published(_market(market_folder, tmp_path / "all", settings), day, settings)
-        short = _without_later_rows(market_folder, tmp_path / "short", day)
-        prefix = _published(_market(short, tmp_path / "then", settings), day, settings)
+        market = _market(market_folder, tmp_path / "all", settings)
+        whole = _published(market, day, settings, known)
+        short = _without_later_rows(market_folder, tmp_path / "short", known)
+        prefix = _published(_market(short, tmp_path / "then", settings), day, settings, known)
         self._equal(whole, prefix)
 
     @staticmethod
@@ -250,6 +277,12 @@ class TestFebruary2026:
         for row in (shares, dollars):
             assert row["is_record"]
             assert row["previous_record_on"] == date(2025, 11, 21)
+
+    def test_no_shares_of_bitcoin(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
+        """Its printed volume is in dollars of a UTC day: times the price it would be nonsense."""
+        shocks = days[5]["shocks"]
+        measures = set(shocks.loc[shocks["asset"] == "BTC-USD", "measure"])
+        assert measures == {"return"}
 
     def test_bitcoin_is_cut_at_sixteen_new_york(
         self, days: dict[int, dict[str, pd.DataFrame]]

@@ -18,7 +18,12 @@ def shock_rows(
     short = measured[0]
     base = settings.universe.base
     pairs = short.value.diff().rename(columns=lambda asset: f"{base}~{asset}")
-    traded = [name for name in panel.shares.columns if panel.shares[name].notna().any()]
+    # Vendors print the volume of coins in dollars, over UTC days: no shares to count.
+    traded = [
+        name
+        for name in panel.shares.columns
+        if panel.shares[name].notna().any() and name not in settings.clock.crypto_daily
+    ]
     parts = [
         _scored(panel.returns, "return", "log return", chosen.window, moment, settings),
         _scored(
