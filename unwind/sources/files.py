@@ -4,11 +4,16 @@ from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from unwind.observations import INPUT_TABLES
 from unwind.sources.protocol import Extract, SourceError, SourceUnavailable
 
 SUFFIXES = (".parquet", ".csv")
+# Beyond these a file is no desk's market data: a few kilobytes of Parquet can unpack to billions of
+# equal rows.
+MOST_BYTES = 2 * 1024**3
+MOST_ROWS = 20_000_000
 
 
 class FilesSource:
@@ -24,9 +29,15 @@ class FilesSource:
         if not folder.is_dir():
             raise SourceError(f"drop folder {folder} does not exist; name an existing folder")
         self._paths: dict[str, Path] = {}
+        self._strangers: list[str] = []
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() not in SUFFIXES or path.stem not in INPUT_TABLES:
+            if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
                 continue
+            if path.stem not in INPUT_TABLES:
+                self._strangers.append(path.name)
+                continue
+            if not path.is_file():  # a pipe or a device would be read for ever
+                raise SourceError(f"{path.name} is no file; put a plain file in its place")
             if path.stem in self._paths:
                 raise SourceError(
                     f"{path.stem} stands in {folder} as {self._paths[path.stem].name} and as "
