@@ -51,12 +51,21 @@ class Extract:
     received_at : Timestamp, UTC, or None
         When the answer was complete; None where the run's own time says it. A live answer arrives
         after the instant that its run was scheduled for: what it changes is not known before.
+    label : str
+        The provider's name, where the extract is one of several `parts`.
+    promised : frozenset of str
+        Entities that the provider undertakes to give, present or not.
+    parts : tuple of Extract
+        One a provider, in falling precedence, where several were asked; `rows` is then empty.
     """
 
     origin: str
     rows: pd.DataFrame
     faults: tuple[Fault, ...] = ()
     received_at: pd.Timestamp | None = None
+    label: str = ""
+    promised: frozenset[str] = frozenset()
+    parts: tuple["Extract", ...] = ()
 
 
 class Source(Protocol):
