@@ -4,6 +4,7 @@ Left alone, the library swallows time-outs and pages, asks for other cookies whe
 and remembers a wrong answer for the life of the process.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -102,7 +103,10 @@ def library_faults() -> Iterator[None]:
     hidden = yfinance.config.debug.hide_exceptions
     yfinance.config.debug.hide_exceptions = False
     try:
-        yield
+        with warnings.catch_warnings():
+            # The library (1.7) uses keywords that pandas 3.1 deprecates for pandas 4.
+            warnings.filterwarnings("ignore", "The inplace keyword")
+            yield
     except NoAnswer:
         raise
     except YFRateLimitError as error:
