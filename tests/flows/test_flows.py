@@ -66,7 +66,8 @@ class TestGate:
 
 class TestParameters:
     @pytest.mark.parametrize(
-        "wrong", [{"kind": "bloomberg"}, {"scenario": "apocalypse"}, {"seed": -1}, {"colour": "red"}]
+        "wrong",
+        [{"kind": "bloomberg"}, {"scenario": "apocalypse"}, {"seed": -1}, {"colour": "red"}],
     )
     def test_out_of_bounds_is_refused(self, wrong: dict[str, object]) -> None:
         with pytest.raises(ValidationError):
