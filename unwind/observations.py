@@ -5,13 +5,20 @@ is dropped in silence. Pandera holds the column checks; this module holds what a
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pandas as pd
 import pandera.pandas as pa
 
-from unwind.sources.protocol import Extract
+from unwind.sources.protocol import Extract, Fault
 
+LEAST_PRICE, MOST_PRICE = 1e-9, 1e12
 EARLIEST = pd.Timestamp("1970-01-01")
+# No control, direction or line character, and no beginning that a spreadsheet runs as a formula.
+PLAIN_TEXT = (
+    r"^(?![=+@-])[^\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}$"
+)
+NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*|\s*[+-]?(?:inf|Infinity)\s*"
 
 REJECTED_COLUMNS = (
     "table", "entity", "rule", "severity", "origin", "row", "column", "value", "remedy",
@@ -65,18 +72,23 @@ class InputTable:
             rules = [pa.Check(_finite, error="finite number|write a plain decimal number")]
             if name in self.positive:
                 rules.append(pa.Check.gt(0, error="positive|correct the price or leave it empty"))
+                rules.append(pa.Check(_a_price, error="within 1e-9 and 1e12|correct the price"))
             if name in self.nonnegative:
                 rules.append(pa.Check.ge(0, error="not negative|correct it or leave it empty"))
             columns[name] = pa.Column(float, rules, nullable=True)
         for name in self.texts:
             columns[name] = pa.Column(
                 checks=pa.Check.str_matches(
-                    r"^[^\x00-\x1f]{1,64}$",
-                    error="plain text of 1 to 64 characters|correct the name",
+                    PLAIN_TEXT, error="plain text of 1 to 64 characters|correct the name"
                 ),
                 nullable=False,
             )
         return pa.DataFrameSchema(columns)
+
+
+def _a_price(values: pd.Series) -> pd.Series:
+    """Beyond these no market quotes; what is not positive or not finite is named as that."""
+    return ~((values > 0) & (values < LEAST_PRICE)) & ~((values > MOST_PRICE) & _finite(values))
 
 
 def _finite(values: pd.Series) -> pd.Series:
@@ -185,11 +197,17 @@ class Observations:
         Declared columns, and known_at (UTC; NaT: the lag rule will say).
     rejected : DataFrame
         One row a fault, columns `REJECTED_COLUMNS`; `row` counts data rows from 1.
+    doubts : tuple of Fault
+        Where providers disagree, and which one stands.
+    fills : Series of bool, or None
+        Rows of a stand-in for the provider that undertakes to give them.
     """
 
     table: str
     rows: pd.DataFrame
     rejected: pd.DataFrame
+    doubts: tuple[Fault, ...] = ()
+    fills: pd.Series | None = None
 
 
 def screen(
@@ -250,7 +268,7 @@ def screen(
         rows[name] = raw[name].astype("str").where(raw[name].notna(), "")
     for name in table.numbers:
         given = raw[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
-        rows[name] = pd.to_numeric(given, errors="coerce").astype("float64")
+        rows[name] = _numbers(given)
         faults = rows[name].isna() & given.notna()
         bad |= ledger.add(raw, rows, faults, name, "number", "use a decimal point, no separators")
     rows["known_at"], faults = (
@@ -314,14 +332,37 @@ def screen(
 
 
 def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
-    parsed = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
+    parsed = pd.to_datetime(_written(values), errors="coerce", format="ISO8601", utc=True)
     dates = parsed.dt.tz_localize(None).dt.as_unit("us")
     return dates.dt.normalize(), dates.isna() | (dates != dates.dt.normalize())
 
 
+def _written(values: pd.Series) -> pd.Series:
+    """Dates and times, or text of them; a bare number names no day and no instant."""
+    if pd.api.types.is_numeric_dtype(values):
+        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us, UTC]")
+    return values
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Parse plain decimal numbers; NaN for all else.
+
+    Python would also read "36_1", "３６", a truth value as 1 and a date as nanoseconds since 1970:
+    figures that nobody wrote.
+    """
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return pd.to_numeric(values, errors="coerce").astype("float64")
+    written = values.astype("object").map(
+        lambda value: value if isinstance(value, str | Decimal | int | float) else None
+    )
+    text = written.map(lambda value: None if isinstance(value, bool) else value).astype("str")
+    return pd.to_numeric(text.where(text.str.fullmatch(NUMBER)), errors="coerce").astype("float64")
+
+
 def _instants(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Parse instants; a time without a zone is a fault, never taken for UTC."""
-    parsed = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).dt.as_unit("us")
+    parsed = pd.to_datetime(_written(values), errors="coerce", format="ISO8601", utc=True)
+    parsed = parsed.dt.as_unit("us")
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         naive = pd.Series(False, index=values.index)
     else:

@@ -60,7 +60,7 @@ ROWS = len(prices())
 CASES: list[Case] = []
 
 
-def _add(name: str, outcome: str, told: str = "", kept: int | None = None):  # noqa: ANN202
+def _add(name: str, outcome: str, told: str = "", kept: int | None = None):
     def register(make: Callable[[Path], None]) -> Callable[[Path], None]:
         CASES.append(Case(name=name, make=make, outcome=outcome, told=told, kept=kept))
         return make
@@ -199,7 +199,7 @@ def _(folder: Path) -> None:
     _text(folder, "\n".join(lines))
 
 
-@_add("a row cut short", SET_ASIDE, "", ROWS)
+@_add("a row cut short", TAKEN, kept=ROWS)
 def _(folder: Path) -> None:
     text = _plain().rstrip("\n")
     _text(folder, text[: text.rindex(",")])
@@ -268,26 +268,26 @@ def _(folder: Path) -> None:
             writer.write_table(table)
 
 
-@_add("nested Parquet columns", SET_ASIDE, "close: number", 0)
+@_add("nested Parquet columns", REFUSED, "close: number")
 def _(folder: Path) -> None:
     rows = prices()
     rows["close"] = [[value, value] for value in rows["close"]]
     rows.to_parquet(folder / "prices.parquet", index=False)
 
 
-@_add("truth values for prices", SET_ASIDE, "close: number", 0)
+@_add("truth values for prices", REFUSED, "close: number")
 def _(folder: Path) -> None:
     prices().assign(close=True).to_parquet(folder / "prices.parquet", index=False)
 
 
-@_add("dates for prices", SET_ASIDE, "close: number", 0)
+@_add("dates for prices", REFUSED, "close: number")
 def _(folder: Path) -> None:
     prices().assign(close=pd.Timestamp("2026-02-05")).to_parquet(
         folder / "prices.parquet", index=False
     )
 
 
-@_add("durations for volumes", SET_ASIDE, "volume: number", 0)
+@_add("durations for volumes", REFUSED, "volume: number")
 def _(folder: Path) -> None:
     prices().assign(volume=pd.Timedelta("1D")).to_parquet(folder / "prices.parquet", index=False)
 
@@ -310,7 +310,7 @@ def _(folder: Path) -> None:
     prices().set_index("session").to_parquet(folder / "prices.parquet")
 
 
-@_add("nanoseconds since 1970 for dates", SET_ASIDE, "session: ", 0)
+@_add("nanoseconds since 1970 for dates", REFUSED, "session: ")
 def _(folder: Path) -> None:
     rows = prices()
     rows["session"] = pd.to_datetime(rows["session"]).astype("int64")
@@ -357,7 +357,7 @@ def _(folder: Path) -> None:
     _csv(folder, prices().assign(**{"x\nSet-Cookie: a": 1}))
 
 
-@_add("no header", REFUSED, "missing column")
+@_add("no header", REFUSED, "prices.csv")
 def _(folder: Path) -> None:
     _text(folder, "\n".join(_plain().splitlines()[1:]))
 
@@ -457,11 +457,11 @@ def _(folder: Path) -> None:
     _csv(folder, rows)
 
 
-@_add("one price for ten sessions", SET_ASIDE, "frozen", ROWS)
+@_add("one price for ten sessions", SET_ASIDE, "moves between rows", ROWS)
 def _(folder: Path) -> None:
     rows = prices()
     late = rows.index[rows["symbol"] == "GLD"][-10:]
-    bar = ["open", "high", "low", "close", "adj_close"]
+    bar = ["open", "high", "low", "close", "adj_close", "volume"]
     rows.loc[late, bar] = rows.loc[late[0], bar].to_numpy(dtype=float)
     _csv(folder, rows)
 

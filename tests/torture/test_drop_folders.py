@@ -50,12 +50,10 @@ class TestMalformedFolder:
                 assert len(stored) == case.kept
             self._made_of_what_was_written(stored)
         if case.outcome == SET_ASIDE:
-            faults = rejected[rejected["severity"] != "info"] if case.told else rejected
             named = rejected[rejected["rule"].str.contains(case.told, regex=False)]
             assert len(named), sorted(set(rejected["rule"]))
             assert (named["origin"] != "").all()
             assert (named["remedy"] != "").all()
-            assert len(faults) >= 0
         if case.outcome == TAKEN:
             assert not (rejected["severity"] == "error").any()
         after = {path for path in tmp_path.parent.rglob("*") if tmp_path not in path.parents}

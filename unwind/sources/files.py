@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from unwind.formatting import plain
 from unwind.observations import INPUT_TABLES
-from unwind.sources.protocol import Extract, SourceError, SourceUnavailable
+from unwind.sources.protocol import Extract, Fault, SourceError, SourceUnavailable
 
 SUFFIXES = (".parquet", ".csv")
 # Beyond these a file is no desk's market data: a few kilobytes of Parquet can unpack to billions of
@@ -59,6 +60,10 @@ class FilesSource:
         """Names of the tables present."""
         return tuple(self._paths)
 
+    def promised(self, table: str) -> frozenset[str]:
+        """Nothing: a folder is what lies in it."""
+        return frozenset()
+
     def extract(self, table: str) -> Extract:
         """Read one file whole.
 
@@ -71,6 +76,7 @@ class FilesSource:
         """
         path = self._paths[table]
         try:
+            _bound(path.stat().st_size, MOST_BYTES, "bytes", path.name)
             content = BytesIO(path.read_bytes())
         except OSError as error:  # a share that drops out may be back in a moment
             raise SourceUnavailable(
@@ -79,16 +85,59 @@ class FilesSource:
             ) from error
         try:
             rows = (
-                pd.read_parquet(content)
+                _parquet(content, path.name)
                 if path.suffix.lower() == ".parquet"
-                # Text as it stands: screening parses it, so that a fault names what was written.
-                else pd.read_csv(content, dtype="str", encoding="utf-8-sig", keep_default_na=True)
+                else _text(content, path.name)
             )
-        except pd.errors.EmptyDataError:
-            rows = pd.DataFrame()
+        except (SourceError, MemoryError):
+            raise
         except Exception as error:  # any reader fault is a fault of the file
             raise SourceError(
-                f"{path.name} cannot be read ({type(error).__name__}: {str(error)[:120]}); "
+                f"{path.name} cannot be read ({type(error).__name__}: {plain(error)[:120]}); "
                 "write it again as Parquet or UTF-8 CSV"
             ) from error
-        return Extract(path.name, rows)
+        return Extract(path.name, rows, faults=self._unknown_files() if table == "prices" else ())
+
+    def _unknown_files(self) -> tuple[Fault, ...]:
+        """Name the files that no table takes: a misspelt one is missing without a word."""
+        return tuple(
+            Fault(
+                entity=plain(name)[:64], rule="unknown file", severity="warning", value=plain(name),
+                remedy=f"rename it to one of {', '.join(INPUT_TABLES)}, or take it away",
+            )
+            for name in self._strangers
+        )  # fmt: skip
+
+
+def _parquet(content: BytesIO, name: str) -> pd.DataFrame:
+    _bound(pq.read_metadata(content).num_rows, MOST_ROWS, "rows", name)
+    content.seek(0)
+    return pd.read_parquet(content)
+
+
+def _text(content: BytesIO, name: str) -> pd.DataFrame:
+    """Read a CSV as it stands: screening parses it, so that a fault names what was written."""
+    if b"\x00" in content.getvalue():
+        raise SourceError(
+            f"{name} cannot be read (it holds NUL bytes, so it is no text); "
+            "write it again as Parquet or UTF-8 CSV"
+        )
+    try:
+        header = pd.read_csv(content, dtype="str", encoding="utf-8-sig", header=None, nrows=1)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    names = header.iloc[0].dropna()
+    if twice := sorted(set(names[names.duplicated()])):
+        raise SourceError(
+            f"{name} has the column {plain(twice[0])} twice; keep the one that counts"
+        )
+    content.seek(0)
+    return pd.read_csv(content, dtype="str", encoding="utf-8-sig", keep_default_na=True)
+
+
+def _bound(held: int, most: int, unit: str, name: str) -> None:
+    if held > most:
+        raise SourceError(
+            f"{name} holds {held:,} {unit}, which is no market data (at most {most:,}); "
+            "check what wrote it, or split it"
+        )
