@@ -21,6 +21,10 @@ SHARED = ROOT.parent / "shared"
 RECEIVED = pd.Timestamp("2026-11-22T00:00Z")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture", action="store_true", help="run tests/torture at length")
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     return load_settings()

@@ -1,0 +1,39 @@
+"""Short by default, at length under `--torture`; what was counted is printed at the end."""
+
+from collections.abc import Callable
+
+import pytest
+
+FIGURES = pytest.StashKey[list[str]]()
+SHORT, LONG = 8, 70
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = []
+
+
+@pytest.fixture(scope="session")
+def at_length(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--torture"))
+
+
+@pytest.fixture(scope="session")
+def rounds(at_length: bool) -> int:
+    return LONG if at_length else SHORT
+
+
+@pytest.fixture(scope="session")
+def tell(request: pytest.FixtureRequest) -> Callable[..., None]:
+    def add(what: str, **counted: object) -> None:
+        listed = ", ".join(f"{name} {value}" for name, value in counted.items())
+        request.config.stash[FIGURES].append(f"{what}: {listed}")
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = terminalreporter.config.stash.get(FIGURES, [])
+    if lines and terminalreporter.config.getoption("--torture"):
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.line(line)
