@@ -115,14 +115,9 @@ def open_source(chosen: DataSource, settings: Settings) -> Source:
             event=chosen.event,
         )
     providers = tuple(_provider(kind, chosen, settings) for kind in (chosen.kind, *chosen.then))
-    if len(providers) > 1:
-        return CombinedSource(providers)
-    if "prices" not in providers[0].tables():
-        raise SourceError(
-            f"the source {chosen.kind} has no prices, without which there is no run; "
-            "name yahoo or files beside it"
-        )
-    return providers[0]
+    if len(providers) == 1 and chosen.kind == "files":
+        return providers[0]
+    return CombinedSource(providers)
 
 
 def _provider(kind: Provider, chosen: DataSource, settings: Settings) -> Partner:

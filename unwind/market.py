@@ -58,9 +58,10 @@ def ingest(
         A table cannot be read, or `prices` holds no usable row.
     """
     received, added, quarantined = {}, {}, {}
+    # All of it is there before the store is held: a slow provider keeps no other run waiting.
+    extracts = {name: source.extract(name) for name in source.tables()}
     with folder_lock(store):
-        for name in source.tables():
-            extract = source.extract(name)
+        for name, extract in extracts.items():
             # A live answer arrives after the instant that its run was scheduled for.
             arrived = max(received_at, extract.received_at or received_at)
             observed = _observed(extract, name, settings=settings, received_at=arrived)
@@ -72,7 +73,8 @@ def ingest(
             )  # fmt: skip
             received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
             added[name] = _append(store, observed, settings=settings, received_at=arrived)
-            rejected = pd.concat([observed.rejected, faults], ignore_index=True)
+            found = [rows for rows in (observed.rejected, faults) if not rows.empty]
+            rejected = pd.concat(found, ignore_index=True) if found else faults
             _append_rejected(store, rejected, INPUT_TABLES[name], settings=settings)
             quarantined[name] = int((rejected["severity"] == "error").sum())
     return Ingested(source=source.label, received=received, added=added, quarantined=quarantined)

@@ -93,7 +93,7 @@ class TestParameters:
         ("chosen", "said"),
         [
             ({"kind": "simulated", "then": ["files"]}, "never combined"),
-            ({"kind": "cftc"}, "the source cftc has no prices"),
+            ({"kind": "cftc"}, "none of cftc has prices"),
             ({"kind": "yahoo", "then": ["yahoo"]}, "name each once"),
         ],
     )

@@ -254,7 +254,6 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("labels", "said"),
         [
-            (("files",), "two or more different ones"),
             (("files", "files"), "name each once"),
             (("files", "simulated:calm"), "never combined"),
             (("crypto", "cftc"), "none of crypto, cftc has prices"),
