@@ -20,7 +20,7 @@ from unwind.precedence import united
 from unwind.quarantine import fault_rows
 from unwind.rebasing import rebased
 from unwind.sessions import closed_days, known_instants
-from unwind.settings import Settings
+from unwind.settings import Settings, SettingsError
 from unwind.sources.protocol import Extract, Fault, Source, SourceError
 
 REJECTED = "rejected"
@@ -96,6 +96,13 @@ def _observed(
     if not extract.parts:
         return screened[0]
     bounds = settings.sources.agreement.get(table, {})
+    for name, columns in settings.sources.agreement.items():
+        known = INPUT_TABLES[name].numbers if name in INPUT_TABLES else ()
+        if strangers := sorted(set(columns) - set(known)) or ([] if known else [name]):
+            raise SettingsError(
+                f"sources.agreement.{name} names {', '.join(strangers)}, which is no number of an "
+                f"input table; known there: {', '.join(known or INPUT_TABLES)}"
+            )
     return united(extract.parts, screened, INPUT_TABLES[table], agreement=bounds)
 
 

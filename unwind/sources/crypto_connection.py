@@ -30,7 +30,7 @@ def mount_bounded(session: Any, bound: Bound) -> None:
     except ImportError as error:
         raise missing_extra("requests", "crypto") from error
 
-    class BoundedAdapter(HTTPAdapter):
+    class BoundedAdapter(HTTPAdapter):  # type: ignore[misc]
         """Reads the body itself, part by part."""
 
         def send(self, request: Any, stream: bool = False, **given: Any) -> Any:
