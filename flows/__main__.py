@@ -40,10 +40,18 @@ class Kind(StrEnum):
     """Providers that a shell can name."""
 
     files = "files"
+    yahoo = "yahoo"
+    crypto = "crypto"
+    cftc = "cftc"
     simulated = "simulated"
 
 
-Source = Annotated[Kind, typer.Option("--source", help="Where observations come from.")]
+Sources = Annotated[
+    list[Kind],
+    typer.Option(
+        "--source", help="Where observations come from; give it again in falling precedence."
+    ),
+]
 FolderPath = Annotated[str | None, typer.Option("--path", help="Drop folder, for files.")]
 ScenarioName = Annotated[
     str, typer.Option("--scenario", help=f"For simulated: {', '.join(SCENARIOS)}.")
@@ -61,19 +69,32 @@ Day = typer.Option(formats=["%Y-%m-%d"])
 
 DEMO_FIRST, DEMO_LAST = date(2026, 1, 28), date(2026, 2, 12)
 DEFAULT_EVENT = datetime(2026, 2, 5)  # noqa: DTZ001 - a date, as typer parses one
+FILES = [Kind.files]
 
 
-def _source(kind: Kind, path: str | None, scenario: str, seed: int, event: datetime) -> DataSource:
-    chosen = DataSource(
-        kind=kind.value, path=path, scenario=scenario, seed=seed, event=event.date()
-    )
-    open_source(chosen)  # a missing folder is said before a server is started
+def _source(
+    kinds: list[Kind],
+    path: str | None,
+    scenario: str,
+    seed: int,
+    event: datetime,
+    settings: str | None,
+) -> DataSource:
+    first, *then = [kind.value for kind in kinds]
+    chosen = DataSource.model_validate(
+        {
+            "kind": first, "then": then, "path": path, "scenario": scenario, "seed": seed,
+            "event": event.date(),
+        }
+    )  # fmt: skip
+    # A missing folder or library is said before a server is started.
+    open_source(chosen, load_settings(None if settings is None else Path(settings)))
     return chosen
 
 
 @app.command("daily")
 def run_daily(
-    source: Source = Kind.files,
+    source: Sources = FILES,
     path: FolderPath = None,
     scenario: ScenarioName = "multi_strat_unwind",
     seed: Seed = 1,
@@ -92,7 +113,7 @@ def run_daily(
     """Run one session and print its verdict."""
     load_settings(None if settings is None else Path(settings))
     state = daily(
-        source=_source(source, path, scenario, seed, event),
+        source=_source(source, path, scenario, seed, event, settings),
         lake=lake,
         as_of=None if as_of is None else as_of.date(),
         cutoff=cutoff,
@@ -106,7 +127,7 @@ def run_daily(
 def run_backfill(
     first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")],
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")],
-    source: Source = Kind.files,
+    source: Sources = FILES,
     path: FolderPath = None,
     scenario: ScenarioName = "multi_strat_unwind",
     seed: Seed = 1,
@@ -124,7 +145,7 @@ def run_backfill(
     """Run every session of a range."""
     load_settings(None if settings is None else Path(settings))
     state = backfill(
-        source=_source(source, path, scenario, seed, event),
+        source=_source(source, path, scenario, seed, event, settings),
         first=first.date(),
         last=last.date(),
         lake=lake,
@@ -142,7 +163,7 @@ def run_replay(
     cutoffs: Annotated[
         str, typer.Option("--cutoffs", help="UTC instants, with commas: 2026-02-06T14:30Z,…")
     ],
-    source: Source = Kind.files,
+    source: Sources = FILES,
     path: FolderPath = None,
     scenario: ScenarioName = "multi_strat_unwind",
     seed: Seed = 1,
@@ -155,7 +176,7 @@ def run_replay(
     load_settings(None if settings is None else Path(settings))
     instants = _instants(cutoffs)
     state = replay(
-        source=_source(source, path, scenario, seed, event),
+        source=_source(source, path, scenario, seed, event, settings),
         as_of=as_of.date(),
         cutoffs=instants,
         lake=lake,
@@ -188,9 +209,9 @@ FilesOnly = Annotated[Literal["files"], typer.Option("--source", help="Where his
 
 def _require_inputs(paths: list[str], episodes: str, settings: str | None) -> None:
     """Say what is missing before a server is started."""
-    load_settings(None if settings is None else Path(settings))
+    desk = load_settings(None if settings is None else Path(settings))
     for path in paths:
-        open_source(DataSource(path=path))
+        open_source(DataSource(path=path), desk)
     read_labels(Path(episodes))
 
 
@@ -242,7 +263,7 @@ def run_calibrate(
 
 @app.command("universe")
 def run_universe(
-    source: Source = Kind.files,
+    source: Sources = FILES,
     path: FolderPath = None,
     scenario: ScenarioName = "multi_strat_unwind",
     seed: Seed = 1,
@@ -270,7 +291,7 @@ def run_universe(
     """Walk the volatility of a whole universe forward."""
     load_settings(None if settings is None else Path(settings))
     chosen = (
-        _source(source, path, scenario, seed, event)
+        _source(source, path, scenario, seed, event, settings)
         if simulated is None
         else DataSource(kind="simulated", seed=seed)
     )

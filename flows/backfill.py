@@ -70,7 +70,7 @@ def _backfill(
     days = [stamp.date() for stamp in sessions_between(first, last)]
     if not days:
         raise CalendarError(f"no NYSE session from {first} to {last}; widen the range")
-    source = open_source(chosen)
+    source = open_source(chosen, settings)
     received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
     tasks.read_source(lake, source, settings, received_at)
     market = tasks.load_market(lake)

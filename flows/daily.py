@@ -62,7 +62,7 @@ def _daily(
     session = session_of(as_of, scheduled=scheduled)
     if session is None:
         return Completed(name="Skipped", message=f"{scheduled:%Y-%m-%d} is no NYSE session")
-    source = open_source(chosen)
+    source = open_source(chosen, settings)
     moment = Moment(
         as_of=session,
         cutoff=cutoff_of(cutoff, session=session, settings=settings),

@@ -1,5 +1,7 @@
 """What a person may choose for a run: bounded, so Prefect draws a form and refuses the rest."""
 
+import random
+import time
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,6 +10,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from models.errors import NotEnoughData
+from unwind.analysis import desk_symbols
 from unwind.durable import Busy
 from unwind.episodes import LabelError
 from unwind.lake import LakeError
@@ -19,10 +22,15 @@ from unwind.sessions import (
     require_session,
 )
 from unwind.settings import Settings, SettingsError
+from unwind.sources.cftc import CftcSource
+from unwind.sources.combined import CombinedSource
+from unwind.sources.crypto import CryptoSource
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import Source, SourceError
+from unwind.sources.protocol import Partner, Source, SourceError
 from unwind.sources.scenarios import SCENARIOS
 from unwind.sources.simulated import SimulatedSource
+from unwind.sources.transport import Timekeeping
+from unwind.sources.yahoo import YahooSource
 
 # Faults of input, not of the program: a person gets the sentence, not the stack.
 READABLE = (
@@ -32,6 +40,14 @@ READABLE = (
 # A simulated market starts this long before its event, so that every window is full by then.
 SIMULATED_DAYS_BEFORE = 800
 SIMULATED_DAYS_AFTER = 60
+
+# What a live provider asks is asked now, whenever its run was scheduled.
+WALL_CLOCK = Timekeeping(
+    now=lambda: pd.Timestamp.now("UTC").as_unit("us"),
+    elapsed=time.monotonic,
+    sleep=time.sleep,
+    chance=random.random,
+)
 
 
 def _known_scenario(name: str) -> str:
@@ -46,13 +62,23 @@ ScenarioName = Annotated[
 ]
 
 
+Provider = Literal["files", "yahoo", "crypto", "cftc"]
+
+
 class DataSource(BaseModel):
     """Where the observations come from."""
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["files", "simulated"] = Field(
-        default="files", description="files: a drop folder. simulated: a market with known truth."
+    kind: Literal["files", "yahoo", "crypto", "cftc", "simulated"] = Field(
+        default="files",
+        description="files: a drop folder. yahoo, crypto, cftc: live providers. "
+        "simulated: a market with known truth.",
+    )
+    then: list[Provider] = Field(
+        default=[],
+        max_length=3,
+        description="Further providers in falling precedence: they give what the ones before lack.",
     )
     path: str | None = Field(
         default=None, description="The drop folder, for files.", examples=["/data/drop"]
@@ -66,15 +92,21 @@ class DataSource(BaseModel):
     )
 
 
-def open_source(chosen: DataSource) -> Source:
-    """Build the provider that the parameters describe.
+def open_source(chosen: DataSource, settings: Settings) -> Source:
+    """Build the provider that the parameters describe, or several as one.
 
     Raises
     ------
     SourceError
-        The drop folder is missing or unusable.
+        The drop folder is missing or unusable, a live provider's library is not installed, or the
+        providers cannot stand together.
     """
     if chosen.kind == "simulated":
+        if chosen.then:
+            raise SourceError(
+                f"simulated data is never combined with other data, got {', '.join(chosen.then)}; "
+                "name it alone"
+            )
         return SimulatedSource(
             chosen.scenario,
             seed=chosen.seed,
@@ -82,6 +114,24 @@ def open_source(chosen: DataSource) -> Source:
             last=(pd.Timestamp(chosen.event) + pd.Timedelta(days=SIMULATED_DAYS_AFTER)).date(),
             event=chosen.event,
         )
+    providers = tuple(_provider(kind, chosen, settings) for kind in (chosen.kind, *chosen.then))
+    if len(providers) == 1 and chosen.kind == "files":
+        return providers[0]
+    return CombinedSource(providers)
+
+
+def _provider(kind: Provider, chosen: DataSource, settings: Settings) -> Partner:
+    terms = settings.sources
+    if kind == "yahoo":
+        return YahooSource(
+            terms.yahoo, symbols=desk_symbols(settings), clock=settings.clock, retry=terms.retry,
+            time=WALL_CLOCK,
+        )  # fmt: skip
+    if kind == "crypto":
+        hourly = tuple(settings.clock.hourly.values())
+        return CryptoSource(terms.crypto, hourly=hourly, retry=terms.retry, time=WALL_CLOCK)
+    if kind == "cftc":
+        return CftcSource(terms.cftc, retry=terms.retry, time=WALL_CLOCK)
     if chosen.path is None:
         raise SourceError("the files source needs a path; name the drop folder")
     return FilesSource(Path(chosen.path))

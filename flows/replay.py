@@ -55,7 +55,7 @@ def _replay(
     instants = sorted({cutoff_of(at, session=session, settings=settings) for at in cutoffs})
     if not instants:
         raise CalendarError("no cut-off to stand at; name at least one, e.g. 2026-02-06T14:30Z")
-    source = open_source(chosen)
+    source = open_source(chosen, settings)
     received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
     tasks.read_source(lake, source, settings, received_at)
     market = tasks.load_market(lake)

@@ -84,7 +84,7 @@ def _universe(
         return Completed(name="Skipped", message=f"{scheduled:%Y-%m-%d} is no NYSE session")
     cutoff = cutoff_of(None, session=session, settings=settings)
     if simulated is None:
-        source = open_source(chosen)
+        source = open_source(chosen, settings)
         moment = Moment(as_of=session, cutoff=cutoff, source=source.label)
         tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
         returns = tasks.universe_returns(tasks.load_market(lake), moment, settings)

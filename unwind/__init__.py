@@ -2,10 +2,13 @@
 
 - `unwind.settings`: universe, windows, thresholds (desk.toml); its sections: `unwind.sections`,
   `evidence_sections`, `mechanism_sections`, `attribution_sections`, `verdict_sections`
-- `unwind.sources`: providers of observations
+- `unwind.sources`: providers of observations; `unwind.source_listing`: what each gives; their
+  settings: `source_sections`
 - `unwind.observations`: the input contract, row by row
 - `unwind.sessions`: the NYSE calendar and the instants at which things are known
-- `unwind.market`: bitemporal store of observations
+- `unwind.market`: bitemporal store of observations; on the way into it `unwind.precedence` (several
+  providers), `rebasing` (restated histories), `frozen_series`, `quarantine` (faults as rows)
+- `unwind.flow_tables`, `flow_import`: saved tables of fund flows into the drop folder
 - `unwind.analysis`: one session's rows, stage by stage
 - `unwind.drivers`: the drivers of the verdict
 - `unwind.history`, `episodes`, `track_record`, `record_report`, `record_chart`: backtest and

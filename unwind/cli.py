@@ -3,6 +3,7 @@
 import json
 import sys
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from unwind import explanation as explaining
 from unwind import lake as lakes
 from unwind import reading
 from unwind.durable import Busy
-from unwind.settings import SettingsError
+from unwind.settings import SettingsError, load_settings
 from unwind.tables import TABLES
 
 app = typer.Typer(
@@ -23,6 +24,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Read what the desk published: verdicts, tables, checks.",
 )
+
+importing = typer.Typer(
+    no_args_is_help=True, help="Bring what a vendor shows on a page into the drop folder."
+)
+app.add_typer(importing, name="import")
+
+
+class Units(StrEnum):
+    """Of a flow table, in dollars."""
+
+    usd = "usd"
+    thousand = "thousand"
+    million = "million"
+    billion = "billion"
+
 
 Lake = Annotated[
     Path, typer.Option("--lake", envvar="UNWIND_LAKE", help="Folder of the published lake.")
@@ -194,6 +210,69 @@ def claims(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
         _print(checking.claims_json(found))
     else:
         sys.stdout.write(checking.claims_markdown(found, sessions))
+
+
+@app.command()
+def sources(
+    as_json: AsJson = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table of docs/sources.md.")
+    ] = False,
+) -> None:
+    """Print what each source gives: tables, lag, limits."""
+    from unwind import source_listing
+
+    if as_json:
+        _print(source_listing.listing())
+    elif markdown:
+        sys.stdout.write(source_listing.listing_markdown())
+    else:
+        sys.stdout.write(source_listing.listing_text())
+
+
+@importing.command("flows")
+def import_flows(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="CSV, saved page, text; - for stdin.")
+    ],
+    drop: Annotated[Path, typer.Option("--drop", help="Drop folder to write into.")],
+    vendor: Annotated[
+        str | None, typer.Option("--vendor", help="Whose figures. Default: the desk's.")
+    ] = None,
+    units: Annotated[Units, typer.Option("--units", help="Of the figures, dollars.")] = (
+        Units.million
+    ),
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", help="UTC instant; needed where a figure changed.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", envvar="UNWIND_SETTINGS", help="Settings file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Merge a saved table of fund flows into the drop folder."""
+    from unwind.flow_import import imported
+    from unwind.flow_tables import FlowTableError
+
+    try:
+        told = imported(
+            file,
+            drop=drop,
+            vendor=vendor or load_settings(settings).flows.vendor,
+            units=units.value,
+            known_at=None if known_at is None else _instant("--known-at", known_at),
+        )
+    except FlowTableError as error:
+        sys.stderr.write(f"unwind: {error}\n")
+        raise typer.Exit(2) from error
+    if as_json:
+        _print(told)
+        return
+    sys.stdout.writelines(f"{note}\n" for note in told["notes"])
+    sys.stdout.write(
+        f"{told['file']}: {told['added']} added, {told['revised']} revised, "
+        f"{told['unchanged']} as they were\n"
+    )
 
 
 # A magnitude below zero is a value to refuse by name, not an option that does not exist.

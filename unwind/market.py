@@ -14,13 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unwind.durable import folder_lock, write_atomically
+from unwind.frozen_series import frozen_faults
 from unwind.observations import INPUT_TABLES, REJECTED_COLUMNS, InputTable, Observations, screen
+from unwind.precedence import united
+from unwind.quarantine import fault_rows
+from unwind.rebasing import rebased
 from unwind.sessions import closed_days, known_instants
-from unwind.settings import Settings
-from unwind.sources.protocol import Source, SourceError
+from unwind.settings import Settings, SettingsError
+from unwind.sources.protocol import Extract, Fault, Source, SourceError
 
 REJECTED = "rejected"
-REJECTED_KEY = ["table", "origin", "row", "column", "rule"]
+REJECTED_KEY = ["table", "origin", "row", "column", "rule", "entity", "session"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +58,61 @@ def ingest(
         A table cannot be read, or `prices` holds no usable row.
     """
     received, added, quarantined = {}, {}, {}
-    everyday = frozenset(
-        (*settings.clock.crypto_daily, *settings.clock.weekday, *settings.clock.index_levels)
-    )
-    shut = closed_days()
+    # All of it is there before the store is held: a slow provider keeps no other run waiting.
+    extracts = {name: source.extract(name) for name in source.tables()}
     with folder_lock(store):
-        for name in source.tables():
-            extract = source.extract(name)
-            observed = screen(
-                extract, INPUT_TABLES[name],
-                received_at=received_at, closed_days=shut, everyday_symbols=everyday,
-            )  # fmt: skip
+        for name, extract in extracts.items():
+            # A live answer arrives after the instant that its run was scheduled for.
+            arrived = max(received_at, extract.received_at or received_at)
+            observed = _observed(extract, name, settings=settings, received_at=arrived)
             if name == "prices" and observed.rows.empty:
                 raise SourceError(f"{extract.origin} holds no usable row; {_first_fault(observed)}")
-            received[name] = len(extract.rows)
-            added[name] = _append(store, observed, settings=settings, received_at=received_at)
-            quarantined[name] = int((observed.rejected["severity"] == "error").sum())
+            faults = fault_rows(
+                _doubts(extract, observed, settings=settings), table=name, origin=extract.origin,
+                received_at=received_at, publication=settings.publication,
+            )  # fmt: skip
+            received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
+            added[name] = _append(store, observed, settings=settings, received_at=arrived)
+            found = [rows for rows in (observed.rejected, faults) if not rows.empty]
+            rejected = pd.concat(found, ignore_index=True) if found else faults
+            _append_rejected(store, rejected, INPUT_TABLES[name], settings=settings)
+            quarantined[name] = int((rejected["severity"] == "error").sum())
     return Ingested(source=source.label, received=received, added=added, quarantined=quarantined)
+
+
+def _observed(
+    extract: Extract, table: str, *, settings: Settings, received_at: pd.Timestamp
+) -> Observations:
+    """Screen an extract, or each provider's part of it, and let the precedence choose."""
+    clock, shut = settings.clock, closed_days()
+    everyday = frozenset((*clock.crypto_daily, *clock.weekday, *clock.index_levels))
+    screened = [
+        screen(
+            part, INPUT_TABLES[table],
+            received_at=received_at, closed_days=shut, everyday_symbols=everyday,
+        )
+        for part in extract.parts or (extract,)
+    ]  # fmt: skip
+    if not extract.parts:
+        return screened[0]
+    bounds = settings.sources.agreement.get(table, {})
+    for name, columns in settings.sources.agreement.items():
+        known = INPUT_TABLES[name].numbers if name in INPUT_TABLES else ()
+        if strangers := sorted(set(columns) - set(known)) or ([] if known else [name]):
+            raise SettingsError(
+                f"sources.agreement.{name} names {', '.join(strangers)}, which is no number of an "
+                f"input table; known there: {', '.join(known or INPUT_TABLES)}"
+            )
+    return united(extract.parts, screened, INPUT_TABLES[table], agreement=bounds)
+
+
+def _doubts(extract: Extract, observed: Observations, *, settings: Settings) -> list[Fault]:
+    doubts = [*extract.faults, *observed.doubts]
+    for part in extract.parts:
+        doubts += part.faults
+    if observed.table == "prices":
+        doubts += frozen_faults(observed.rows, sessions=settings.sources.frozen_sessions)
+    return doubts
 
 
 def _first_fault(observed: Observations) -> str:
@@ -91,9 +133,16 @@ def _append(
     rule = default_known_at(rows, table, settings)
     rows["known_at"] = rows["known_at"].where(own, rule)
     if not held.empty:
+        if table.name == "prices":
+            restated = rebased(rows, held, stand_ins=observed.fills)
+            rows, own = restated.rows, own | restated.dated
+        if observed.fills is not None:
+            # A stand-in adds what nobody gave; it never revises what stands.
+            keys = pd.MultiIndex.from_frame(rows[key])
+            idle = observed.fills & keys.isin(pd.MultiIndex.from_frame(held[key]))
+            rows, own = rows[~idle], own[~idle]
         rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
     _write_segment(store, table.name, rows)
-    _append_rejected(store, observed.rejected, table, settings=settings)
     return len(rows)
 
 
@@ -112,8 +161,10 @@ def _new_vintages(
         ignore_index=True,
     )
     seen = marked.groupby(key, sort=False)["new"].transform("min") == 0
-    # A revision without a known_at was first seen now: dating it back would be look-ahead.
-    revised = marked["new"] & seen & ~marked["own"].fillna(False).astype(bool)
+    # A revision without a known_at was first seen now: dating it back would be look-ahead. So would
+    # be other values under a known_at that is on file already: those were known then, these not.
+    dated = marked["own"].fillna(False).astype(bool) & ~_contradicting(marked, key, values)
+    revised = marked["new"] & seen & ~dated
     late = marked["known_at"].where(marked["known_at"] > received_at, received_at)
     marked["known_at"] = marked["known_at"].where(~revised, late)
     marked = marked.sort_values([*key, "known_at", "new"], kind="stable")
@@ -124,6 +175,19 @@ def _new_vintages(
     first = ~marked.duplicated(key)
     keep = marked["new"] & (first | ~same)
     return marked.loc[keep, rows.columns].reset_index(drop=True)
+
+
+def _contradicting(marked: pd.DataFrame, key: list[str], values: list[str]) -> pd.Series:
+    """Mark new rows whose key and known_at are on file with other values."""
+    at = [*key, "known_at"]
+    held = marked.loc[~marked["new"]].drop_duplicates(at, keep="last")
+    both = marked[at].merge(held[[*at, *values]], on=at, how="left", indicator=True)
+    both.index = marked.index
+    differs = pd.Series(False, index=marked.index)
+    for name in values:
+        same = (marked[name] == both[name]) | (marked[name].isna() & both[name].isna())
+        differs |= ~same
+    return marked["new"] & both["_merge"].eq("both") & differs
 
 
 def default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.pandas as pa
 
-from unwind.sources.protocol import Extract
+from unwind.sources.protocol import Extract, Fault
 
 EARLIEST = pd.Timestamp("1970-01-01")
 
@@ -185,11 +185,17 @@ class Observations:
         Declared columns, and known_at (UTC; NaT: the lag rule will say).
     rejected : DataFrame
         One row a fault, columns `REJECTED_COLUMNS`; `row` counts data rows from 1.
+    doubts : tuple of Fault
+        Where providers disagree, and which one stands.
+    fills : Series of bool, or None
+        Rows of a stand-in for the provider that undertakes to give them.
     """
 
     table: str
     rows: pd.DataFrame
     rejected: pd.DataFrame
+    doubts: tuple[Fault, ...] = ()
+    fills: pd.Series | None = None
 
 
 def screen(

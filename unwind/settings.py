@@ -41,6 +41,7 @@ from unwind.sections import (
     Section,
     Universe,
 )
+from unwind.source_sections import Sources
 from unwind.verdict_sections import (
     Calibrated,
     Calibration,
@@ -61,6 +62,7 @@ class Settings(Section):
     clock: Clock
     publication: Publication
     known_at: dict[str, Lag]
+    sources: Sources
     correlation: Correlation
     correlation_tests: CorrelationTests
     pair_evidence: PairEvidence
@@ -111,8 +113,12 @@ class Settings(Section):
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON, `sources` left out.
+
+        Rows say themselves where they came from; an address or a patience changes no figure.
+        """
+        terms = self.model_dump(mode="json", exclude={"sources"})
+        canonical = json.dumps(terms, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

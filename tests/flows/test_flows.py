@@ -20,7 +20,7 @@ from flows.replay import replay
 from tests.conftest import RECEIVED, ROOT
 from unwind.lake import latest, read
 from unwind.sessions import CalendarError
-from unwind.settings import Settings
+from unwind.settings import Settings, load_settings
 from unwind.sources.files import FilesSource
 from unwind.sources.protocol import Extract, SourceError, SourceUnavailable
 
@@ -66,7 +66,8 @@ class TestGate:
 
 class TestParameters:
     @pytest.mark.parametrize(
-        "wrong", [{"kind": "yahoo"}, {"scenario": "apocalypse"}, {"seed": -1}, {"colour": "red"}]
+        "wrong",
+        [{"kind": "bloomberg"}, {"scenario": "apocalypse"}, {"seed": -1}, {"colour": "red"}],
     )
     def test_out_of_bounds_is_refused(self, wrong: dict[str, object]) -> None:
         with pytest.raises(ValidationError):
@@ -75,11 +76,40 @@ class TestParameters:
     def test_the_form_lists_scenarios_and_kinds(self) -> None:
         form = DataSource.model_json_schema()["properties"]
         assert "multi_strat_unwind" in form["scenario"]["enum"]
-        assert form["kind"]["enum"] == ["files", "simulated"]
+        assert form["kind"]["enum"] == ["files", "yahoo", "crypto", "cftc", "simulated"]
+        assert form["then"]["items"]["enum"] == ["files", "yahoo", "crypto", "cftc"]
 
     def test_files_need_a_path(self) -> None:
         with pytest.raises(SourceError, match="needs a path"):
-            open_source(DataSource())
+            open_source(DataSource(), load_settings())
+
+    def test_several_providers_are_one(self, drop: Path, settings: Settings) -> None:
+        chosen = DataSource(kind="yahoo", then=["crypto", "cftc", "files"], path=str(drop))
+        source = open_source(chosen, settings)
+        assert source.label == "yahoo+crypto+cftc+files"
+        assert {"prices", "crypto_hourly", "cftc_positions", "option_chains"} <= {*source.tables()}
+
+    @pytest.mark.parametrize(
+        ("chosen", "said"),
+        [
+            ({"kind": "simulated", "then": ["files"]}, "never combined"),
+            ({"kind": "cftc"}, "none of cftc has prices"),
+            ({"kind": "yahoo", "then": ["yahoo"]}, "name each once"),
+        ],
+    )
+    def test_what_cannot_stand_together_is_a_sentence(
+        self, chosen: dict[str, object], said: str, settings: Settings
+    ) -> None:
+        with pytest.raises(SourceError, match=said):
+            open_source(DataSource.model_validate(chosen), settings)
+
+    @pytest.mark.parametrize(("kind", "package"), [("yahoo", "yfinance"), ("crypto", "ccxt")])
+    def test_a_library_that_is_not_installed_is_a_sentence(
+        self, kind: str, package: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(SourceError, match=r"not installed; pip install 'unwind\[live\]'"):
+            open_source(DataSource.model_validate({"kind": kind}), settings)
 
 
 class TestRetries:

@@ -52,7 +52,9 @@ def _quarantined(panel: Panel, rejected: pd.DataFrame, moment: Moment) -> pd.Dat
     recent = rejected["session"].isna() | (
         (rejected["session"] >= since) & (rejected["session"] <= moment.stamp)
     )
-    held = rejected[known & recent]
+    # A fault of the asking concerns the session that was asked for, and no other.
+    asked = (rejected["row"] == 0) & (rejected["column"] == "") & rejected["session"].notna()
+    held = rejected[known & recent & (~asked | (rejected["session"] == moment.stamp))]
     rows = []
     for (table, entity, rule), group in held.groupby(["table", "entity", "rule"], sort=True):
         first = group.iloc[0]

@@ -48,6 +48,10 @@ class FilesSource:
         """Names of the tables present."""
         return tuple(self._paths)
 
+    def promised(self, table: str) -> frozenset[str]:
+        """Nothing: a folder is what lies in it."""
+        return frozenset()
+
     def extract(self, table: str) -> Extract:
         """Read one file whole.
 

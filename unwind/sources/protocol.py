@@ -1,9 +1,39 @@
 """What every provider offers: a label that goes into each table, and raw rows a table."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What went wrong while a provider was asked, or with the rows that it gave.
+
+    Attributes
+    ----------
+    entity : str
+        Whose rows: a symbol, a fund, or the provider itself.
+    rule : str
+        What was broken, e.g. "answers in time".
+    severity : "error", "warning" or "info"
+    value : str
+        What was found instead.
+    remedy : str
+    column : str
+        The number that it concerns; empty for a fault of the asking, which touches the session
+        that was asked for and no other.
+    session : Timestamp or None
+        What the faulty row describes; None for a fault of the asking.
+    """
+
+    entity: str
+    rule: str
+    severity: Literal["error", "warning", "info"]
+    value: str
+    remedy: str
+    column: str = ""
+    session: pd.Timestamp | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,10 +46,26 @@ class Extract:
         File name or endpoint, for messages ("prices.parquet").
     rows : DataFrame
         One row an observation, in the provider's order; columns as provided.
+    faults : tuple of Fault
+        What went wrong on the way, beside rows that are there.
+    received_at : Timestamp, UTC, or None
+        When the answer was complete; None where the run's own time says it. A live answer arrives
+        after the instant that its run was scheduled for: what it changes is not known before.
+    label : str
+        The provider's name, where the extract is one of several `parts`.
+    promised : frozenset of str
+        Entities that the provider undertakes to give, present or not.
+    parts : tuple of Extract
+        One a provider, in falling precedence, where several were asked; `rows` is then empty.
     """
 
     origin: str
     rows: pd.DataFrame
+    faults: tuple[Fault, ...] = ()
+    received_at: pd.Timestamp | None = None
+    label: str = ""
+    promised: frozenset[str] = frozenset()
+    parts: tuple["Extract", ...] = ()
 
 
 class Source(Protocol):
@@ -42,6 +88,35 @@ class Source(Protocol):
         SourceError
             The table cannot be read at all; the message says what to do.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """What a provider undertakes to give of one input table.
+
+    Attributes
+    ----------
+    table : str
+    content : str
+        Which series, from where.
+    lag : str
+        When a row is there, and when it counts as known.
+    limits : str
+        What the provider does not give, and what bounds it.
+    """
+
+    table: str
+    content: str
+    lag: str
+    limits: str
+
+
+class Partner(Source, Protocol):
+    """A provider that can stand beside others."""
+
+    def promised(self, table: str) -> frozenset[str]:
+        """Entities of a table that it undertakes to give; empty where it promises none."""
         ...
 
 

@@ -1,0 +1,265 @@
+"""Tables of fund flows as people save them from a vendor's page: a row a day, a column a fund.
+
+Read from CSV, a saved HTML page or clipboard text; nothing is fetched and nothing is run. Dates
+like "05 Feb 2026", outflows in parentheses, "-" for a figure that is not there yet, totals and
+averages below the days.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from io import BytesIO, StringIO
+
+import pandas as pd
+
+LARGEST_BYTES = 16_000_000
+LARGEST_CELLS = 500_000
+TOTAL = "TOTAL"
+# Totals are rounded as the funds are, to a tenth: a dozen of them may be off by half a unit each.
+ROUNDING = 0.05
+_DATES = ("%d %b %Y", "%d %B %Y", "%Y-%m-%d", "%d-%b-%Y", "%b %d, %Y", "%d %b %y")
+_NOTHING = ("", "-", "–", "—", "n/a", "na")
+_FUND = re.compile(r"^[A-Za-z][A-Za-z0-9._-]{0,15}$")
+_NUMBER = re.compile(
+    r"^[-−+]?(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15}|(?=\.))(?:\.[0-9]{1,9})?$"
+)
+_LINES_BELOW = ("total", "average", "maximum", "minimum", "mean", "median", "seed")
+
+
+class FlowTableError(ValueError):
+    """The table cannot be read; the message names the rule, the value and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FlowTable:
+    """Flows by day and fund.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        | session | fund | net_flow_usd_m |; the total of a day stands as fund "TOTAL". Null: not
+        there yet.
+    notes : tuple of str
+        What was left out, and every day whose total is not the sum of its funds.
+    """
+
+    rows: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_flow_table(content: bytes, *, millions: float) -> FlowTable:
+    """Read a saved table.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-8 text with commas, semicolons or tabs, or an HTML page.
+    millions : float
+        Millions of dollars that one unit of the table is.
+
+    Raises
+    ------
+    FlowTableError
+        It is too large, is no text, holds no table with a date a row and a fund a column, or holds
+        a cell that is neither a figure nor a dash.
+    """
+    if len(content) > LARGEST_BYTES:
+        raise FlowTableError(
+            f"a flow table must not exceed {LARGEST_BYTES // 1_000_000} MB, got "
+            f"{len(content) / 1e6:.0f} MB; save the table alone"
+        )
+    grids = _grids(content)
+    readable = [grid for grid in grids if _first_day(grid) is not None]
+    if not readable:
+        raise FlowTableError(
+            "a flow table must hold rows that begin with a date like 05 Feb 2026, got none in "
+            f"{len(grids)} tables; save the page or copy the table with its header"
+        )
+    # A page has menus and legends as tables too: the flows are the one with most days.
+    return _flow_table(max(readable, key=_days), millions=millions)
+
+
+def _grids(content: bytes) -> list[list[list[str]]]:
+    if b"\x00" in content:
+        raise FlowTableError(
+            "a flow table must be UTF-8 text, got binary data; save it as CSV or as a web page"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FlowTableError(
+            f"a flow table must be UTF-8 text, got byte {content[error.start]:#04x} at "
+            f"{error.start}; save it as UTF-8"
+        ) from error
+    if re.search(r"<\s*(?:!doctype|html|table|body)\b", text[:100_000], re.IGNORECASE):
+        return _html_grids(content)
+    sample = text[:20_000]
+    delimiter = max("\t;,", key=lambda sign: (sample.count(sign), sign == "\t"))
+    if "\t" in sample:
+        delimiter = "\t"
+    try:
+        rows = list(csv.reader(StringIO(text), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise FlowTableError(
+            f"a flow table must be CSV or tab-separated text, got {error}; save it again"
+        ) from error
+    return [_bounded([[cell.strip() for cell in row] for row in rows])]
+
+
+def _html_grids(content: bytes) -> list[list[list[str]]]:
+    try:
+        from lxml import html
+    except ImportError as error:
+        raise FlowTableError(
+            "a saved page needs lxml, which is not installed; pip install lxml, or save it as CSV"
+        ) from error
+    # The HTML parser knows no entities but HTML's own, so nothing expands; it opens no address.
+    parser = html.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False)
+    try:
+        root = html.parse(BytesIO(content), parser=parser).getroot()
+    except (OSError, ValueError, AssertionError) as error:
+        raise FlowTableError(
+            f"a saved page must be HTML, got {str(error)[:80]!r}; save it again"
+        ) from error
+    if root is None:
+        raise FlowTableError("a saved page must hold a table, got none; save it again")
+    grids = []
+    for table in root.iter("table"):
+        rows = [
+            [" ".join(cell.text_content().split()) for cell in line if cell.tag in ("td", "th")]
+            for line in table.iter("tr")
+        ]
+        grids.append(_bounded(rows))
+    return grids
+
+
+def _bounded(rows: list[list[str]]) -> list[list[str]]:
+    cells = sum(len(row) for row in rows)
+    if cells > LARGEST_CELLS:
+        raise FlowTableError(
+            f"a flow table must not exceed {LARGEST_CELLS} cells, got {cells}; save the table alone"
+        )
+    return [row for row in rows if any(row)]
+
+
+def _day(text: str) -> date | None:
+    plain = " ".join(text.split())
+    for form in _DATES:
+        try:
+            return datetime.strptime(plain, form).date()  # noqa: DTZ007 - a date has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def _first_day(grid: list[list[str]]) -> int | None:
+    return next((place for place, row in enumerate(grid) if row and _day(row[0])), None)
+
+
+def _days(grid: list[list[str]]) -> int:
+    return sum(1 for row in grid if row and _day(row[0]))
+
+
+def _flow_table(grid: list[list[str]], *, millions: float) -> FlowTable:
+    first = _first_day(grid)
+    assert first is not None
+    funds = _funds(grid[:first], width=max(len(row) for row in grid[first:]))
+    notes: list[str] = []
+    rows: list[dict[str, object]] = []
+    seen: dict[date, int] = {}
+    for number, row in enumerate(grid[first:], start=first + 1):
+        day = _day(row[0]) if row else None
+        if day is None:
+            notes.append(_left_out(row, number))
+            continue
+        if day in seen:
+            raise FlowTableError(
+                f"a day must stand once, got {row[0]!r} in rows {seen[day]} and {number}; "
+                "remove one"
+            )
+        seen[day] = number
+        flows = {
+            fund: _figure(row[place] if place < len(row) else "", number, fund, millions)
+            for place, fund in funds.items()
+        }
+        if flows.get(TOTAL) == 0 and all(flows[fund] is None for fund in flows if fund != TOTAL):
+            flows[TOTAL] = None
+            notes.append(f"{day}: a total of 0 over funds without a figure is none")
+        notes += _sum_note(day, flows, rounding=ROUNDING * millions)
+        rows += [
+            {"session": pd.Timestamp(day), "fund": fund, "net_flow_usd_m": value}
+            for fund, value in flows.items()
+        ]
+    table = pd.DataFrame(rows)
+    table["net_flow_usd_m"] = table["net_flow_usd_m"].astype("float64")
+    ordered = table.sort_values(["session", "fund"], ignore_index=True)
+    return FlowTable(rows=ordered, notes=tuple(notes))
+
+
+def _funds(header: list[list[str]], *, width: int) -> dict[int, str]:
+    """Column → fund, from whichever header row names most; fees and issuers stand in others."""
+    best: dict[int, str] = {}
+    for row in header:
+        named = {
+            place: name.upper()
+            for place, name in enumerate(row)
+            if place > 0 and _FUND.match(name) and name.lower() != "date"
+        }
+        # Tickers are in capitals; a row of issuers' names has the same shape and comes before.
+        capitals = sum(row[place].isupper() for place in named)
+        if (capitals, len(named)) > (sum(name.isupper() for name in best.values()), len(best)):
+            best = {place: row[place] for place in named}
+    if not best:
+        raise FlowTableError(
+            "a flow table must name its funds in a row above the first day, got "
+            f"{header[-1][:6] if header else 'no header'!r}; copy the header too"
+        )
+    # "Total" often stands in another header row than the tickers.
+    for row in header:
+        for place, name in enumerate(row):
+            if place < width and name.strip().lower() == "total":
+                best[place] = TOTAL
+    funds = {place: name.upper() for place, name in sorted(best.items()) if place < width}
+    doubled = sorted({name for name in funds.values() if [*funds.values()].count(name) > 1})
+    if doubled:
+        raise FlowTableError(
+            f"a fund must have one column, got two of {', '.join(doubled)}; remove one"
+        )
+    return funds
+
+
+def _figure(cell: str, number: int, fund: str, millions: float) -> float | None:
+    """Read "(1,175.3)", "−12.0", "$3.4" or "-" (no figure yet)."""
+    plain = cell.replace("\u00a0", " ").replace("$", "").replace(" ", "").rstrip("*†")
+    if plain.lower() in _NOTHING:
+        return None
+    negative = plain.startswith("(") and plain.endswith(")")
+    bare = plain[1:-1] if negative else plain
+    if not _NUMBER.match(bare) or (negative and bare[0] in "-−+"):
+        raise FlowTableError(
+            f"a flow must be a figure like (175.3) or a dash, got {cell[:40]!r} for {fund} in row "
+            f"{number}; correct it (decimal point, comma for thousands)"
+        )
+    value = float(bare.replace(",", "").replace("−", "-"))
+    return (-value if negative else value) * millions
+
+
+def _sum_note(day: date, flows: dict[str, float | None], *, rounding: float) -> list[str]:
+    """Say that a day's total is not the sum of its funds."""
+    told = flows.get(TOTAL)
+    parts = [value for fund, value in flows.items() if fund != TOTAL and value is not None]
+    if told is None or not parts:
+        return []
+    apart = abs(told - sum(parts))
+    if apart <= rounding * (len(parts) + 1) * (1 + 1e-9):
+        return []
+    missing = sum(1 for fund, value in flows.items() if fund != TOTAL and value is None)
+    waiting = f"; {missing} funds have no figure yet" if missing else ""
+    return [f"{day}: total {told:,.1f} is not the sum of the funds, {sum(parts):,.1f}{waiting}"]
+
+
+def _left_out(row: list[str], number: int) -> str:
+    name = row[0][:40] if row else ""
+    kind = "summary" if name.lower().startswith(_LINES_BELOW) else "no date"
+    return f"row {number} left out ({kind}): {name!r}"

@@ -1,0 +1,206 @@
+"""Positions in CME's bitcoin futures: the CFTC's weekly Traders in Financial Futures report.
+
+Futures only, from the public reporting site (Socrata). Validated against recorded-shape answers;
+see docs/sources.md.
+"""
+
+from typing import Any
+
+import httpx
+import pandas as pd
+from pandas.tseries.holiday import USFederalHolidayCalendar
+from pandas.tseries.offsets import CustomBusinessDay
+
+from unwind.source_sections import Cftc, Retry
+from unwind.sources.protocol import Extract, Fault, Provision
+from unwind.sources.transport import (
+    AS_DOCUMENTED,
+    NoAnswer,
+    Timekeeping,
+    Transport,
+    all_gone,
+    fetch_json,
+)
+
+LABEL = "cftc"
+PROVISIONS = (
+    Provision(
+        table="cftc_positions",
+        content="CME bitcoin futures in BTC: open interest; long and short of leveraged funds, "
+        "asset managers, dealers (futures only, standard and micro contracts together)",
+        lag="Tuesday's positions, known on the third federal business day after at 15:30 New York "
+        "(Friday, in a week without a holiday)",
+        limits="weekly; publication stops in a government shutdown, and what is published later "
+        "carries no date of its own; contracts not under [sources.cftc.contracts] are left out",
+    ),
+)
+# The site's own names carry "_all" in some columns and not in others.
+COLUMNS = {
+    "open_interest_btc": "open_interest",
+    "leveraged_long_btc": "lev_money_positions_long",
+    "leveraged_short_btc": "lev_money_positions_short",
+    "asset_manager_long_btc": "asset_mgr_positions_long",
+    "asset_manager_short_btc": "asset_mgr_positions_short",
+    "dealer_long_btc": "dealer_positions_long",
+    "dealer_short_btc": "dealer_positions_short",
+}
+DAY = "report_date_as_yyyy_mm_dd"
+CODE = "cftc_contract_market_code"
+# More rows than the report can hold in fifty years of four contracts.
+LARGEST = 10_000
+PUBLISHED = CustomBusinessDay(3, calendar=USFederalHolidayCalendar())
+
+
+class CftcSource:
+    """Reads the report of the contracts that the settings name."""
+
+    def __init__(self, chosen: Cftc, *, retry: Retry, time: Timekeeping) -> None:
+        self._chosen = chosen
+        self._retry = retry
+        self._time = time
+        self._transport = Transport(
+            LABEL, retry=retry, requests_per_minute=chosen.requests_per_minute, time=time
+        )
+
+    @property
+    def label(self) -> str:
+        """Return "cftc"."""
+        return LABEL
+
+    def tables(self) -> tuple[str, ...]:
+        """Return the one table there is."""
+        return ("cftc_positions",)
+
+    def promised(self, table: str) -> frozenset[str]:
+        """The venue whose contracts they are."""
+        return frozenset({self._chosen.venue}) if table in self.tables() else frozenset()
+
+    def extract(self, table: str) -> Extract:
+        """Ask for every week since the first.
+
+        Raises
+        ------
+        SourceError
+            No week could be had.
+        """
+        self._transport.begin()
+        codes = ", ".join(f"'{code}'" for code in sorted(self._chosen.contracts))
+        parameters = {
+            "$where": f"{CODE} in ({codes}) and {DAY} >= '{self._chosen.first}T00:00:00'",
+            "$order": f"{DAY}, {CODE}",
+            "$limit": str(LARGEST),
+        }
+        url = f"{self._chosen.base_url}/{self._chosen.dataset}.json"
+        with httpx.Client(trust_env=True, follow_redirects=False) as client:
+            outcome = self._transport.ask(
+                "report",
+                lambda seconds: _rows_of(
+                    fetch_json(
+                        client, url, parameters=parameters, seconds=seconds,
+                        largest_mb=self._retry.largest_answer_mb, time=self._time,
+                    )
+                ),
+            )  # fmt: skip
+        if outcome.answer is None:
+            assert outcome.fault is not None
+            raise all_gone(LABEL, table, (outcome.fault,))
+        now = self._time.now()
+        rows, faults = positions(
+            outcome.answer, contracts=self._chosen.contracts, venue=self._chosen.venue, now=now
+        )
+        if rows.empty:
+            raise all_gone(LABEL, table, faults)
+        return Extract("cftc report", rows, faults=faults, received_at=now)
+
+
+def _rows_of(document: Any) -> list[dict[str, Any]]:
+    if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
+        raise NoAnswer(AS_DOCUMENTED, "no list of rows", passing=False)
+    if len(document) == LARGEST:
+        raise NoAnswer(AS_DOCUMENTED, f"{LARGEST} rows: it may be cut short", passing=False)
+    return document
+
+
+def positions(
+    report: list[dict[str, Any]], *, contracts: dict[str, float], venue: str, now: pd.Timestamp
+) -> tuple[pd.DataFrame, tuple[Fault, ...]]:
+    """Add contracts up to coins, week by week.
+
+    Parameters
+    ----------
+    report : list of dict
+        One row a week and contract, every value a text.
+    contracts : dict of str to float
+        Contract market code → coins a contract.
+    venue : str
+    now : Timestamp, UTC
+        A week that is there already is known by now, whatever the calendar says.
+
+    Returns
+    -------
+    DataFrame, tuple of Fault
+        Rows of `cftc_positions`. A week that lacks a contract which earlier weeks had, or in which
+        a figure is no number, is left out and named: a sum without one of its parts is a fall that
+        did not happen. The order of the report does not matter.
+    """
+    told = pd.DataFrame(report)
+    absent = [name for name in (DAY, CODE) if name not in told.columns]
+    if told.empty or absent:
+        rule = f"has its columns ({', '.join(absent)})" if absent and len(told) else "holds rows"
+        return pd.DataFrame(), (_fault(rule, f"{len(told)} rows", None),)
+    numbers = pd.DataFrame(index=told.index)
+    for ours, theirs in COLUMNS.items():
+        named = [name for name in (theirs, f"{theirs}_all") if name in told.columns]
+        given = told[named[0]] if named else pd.Series(float("nan"), told.index)
+        numbers[ours] = pd.to_numeric(given, errors="coerce")
+    coins = told[CODE].map(contracts)
+    numbers = numbers.mul(coins, axis=0)
+    numbers["as_of"] = pd.to_datetime(told[DAY], errors="coerce", format="ISO8601")
+    numbers["code"] = told[CODE]
+    held = numbers[coins.notna() & numbers["as_of"].notna()]
+    faults = []
+    if len(held) < len(numbers):
+        faults.append(
+            _fault("names a contract and a week", f"{len(numbers) - len(held)} rows do not", None)
+        )
+    held = held.sort_values(["as_of", "code", *COLUMNS], kind="stable")
+    held = held.drop_duplicates(["as_of", "code"], keep="last")
+    first = held.groupby("code")["as_of"].min()
+    weeks = []
+    for week, rows in held.groupby("as_of"):
+        missing = sorted(set(first.index[first <= week]) - set(rows["code"]))
+        unread = sorted(rows["code"][rows[list(COLUMNS)].isna().any(axis=1)])
+        if missing or unread:
+            rule = "holds every contract" if missing else "holds numbers"
+            faults.append(_fault(rule, ", ".join(missing or unread), pd.Timestamp(str(week))))
+            continue
+        weeks.append({"as_of": week, **rows[list(COLUMNS)].sum().to_dict()})
+    if not weeks:
+        return pd.DataFrame(), (*faults, _fault("holds whole weeks", "0 weeks", None))
+    rows = pd.DataFrame(weeks)
+    rows["venue"] = venue
+    rows["known_at"] = published(pd.DatetimeIndex(rows["as_of"]), now=now)
+    return rows, tuple(faults)
+
+
+def published(weeks: pd.DatetimeIndex, *, now: pd.Timestamp) -> list[pd.Timestamp]:
+    """Third federal business day after each Tuesday, 15:30 New York, in UTC; `now` at the latest.
+
+    Examples
+    --------
+    Thanksgiving (27 November 2025) moves the report of Tuesday 25 November to Monday 1 December.
+    """
+    days = [week + PUBLISHED + pd.Timedelta(hours=15, minutes=30) for week in weeks]
+    return [min(day.tz_localize("America/New_York").tz_convert("UTC"), now) for day in days]
+
+
+def _fault(rule: str, told: str, week: pd.Timestamp | None) -> Fault:
+    return Fault(
+        entity="CME",
+        rule=f"cftc report {rule}",
+        severity="warning",
+        value=told,
+        remedy="look at the report on the CFTC's site; the week was left out",
+        column="" if week is None else "open_interest_btc",
+        session=week,
+    )

@@ -1,0 +1,101 @@
+"""Providers as one, in falling precedence; none takes another's place in silence.
+
+One live provider alone goes through here as well: a table that it cannot give is then a fault, and
+no end of the run, unless it is prices.
+"""
+
+import pandas as pd
+
+from unwind.observations import INPUT_TABLES
+from unwind.sources.protocol import Extract, Fault, Partner, SourceError
+
+
+class CombinedSource:
+    """Asks each provider that has a table; `unwind.precedence` chooses among what they gave.
+
+    Raises
+    ------
+    SourceError
+        A provider is named twice, simulated data is among others, or none has prices.
+    """
+
+    def __init__(self, providers: tuple[Partner, ...]) -> None:
+        labels = [provider.label for provider in providers]
+        if len(set(labels)) < len(labels):
+            raise SourceError(
+                f"combined sources must be different ones, got {', '.join(labels)}; name each once"
+            )
+        if any(label.startswith("simulated") for label in labels):
+            raise SourceError(
+                f"simulated data is never combined with other data, got {', '.join(labels)}; "
+                "name it alone"
+            )
+        self._providers = providers
+        if "prices" not in self.tables():
+            raise SourceError(
+                f"none of {', '.join(labels)} has prices; add a source that does, e.g. yahoo"
+            )
+
+    @property
+    def label(self) -> str:
+        """Names of the providers in falling precedence, e.g. "yahoo+crypto+files"."""
+        return "+".join(provider.label for provider in self._providers)
+
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that any provider has, each once."""
+        return tuple(dict.fromkeys(name for one in self._providers for name in one.tables()))
+
+    def extract(self, table: str) -> Extract:
+        """Ask every provider that has the table.
+
+        Returns
+        -------
+        Extract
+            One part a provider; a provider that failed whole is an empty part with its fault.
+
+        Raises
+        ------
+        SourceError
+            Every provider that has prices failed; any other table is then empty, with faults.
+        """
+        parts: list[Extract] = []
+        failed: list[SourceError] = []
+        asked = [provider for provider in self._providers if table in provider.tables()]
+        for provider in asked:
+            promised = provider.promised(table)
+            try:
+                given = provider.extract(table)
+            except SourceError as error:
+                failed.append(error)
+                given = Extract(
+                    provider.label, _nothing(table), faults=(_gone(provider.label, error),)
+                )
+            parts.append(
+                Extract(
+                    given.origin, given.rows, faults=given.faults,
+                    received_at=given.received_at, label=provider.label, promised=promised,
+                )
+            )  # fmt: skip
+        if table == "prices" and len(failed) == len(asked):
+            raise SourceError("; ".join(str(error) for error in failed)) from failed[0]
+        arrivals = [part.received_at for part in parts if part.received_at is not None]
+        return Extract(
+            "+".join(part.label for part in parts),
+            pd.DataFrame(),
+            received_at=max(arrivals) if arrivals else None,
+            parts=tuple(parts),
+        )
+
+
+def _nothing(table: str) -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in (*INPUT_TABLES[table].columns, "known_at")})
+
+
+def _gone(label: str, error: SourceError) -> Fault:
+    return Fault(
+        entity=label,
+        rule="gives its table",
+        severity="error",
+        value=str(error),
+        remedy="the others stand; see what it says, and run again",
+    )

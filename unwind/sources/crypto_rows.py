@@ -1,0 +1,125 @@
+"""Answers of crypto venues as rows of the input contract: pure, and in any order the same."""
+
+from typing import Any
+
+import pandas as pd
+
+BAR = ("open", "high", "low", "close", "volume")
+DAY = pd.Timedelta(days=1)
+MONTHS = (
+    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+)  # fmt: skip
+
+
+def option_book(book: Any, *, underlying: str, now: pd.Timestamp) -> tuple[pd.DataFrame, int]:
+    """Lay Deribit's option book out as rows of `option_chains`.
+
+    Parameters
+    ----------
+    book : list of dict
+        `get_book_summary_by_currency`: prices in coins, volatility in percent.
+    underlying : str
+    now : Timestamp, UTC
+        When it was fetched: snapshot_at and known_at.
+
+    Returns
+    -------
+    DataFrame, int
+        The rows, in any order of the book the same; and how many contracts could not be read.
+    """
+    rows, unread = [], 0
+    for line in book if isinstance(book, list) else []:
+        contract = _contract(line.get("instrument_name")) if isinstance(line, dict) else None
+        if contract is None:
+            unread += 1
+            continue
+        forward = pd.to_numeric(line.get("underlying_price"), errors="coerce")
+        coins = {
+            ours: pd.to_numeric(line.get(theirs), errors="coerce") * forward
+            for ours, theirs in (("bid", "bid_price"), ("ask", "ask_price"), ("last", "last"))
+        }
+        rows.append(
+            contract
+            | coins
+            | {
+                "volume": line.get("volume"),
+                "open_interest": line.get("open_interest"),
+                "implied_vol": pd.to_numeric(line.get("mark_iv"), errors="coerce") / 100,
+                "underlying_price": forward,
+            }
+        )
+    if not rows:
+        return pd.DataFrame(), unread
+    table = pd.DataFrame(rows).sort_values("contract", ignore_index=True)
+    return table.assign(underlying=underlying, snapshot_at=now, known_at=now), unread
+
+
+def _contract(name: object) -> dict[str, Any] | None:
+    """Read "BTC-27MAR26-70000-P"; None for what is no option of this form."""
+    parts = str(name).split("-")
+    if len(parts) != 4 or parts[3] not in ("C", "P"):
+        return None
+    day, month, year = parts[1][:-5], parts[1][-5:-2], parts[1][-2:]
+    try:
+        expiry = pd.Timestamp(year=2000 + int(year), month=MONTHS.index(month) + 1, day=int(day))
+        strike = float(parts[2])
+    except ValueError:
+        return None
+    right = "call" if parts[3] == "C" else "put"
+    return {"contract": str(name), "expiry": expiry, "strike": strike, "right": right}
+
+
+def funding(payments: list[Any]) -> pd.DataFrame:
+    """Sum of the payments of each UTC day, by day; a payment that is no number voids its day."""
+    if not payments:
+        return pd.DataFrame()
+    at = pd.to_datetime([int(row["fundingTime"]) for row in payments], unit="ms", utc=True)
+    rates = pd.to_numeric(pd.Series([row.get("fundingRate") for row in payments]), errors="coerce")
+    # Stamps are a few milliseconds late; the venue repeats the last row of a page.
+    paid = pd.Series(rates.to_numpy(), index=at.as_unit("us").floor("min"))
+    paid = paid[~paid.index.duplicated(keep="last")]
+    days = paid.groupby(pd.DatetimeIndex(paid.index).floor("D"))
+    return days.sum(min_count=1).where(days.count() == days.size()).to_frame("funding_rate_daily")
+
+
+def open_interest(stamped: list[Any]) -> pd.DataFrame:
+    """Open interest as stamped at the end of each UTC day, by day."""
+    if not stamped:
+        return pd.DataFrame()
+    at = pd.to_datetime([int(row["timestamp"]) for row in stamped], unit="ms", utc=True)
+    held = pd.DataFrame(
+        {
+            ours: pd.to_numeric(
+                pd.Series([row.get(theirs) for row in stamped], index=at.as_unit("us")),
+                errors="coerce",
+            )
+            for ours, theirs in (
+                ("open_interest_btc", "sumOpenInterest"),
+                ("open_interest_usd", "sumOpenInterestValue"),
+            )
+        }
+    )
+    held = held[~held.index.duplicated(keep="last")]
+    midnights = pd.DatetimeIndex(held.index)
+    held = held[midnights == midnights.floor("D")]
+    held.index = pd.DatetimeIndex(held.index) - DAY
+    return held
+
+
+def candles(rows: list[Any]) -> pd.DataFrame:
+    """Lay candles out by their start; what is no number is left for screening to name."""
+    bars = pd.DataFrame(
+        [[row[0], *(row[place] if len(row) > place else None for place in range(1, 6))]
+         for row in rows],
+        columns=["at", *BAR],
+    )  # fmt: skip
+    bars["at"] = pd.to_datetime(pd.to_numeric(bars["at"]), unit="ms", utc=True).dt.as_unit("us")
+    return bars.sort_values("at", kind="stable").drop_duplicates("at", keep="last")
+
+
+def has_time(row: Any, stamp: str | int) -> bool:
+    """Whether a row carries its time."""
+    try:
+        return int(row[stamp]) > 0
+    except (TypeError, ValueError, KeyError, IndexError):
+        return False

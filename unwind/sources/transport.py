@@ -1,0 +1,273 @@
+"""Asking a live provider: paced, retried with backoff and jitter, bounded in number and in time.
+
+Time enters from outside (`Timekeeping`), so that a test waits for nothing.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, TypeVar
+
+import httpx
+import pandas as pd
+
+from unwind.source_sections import Retry
+from unwind.sources.protocol import Fault, SourceError
+
+Answer = TypeVar("Answer")
+
+
+class NoAnswer(Exception):
+    """One request failed; `rule` names what was broken, `passing` whether another may succeed."""
+
+    def __init__(
+        self, rule: str, told: str, *, passing: bool, wait_seconds: float | None = None
+    ) -> None:
+        super().__init__(f"{rule}: {told}")
+        self.rule = rule
+        self.told = told
+        self.passing = passing
+        self.wait_seconds = wait_seconds
+
+
+# After so many requests in a row that used up their attempts, a provider is down: each further one
+# is tried once, until one is answered.
+LOST_IN_A_ROW = 3
+
+IN_TIME = "answers in time"
+WITHIN_RATE = "within its rate limit"
+AT_WORK = "answers without a server error"
+AS_JSON = "answers in JSON"
+AS_DOCUMENTED = "answers in the documented form"
+GRANTED = "grants the request"
+WITHIN_BOUND = "answers within the time allowed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timekeeping:
+    """Clock, stopwatch, sleep and chance of a live provider.
+
+    Attributes
+    ----------
+    now : callable
+        The time, as a UTC Timestamp.
+    elapsed : callable
+        Seconds on a clock that never goes back.
+    sleep : callable
+        Waits so many seconds.
+    chance : callable
+        A number in [0, 1): the jitter.
+    """
+
+    now: Callable[[], pd.Timestamp]
+    elapsed: Callable[[], float]
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome(Generic[Answer]):
+    """An answer, or the fault that stands in its place."""
+
+    answer: Answer | None
+    fault: Fault | None
+
+
+class Transport:
+    """Asks one provider; a bound on the total time starts with each table (`begin`)."""
+
+    def __init__(
+        self, provider: str, *, retry: Retry, requests_per_minute: float, time: Timekeeping
+    ) -> None:
+        self.provider = provider
+        self.time = time
+        self._retry = retry
+        self._pause = 60.0 / requests_per_minute
+        self._next = time.elapsed()
+        self._end = self._next + retry.total_seconds
+        self._lost = 0
+
+    def begin(self) -> None:
+        """Start the bound on the total time anew: the next table."""
+        self._end = self.time.elapsed() + self._retry.total_seconds
+
+    def ask(self, entity: str, call: Callable[[float], Answer]) -> Outcome[Answer]:
+        """Call until there is an answer, the attempts are used up, or the time is.
+
+        Parameters
+        ----------
+        entity : str
+            What is asked for; names the fault.
+        call : callable
+            Takes the seconds that this one request may last; raises NoAnswer.
+
+        Returns
+        -------
+        Outcome
+            Never both null: what could not be had is a fault with rule, value and remedy.
+        """
+        wait = self._retry.first_wait_seconds
+        attempts = self._retry.attempts if self._lost < LOST_IN_A_ROW else 1
+        tried = 0
+        while True:
+            tried += 1
+            if not self._paced():
+                return self._given_up(entity, WITHIN_BOUND, self._used_up())
+            left = self._end - self.time.elapsed()
+            try:
+                answer = call(min(self._retry.request_seconds, left))
+                self._lost = 0
+                return Outcome(answer=answer, fault=None)
+            except NoAnswer as error:
+                if not error.passing or tried == attempts:
+                    self._lost = self._lost + 1 if error.passing else 0
+                    times = f" ({tried} attempts)" if tried > 1 else ""
+                    return self._given_up(entity, error.rule, f"{error.told}{times}")
+                # Jitter only lengthens a wait: one that the provider named is kept in full.
+                pause = wait if error.wait_seconds is None else error.wait_seconds
+                pause *= 1 + 0.5 * self.time.chance()
+                if self.time.elapsed() + pause >= self._end:
+                    told = f"{error.told}; the next try would be {pause:.0f} s away"
+                    return self._given_up(entity, error.rule, told)
+                self.time.sleep(pause)
+                wait = min(2 * wait, self._retry.longest_wait_seconds)
+
+    def _paced(self) -> bool:
+        """Wait for this provider's next turn; False where the time is used up by then."""
+        turn = max(self._next, self.time.elapsed())
+        if turn >= self._end:
+            return False
+        if turn > self.time.elapsed():
+            self.time.sleep(turn - self.time.elapsed())
+        self._next = turn + self._pause
+        return True
+
+    def _used_up(self) -> str:
+        return f"{self._retry.total_seconds:.0f} s used up"
+
+    def _given_up(self, entity: str, rule: str, told: str) -> Outcome[Any]:
+        return Outcome(
+            answer=None,
+            fault=Fault(
+                entity=entity, rule=f"{self.provider} {rule}", severity="warning",
+                value=single_line(told), remedy=_REMEDIES[rule],
+            ),
+        )  # fmt: skip
+
+
+_REMEDIES = {
+    IN_TIME: "run again later, or raise sources.retry.request_seconds",
+    WITHIN_RATE: "lower its requests_per_minute, or run again later",
+    AT_WORK: "run again later",
+    AS_JSON: "look at its base_url in a browser: maintenance, a consent page or a proxy's",
+    AS_DOCUMENTED: "upgrade unwind[live]; the provider may have changed its answers",
+    GRANTED: "correct the symbol or the address under [sources]",
+    WITHIN_BOUND: "raise sources.retry.total_seconds, or ask for less",
+}
+
+
+def single_line(text: str) -> str:
+    """Shorten a provider's words to what a table cell holds, control characters left out."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:160]
+
+
+def all_gone(provider: str, table: str, faults: tuple[Fault, ...]) -> SourceError:
+    """Say that nothing of a table could be had, and why."""
+    why = f"{faults[0].rule}: {faults[0].value}; {faults[0].remedy}" if faults else "no rows"
+    return SourceError(f"{provider} gave no {table}: {why}")
+
+
+def missing_extra(package: str, provider: str) -> SourceError:
+    """Say that a live provider's library is not installed."""
+    return SourceError(
+        f"the source {provider} needs {package}, which is not installed; pip install 'unwind[live]'"
+    )
+
+
+def check_status(status: int, retry_after: str | None, body: str, *, now: pd.Timestamp) -> None:
+    """Raise NoAnswer for an HTTP status that carries no data.
+
+    Raises
+    ------
+    NoAnswer
+        429 and 418 with the wait that Retry-After names (seconds or a date), 5xx, other 4xx.
+    """
+    if status in (418, 429):
+        raise NoAnswer(
+            WITHIN_RATE, f"HTTP {status}", passing=True,
+            wait_seconds=wait_named(retry_after, now=now),
+        )  # fmt: skip
+    if status >= 500:
+        raise NoAnswer(
+            AT_WORK, f"HTTP {status}", passing=True,
+            wait_seconds=wait_named(retry_after, now=now),
+        )  # fmt: skip
+    if status >= 400:
+        raise NoAnswer(GRANTED, f"HTTP {status}: {body[:80]}", passing=False)
+
+
+def wait_named(retry_after: str | None, *, now: pd.Timestamp) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None where unreadable."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        at = pd.Timestamp(parsedate_to_datetime(retry_after))
+    except (ValueError, TypeError):
+        return None
+    if at.tzinfo is None:
+        return None
+    return max(0.0, (at - now).total_seconds())
+
+
+def parsed_json(body: str, content_type: str) -> Any:
+    """Parse an answer.
+
+    Raises
+    ------
+    NoAnswer
+        It is a page or no JSON at all: often maintenance, so it may pass.
+    """
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        page = "<html" in body[:2000].lower() or "text/html" in content_type
+        told = "an HTML page" if page else "nothing" if not body.strip() else "no JSON"
+        raise NoAnswer(AS_JSON, f"{told} came back", passing=True) from error
+
+
+def fetch_json(
+    client: httpx.Client,
+    url: str,
+    *,
+    parameters: dict[str, str],
+    seconds: float,
+    largest_mb: float,
+    time: Timekeeping,
+) -> Any:
+    """Get one JSON document over HTTP, bounded in total time and size.
+
+    Raises
+    ------
+    NoAnswer
+    """
+    end = time.elapsed() + seconds
+    body = bytearray()
+    try:
+        with client.stream("GET", url, params=parameters, timeout=seconds) as response:
+            for part in response.iter_bytes():
+                body += part
+                # The client's own bound starts anew with each packet: a drip would never end.
+                if time.elapsed() > end:
+                    raise NoAnswer(IN_TIME, f"nothing whole after {seconds:.0f} s", passing=True)
+                if len(body) > largest_mb * 1e6:
+                    raise NoAnswer(AS_DOCUMENTED, f"over {largest_mb:g} MB", passing=False)
+    except httpx.TimeoutException as error:
+        raise NoAnswer(IN_TIME, f"no answer after {seconds:.0f} s", passing=True) from error
+    except httpx.HTTPError as error:
+        raise NoAnswer(IN_TIME, f"no connection ({type(error).__name__})", passing=True) from error
+    text = body.decode("utf-8", errors="replace")
+    check_status(response.status_code, response.headers.get("retry-after"), text, now=time.now())
+    return parsed_json(text, response.headers.get("content-type", ""))

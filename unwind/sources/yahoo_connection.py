@@ -1,0 +1,127 @@
+"""The HTTP session that yfinance is given: every answer is checked before the library sees it.
+
+Left alone, the library swallows time-outs and pages, asks for other cookies where a server is down
+and remembers a wrong answer for the life of the process.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from unwind.sources.transport import (
+    AS_DOCUMENTED,
+    GRANTED,
+    IN_TIME,
+    WITHIN_RATE,
+    NoAnswer,
+    Timekeeping,
+    check_status,
+    missing_extra,
+    parsed_json,
+)
+
+OWN_HOST = "yahoo.com"
+# Paths that carry data; cookies and crumbs are the library's own business.
+DATA = ("/v7/finance/options/", "/v8/finance/chart/")
+
+
+class Connection(Protocol):
+    """What this project asks of the session."""
+
+    deadline: float
+
+    def close(self) -> None:
+        """Close its connections."""
+        ...
+
+
+def open_connection(base_url: str, *, time: Timekeeping, largest_mb: float) -> Any:
+    """Make a session that sends everything for Yahoo to `base_url`.
+
+    Raises
+    ------
+    SourceError
+        yfinance is not installed.
+    """
+    try:
+        import curl_cffi.requests as curl
+    except ImportError as error:
+        raise missing_extra("yfinance", "yahoo") from error
+    home = urlsplit(base_url)
+    direct = (home.hostname or "").endswith(f".{OWN_HOST}")
+
+    class CheckedSession(curl.Session):  # type: ignore[type-arg]
+        """A browser-like session whose data answers are data, or NoAnswer."""
+
+        deadline = 0.0
+
+        def get(self, url: str, **given: Any) -> Any:
+            return self._checked(super().get, url, given)
+
+        def post(self, url: str, **given: Any) -> Any:
+            return self._checked(super().post, url, given)
+
+        def _checked(self, send: Any, url: str, given: dict[str, Any]) -> Any:
+            path = urlsplit(url).path
+            data = path.startswith(DATA)
+            left = max(0.05, self.deadline - time.elapsed())
+            if not direct:
+                url = f"{base_url}{path}" + (f"?{query}" if (query := urlsplit(url).query) else "")
+            try:
+                response = send(url, **(given | {"timeout": left}))
+            except curl.exceptions.Timeout as error:
+                if not data:
+                    raise
+                raise NoAnswer(IN_TIME, f"no answer after {left:.0f} s", passing=True) from error
+            except curl.exceptions.RequestException as error:
+                if not data:
+                    raise
+                told = f"no connection ({type(error).__name__})"
+                raise NoAnswer(IN_TIME, told, passing=True) from error
+            # 401 is a stale crumb: the library fetches another and asks again.
+            if data and response.status_code != 401:
+                if len(response.content) > largest_mb * 1e6:
+                    raise NoAnswer(AS_DOCUMENTED, f"over {largest_mb:g} MB", passing=False)
+                check_status(
+                    response.status_code, response.headers.get("retry-after"), response.text,
+                    now=time.now(),
+                )  # fmt: skip
+                parsed_json(response.text, response.headers.get("content-type", ""))
+            return response
+
+    return CheckedSession(impersonate="chrome")
+
+
+@contextmanager
+def library_faults() -> Iterator[None]:
+    """Let yfinance raise what it would log, and say it as NoAnswer."""
+    import yfinance
+    from yfinance.exceptions import YFException, YFRateLimitError
+
+    hidden = yfinance.config.debug.hide_exceptions
+    yfinance.config.debug.hide_exceptions = False
+    # A cookie that could not be had is a line a request; what matters is said once, as a fault.
+    logger = logging.getLogger("yfinance")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # The library (1.7) uses keywords that pandas 3.1 deprecates for pandas 4.
+            warnings.filterwarnings("ignore", "The inplace keyword")
+            yield
+    except NoAnswer:
+        raise
+    except YFRateLimitError as error:
+        raise NoAnswer(WITHIN_RATE, "HTTP 429", passing=True) from error
+    except YFException as error:
+        raise NoAnswer(GRANTED, str(error), passing=False) from error
+    # Whatever shape the library stumbles over: its parsers check nothing.
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise NoAnswer(AS_DOCUMENTED, told, passing=False) from error
+    finally:
+        yfinance.config.debug.hide_exceptions = hidden
+        logger.setLevel(level)
