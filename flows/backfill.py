@@ -105,7 +105,12 @@ def _backfill(
             for row in regimes.itertuples()
         ],
     )
-    publish_artifacts(session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff))
+    day = session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff)
+    panel = tasks.align_to_sessions(market, moments[-1], settings)
+    publish_artifacts(
+        day,
+        tasks.view_mechanisms(market, panel, day.tables["mechanisms"], moments[-1], settings),
+    )
     counts = {str(state): int(count) for state, count in regimes["state"].value_counts().items()}
     return Completed(
         message=f"{len(days)} sessions, {days[0]} … {days[-1]}: {counts}",
