@@ -88,7 +88,8 @@ def term_text(view: BasisView) -> str:
     for day, curve in view.curves.items():
         cells = []
         for tenor in view.tenors:
-            basis, error = (PERCENT * float(curve.loc[tenor, part]) for part in ("basis", "error"))
+            known = PERCENT * curve.loc[tenor, ["basis", "error"]].to_numpy(dtype=np.float64)
+            basis, error = (float(value) for value in known)
             ends = interval(basis - error, basis + error, decimals=2)
             if np.isnan(basis):
                 cells.append(f"{tenor} d none")

@@ -171,8 +171,8 @@ def _basis(
     tenors = tuple(sorted(settings.futures.tenors))
     shown = ["basis", "error"]
     by_tenor = {tenor: bases[f"{tenor}d"][shown] for tenor in tenors}
-    newest = max(frame["basis"].last_valid_index() for frame in by_tenor.values()
-                 if frame["basis"].notna().any())  # fmt: skip
+    held = pd.DataFrame({tenor: frame["basis"] for tenor, frame in by_tenor.items()})
+    newest = held.index[held.notna().any(axis=1)][-1]
     history = by_tenor[tenors[0]].loc[:newest]
     days = [history.index[-1 - back] for back in (0, 1, A_WEEK) if back < len(history)]
     return BasisView(

@@ -148,7 +148,7 @@ def render_report(
         simulated=SIMULATED if is_simulated(source) else "",
         scale=_scale(verdict) if verdict else None,
     )
-    page = environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html.j2").render(
         style=Markup(style),
         style_digest=_digest(f"\n{style}\n"),
         as_of=as_of,
@@ -196,7 +196,6 @@ def render_report(
         null=NULL,
         shaded=SHADED,
     )
-    return page
 
 
 def _digest(style: str) -> str:

@@ -221,4 +221,4 @@ def shown_probabilities(rows: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(held)
     wide = frame.pivot_table(index="as_of", columns="item", values="probability", aggfunc="last")
     wide.index = pd.DatetimeIndex(wide.index)
-    return wide[sorted(wide.columns, key=lambda item: (item.count("~"), item))]
+    return wide[sorted(wide.columns, key=lambda item: (str(item).count("~"), str(item)))]

@@ -45,8 +45,9 @@ def gamma_chart(view: GammaView, *, base: str, width: int, name: str) -> str:
         )  # fmt: skip
         axes.axhline(0, color=INKS["muted"], linewidth=0.9)
         axes.plot(curves.index, curves["central"], color=INKS["first"], linewidth=2.0)
-        room = 0.06 * float(np.ptp(curves.to_numpy())) or 1.0
-        axes.set_ylim(float(curves.min(axis=None)) - room, float(curves.max(axis=None)) + room)
+        levels = curves.to_numpy(dtype=np.float64)
+        room = 0.06 * float(np.ptp(levels)) or 1.0
+        axes.set_ylim(float(levels.min()) - room, float(levels.max()) + room)
         _mark(axes, held.spot, f"spot {number(held.spot, decimals=2)}", role="ink", row=1)
         if np.isfinite(held.flip):
             _mark(
@@ -190,8 +191,7 @@ def _mark(axes: Axes, at: float, text: str, *, role: str, row: int, dashed: bool
     low, high = axes.get_xlim()
     if not low <= at <= high:
         return
-    style = {"dashes": (4, 3)} if dashed else {}
-    axes.axvline(at, color=INKS[role], linewidth=1.2, **style)
+    axes.axvline(at, color=INKS[role], linewidth=1.2, linestyle="--" if dashed else "-")
     share = (at - low) / (high - low)
     align = "right" if share > 0.75 else "center" if share > 0.3 else "left"
     note(axes, text, at=(share, 1), role="ink", align=align, up=4 + 15 * row)

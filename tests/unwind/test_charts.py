@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unwind.charts import correlation_chart, price_chart, score_chart, volatility_chart
-from unwind.drawing import NARROW, PALETTE, WIDE, spread
+from unwind.charts import price_chart, volatility_chart
+from unwind.drawing import NARROW, WIDE, spread
+from unwind.link_charts import correlation_chart, heat_map
+from unwind.palette import PALETTE
+from unwind.regime_charts import regime_chart, score_chart
 
 HOSTILE = "<script>alert(1)</script>"
 SESSIONS = pd.bdate_range("2025-02-06", periods=260)
@@ -40,12 +43,14 @@ def draw_prices(frame, *, base="IBIT", width=WIDE, name="prices"):
     return price_chart(frame, base=base, width=width, name=name)
 
 
-def draw_correlations(frame, *, breaks=None, intervals=None, width=WIDE, name="correlation"):
+def draw_correlations(frame, *, breaks=None, half=None, width=WIDE, name="correlation"):
+    error = np.nan if half is None else half
     return correlation_chart(
         frame,
         base="IBIT",
         highlighted=list(frame.columns[:2]),
-        intervals=intervals or {},
+        lower=frame - error,
+        upper=frame + error,
         breaks=breaks or {},
         width=width,
         name=name,
@@ -66,7 +71,7 @@ def lines_in(svg, role):
     return [
         element.attrib["d"]
         for element in ET.fromstring(svg).iter("path")
-        if f"stroke: var(--chart-{role})" in element.attrib.get("style", "")
+        if element.attrib.get("stroke") == f"var(--chart-{role})"
         and "clip-path" in element.attrib
     ]
 
@@ -103,8 +108,9 @@ class TestEveryChart:
     def test_colours_are_variables_of_the_palette(self, draw, frame):
         svg = draw(frame)
         assert set(re.findall(r"var\(--chart-([a-z]+)\)", svg)) <= set(PALETTE)
-        painted = re.findall(r"(?:fill|stroke): (?!none|var)[^;\"]+", svg)
+        painted = re.findall(r"(?:fill|stroke)=\"(?!none|var)[^\"]+", svg)
         assert painted == []
+        assert " style=" not in svg
 
     @pytest.mark.parametrize(("draw", "frame"), EVERY)
     def test_ids_are_unique_on_a_page(self, draw, frame):
@@ -204,18 +210,19 @@ class TestCorrelations:
         assert all(np.diff(sorted(places)).min() > 20 for places in rows.values())
 
     def test_interval_is_drawn_at_the_edge(self):
-        plain, with_interval = (
-            draw_correlations(correlations(), intervals=intervals)
-            for intervals in ({}, {"IGV": (0.06, 0.77)})
-        )
-        assert with_interval.count("var(--chart-first)") == plain.count("var(--chart-first)") + 1
+        plain, with_interval = (draw_correlations(correlations(), half=half) for half in (None, 0.2))
+        # A band and a bar for the first, a bar for the second.
+        assert with_interval.count("var(--chart-first)") > plain.count("var(--chart-first)") + 1
+        assert with_interval.count("var(--chart-second)") == plain.count("var(--chart-second)") + 1
+        last = correlations()["GLD"].iloc[-1]
+        assert f"GLD {last - 0.2:.2f} to {last + 0.2:.2f}".replace("-", "−") in with_interval
 
 
 class TestScores:
     def test_states_are_shaded_and_thresholds_labelled(self):
         svg = draw_scores(scores())
         for role in ("watch", "deleveraging"):
-            assert f"fill: var(--chart-{role})" in svg
+            assert f'fill="var(--chart-{role})"' in svg
         assert {"WATCH 2.0", "DELEVERAGING 4.0", "release 1.5"} <= set(texts(svg))
 
     def test_unknown_score_leaves_a_gap_and_is_not_the_last(self):
@@ -223,7 +230,7 @@ class TestScores:
         frame.loc[SESSIONS[-3:], ["score", "state"]] = [np.nan, "UNKNOWN"]
         svg = draw_scores(frame)
         assert any(re.fullmatch(r"score [\d.]+, 30 Jan", text) for text in texts(svg))
-        assert "fill: var(--chart-unknown)" in svg
+        assert 'fill="var(--chart-unknown)"' in svg
 
     def test_without_thresholds(self):
         assert score_chart(scores(), thresholds={}, width=WIDE, name="s").startswith("<svg")
