@@ -1,15 +1,12 @@
-"""The day as Prefect artifacts, in reading order: verdict, why, attribution, mechanisms, tables."""
+"""The day as Prefect artifacts, in reading order: verdict, why, attribution, charts, tables."""
 
-from prefect.artifacts import (
-    create_image_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from unwind.artifact_pictures import artifact_pictures
 from unwind.attribution_digest import attribution_markdown
+from unwind.chart_markdown import charts_markdown
 from unwind.explanation import explanation_markdown
 from unwind.formatting import Grid, correlation_grid, quality_grid, shock_grid
+from unwind.markdown import escape_markdown
 from unwind.mechanism_digest import mechanisms_markdown
 from unwind.mechanism_views import MechanismViews
 from unwind.reading import SessionDay
@@ -36,13 +33,10 @@ def publish_artifacts(day: SessionDay, views: MechanismViews) -> None:
             "What the mechanisms measured:",
             mechanisms_markdown(day.tables["mechanisms"], views, base=regime["base"]),
         ),
+        "charts": ("Charts:", charts_markdown(day.tables, views, base=regime["base"])),
     }
     for key, (lead, markdown) in pages.items():
         create_markdown_artifact(key=key, description=f"{lead} {day.as_of}", markdown=markdown)
-    for key, shown in artifact_pictures(day.tables, views, base=regime["base"]).items():
-        create_image_artifact(
-            key=key, image_url=shown.address, description=f"{shown.title}, {day.as_of}"
-        )
     for key, grid, description in (
         ("correlations", correlation_grid(day.tables["correlations"]), "Correlation with the base"),
         ("shocks", shock_grid(day.tables["shocks"]), "Shocks, largest first"),
@@ -52,8 +46,12 @@ def publish_artifacts(day: SessionDay, views: MechanismViews) -> None:
 
 
 def _rows(grid: Grid) -> list[dict[str, str]]:
-    """Lay a grid out for the UI; the reason of a null stands in a column of its own."""
+    """Lay a grid out for the UI; the reason of a null stands in a column of its own.
+
+    The UI reads every cell as markdown, links and HTML included.
+    """
     heads = [*(heading.text for heading in grid.headings), "Note"]
-    return [dict(zip(heads, (*line.cells, line.reason), strict=True)) for line in grid.lines] or [
-        dict.fromkeys(heads, "")
-    ]
+    return [
+        dict(zip(heads, map(escape_markdown, (*line.cells, line.reason)), strict=True))
+        for line in grid.lines
+    ] or [dict.fromkeys(heads, "")]

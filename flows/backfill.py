@@ -21,6 +21,7 @@ from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
 from flows.progress import progress_bar
 from unwind.lake import read
+from unwind.markdown import escape_markdown
 from unwind.reading import session_day
 from unwind.rows.moment import Moment
 from unwind.sessions import CalendarError, sessions_between
@@ -101,7 +102,11 @@ def _backfill(
         key="states",
         description=f"States, {days[0]} … {days[-1]}",
         table=[
-            {"session": str(row.as_of), "state": row.state, "verdict": row.headline}
+            {
+                "session": str(row.as_of),
+                "state": row.state,
+                "verdict": escape_markdown(row.headline),
+            }
             for row in regimes.itertuples()
         ],
     )

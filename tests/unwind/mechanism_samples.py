@@ -40,7 +40,10 @@ def gamma(*, flip: float = 35.0) -> GammaView:
 def basis() -> BasisView:
     def curve(level: float) -> pd.DataFrame:
         return pd.DataFrame(
-            {"basis": [level, level + 0.01, np.nan, np.nan], "error": [0.01, 0.012, np.nan, np.nan]},
+            {
+                "basis": [level, level + 0.01, np.nan, np.nan],
+                "error": [0.01, 0.012, np.nan, np.nan],
+            },
             index=[30, 60, 90, 120],
         )
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from unwind.charts import price_chart, volatility_chart
 from unwind.drawing import NARROW, WIDE, spread
-from unwind.link_charts import correlation_chart, heat_map
+from unwind.link_charts import correlation_chart
 from unwind.palette import PALETTE
-from unwind.regime_charts import regime_chart, score_chart
+from unwind.regime_charts import score_chart
 
 HOSTILE = "<script>alert(1)</script>"
 SESSIONS = pd.bdate_range("2025-02-06", periods=260)
@@ -71,8 +71,7 @@ def lines_in(svg, role):
     return [
         element.attrib["d"]
         for element in ET.fromstring(svg).iter("path")
-        if element.attrib.get("stroke") == f"var(--chart-{role})"
-        and "clip-path" in element.attrib
+        if element.attrib.get("stroke") == f"var(--chart-{role})" and "clip-path" in element.attrib
     ]
 
 
@@ -210,7 +209,9 @@ class TestCorrelations:
         assert all(np.diff(sorted(places)).min() > 20 for places in rows.values())
 
     def test_interval_is_drawn_at_the_edge(self):
-        plain, with_interval = (draw_correlations(correlations(), half=half) for half in (None, 0.2))
+        plain, with_interval = (
+            draw_correlations(correlations(), half=half) for half in (None, 0.2)
+        )
         # A band and a bar for the first, a bar for the second.
         assert with_interval.count("var(--chart-first)") > plain.count("var(--chart-first)") + 1
         assert with_interval.count("var(--chart-second)") == plain.count("var(--chart-second)") + 1

@@ -382,8 +382,8 @@ class TestVerdict:
 
     def test_score_is_said_as_odds(self):
         assert read_verdict(regimes()).odds_text == (
-            f"Ordinary sessions show as much once in 64,565; of sessions with such a score 65{THIN}% "
-            f"lay in an episode (47{THIN}% to 81{THIN}%)."
+            "Ordinary sessions show as much once in 64,565; of sessions with such a score "
+            f"65{THIN}% lay in an episode (47{THIN}% to 81{THIN}%)."
         )
         unknown = read_verdict(regimes(probability=None))
         assert "how many such sessions lay in an episode is not known" in unknown.odds_text
@@ -445,7 +445,9 @@ class TestMissingData:
         )  # fmt: skip
         said = brief_uncertainties(february() | {"quality": many, "volatility": failed})
         assert len(said) == 5
-        assert "90 of 90 volatility fits did not converge: S0, S1, S10, S11, S12 and 85 more." in said
+        assert (
+            "90 of 90 volatility fits did not converge: S0, S1, S10, S11, S12 and 85 more." in said
+        )
 
     def test_many_warnings_are_counted_not_listed(self):
         row = {"table": "prices", "rule": "late", "severity": "warning", "count": 1, "remedy": "x"}

@@ -191,7 +191,15 @@ class TestPage:
 
     def test_order_of_the_parts(self):
         page = february_page()
-        ids = ["changed", "drivers", "uncertain", "origin", "correlations", "changepoints", "shocks"]
+        ids = [
+            "changed",
+            "drivers",
+            "uncertain",
+            "origin",
+            "correlations",
+            "changepoints",
+            "shocks",
+        ]
         ids += ["volatility", "tails", "regimes", "score", "prices", "mechanisms", "gamma", "basis"]
         ids += ["basis-history", "flow", "barriers", "indicators", "gaps", "quality"]
         places = [re.search(rf'<h[23] id="{name}"', page).start() for name in ids]
@@ -570,11 +578,13 @@ class TestBrowser:
         with visit(chromium, address("files"), width=800, height=800, scheme="light") as opened:
             opened.page.evaluate(
                 """{const sheet = document.createElement("style");
-                    sheet.textContent = "h1 { color: rgb(1, 2, 3) }"; document.body.append(sheet)}"""
+                    sheet.textContent = "h1 { color: rgb(1, 2, 3) }";
+                    document.body.append(sheet)}"""
             )
-            assert opened.page.evaluate(
-                "getComputedStyle(document.querySelector('h1')).color"
-            ) != "rgb(1, 2, 3)"
+            assert (
+                opened.page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+                != "rgb(1, 2, 3)"
+            )
 
     def test_order_as_the_reader_meets_it(self, chromium, address):
         with visit(chromium, address("files"), width=1440, height=900, scheme="light") as opened:
