@@ -33,8 +33,8 @@ class Shot:
 
 
 SHOTS = (
-    Shot("report-light", "light", ".page > header", ".front"),
-    Shot("report-dark", "dark", ".page > header", ".front"),
+    Shot("report-light", "light", ".page > header", "nav"),
+    Shot("report-dark", "dark", ".page > header", "nav"),
     Shot("correlations", "light", "#correlations", "#correlations ~ figure"),
     Shot("mechanisms-light", "light", "#mechanisms", "#basis-history + figure"),
     Shot("mechanisms-dark", "dark", "#flow", "#barriers + figure"),

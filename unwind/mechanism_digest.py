@@ -41,13 +41,13 @@ def mechanism_grid(rows: pd.DataFrame, *, base: str) -> Grid:
             Heading("Of"): lambda row: plain(row["item"]),
             Heading("Value", numeric=True): lambda row: _level(row["value"], row["unit"]),
             Heading("Band", numeric=True): _band,
-            Heading("Unit", prose=True): lambda row: plain(row["unit"]),
-            Heading("Class", prose=True): lambda row: (
-                "" if row["category"] is None else plain(row["category"])
-            ),
             Heading("z", numeric=True): lambda row: number(row["z"], decimals=1, signed=True),
             Heading("Describes"): lambda row: session(row["describes"]),
             Heading("Quality"): lambda row: plain(row["quality"]),
+            Heading("Class", prose=True): lambda row: (
+                "" if row["category"] is None else plain(row["category"])
+            ),
+            Heading("Unit", prose=True): _unit,
         },
     )
 
@@ -87,6 +87,11 @@ def _level(value: float | None, unit: str) -> str:
     return number(value, decimals=2 if abs(value) >= 0.1 or value == 0 else 4)
 
 
+def _unit(row: Row) -> str:
+    """Name the unit; a decimal share was written in percent."""
+    return plain(row["unit"]).removeprefix("decimal").lstrip(", ")
+
+
 def _band(row: Row) -> str:
     ends = [_level(row[end], row["unit"]) for end in ("lower", "upper")]
     return NULL if NULL in ends else f"{ends[0]} to {ends[1]}"
@@ -98,7 +103,7 @@ def chart_texts(views: MechanismViews) -> Mapping[str, str]:
     return {
         "gamma exposure": f"no chart: {gamma}."
         if isinstance(gamma, str)
-        else f"{gamma_text(gamma)} at spot {number(gamma.profile.spot, decimals=2)}; flip "
+        else f"at spot {number(gamma.profile.spot, decimals=2)} {gamma_text(gamma)}; flip "
         f"{flip_text(gamma)}; chain of {instant(gamma.at, zone='UTC', label='UTC')}.",
         "basis": f"no chart: {basis}." if isinstance(basis, str) else term_text(basis),
         "flow against expectation": f"no chart: {flow}."

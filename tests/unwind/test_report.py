@@ -180,7 +180,7 @@ class TestPage:
             "IBIT~IGV 0.49 0.06 to 0.77 20 +0.24",
             "SLV: optimiser stopped at the boundary",
             "IBIT~IGV 2026-01-02 2026-01-20 12 0.55 0.10",
-            "flows flow surprise IBIT −315.00 −315.00 to 118.40 USD m −3.1 2026-02-05 conflicted",
+            "flows flow surprise IBIT −315.00 −315.00 to 118.40 −3.1 2026-02-05 conflicted",
             f"futures basis 30d 2.75{THIN}% −0.46{THIN}% to 5.97{THIN}%",
             "options: gamma exposure IBIT: no option chain was known by the cut-off.",
             "1 rows of single notes stand in the table mechanisms.",
