@@ -105,7 +105,7 @@ def _backfill(
             {
                 "session": str(row.as_of),
                 "state": row.state,
-                "verdict": escape_markdown(row.headline),
+                "verdict": escape_markdown(str(row.headline)),
             }
             for row in regimes.itertuples()
         ],

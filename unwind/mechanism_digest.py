@@ -37,8 +37,8 @@ def mechanism_grid(rows: pd.DataFrame, *, base: str) -> Grid:
         [row for row in _shown(rows, base) if row["quality"] != MISSING],
         {
             Heading("Block"): lambda row: plain(row["block"]),
-            Heading("Indicator"): lambda row: plain(row["indicator"]).replace("_", " "),
-            Heading("Of"): lambda row: plain(row["item"]),
+            Heading("Indicator", prose=True): lambda row: plain(row["indicator"]).replace("_", " "),
+            Heading("Of", prose=True): lambda row: plain(row["item"]),
             Heading("Value", numeric=True): lambda row: _level(row["value"], row["unit"]),
             Heading("Band", numeric=True): _band,
             Heading("z", numeric=True): lambda row: number(row["z"], decimals=1, signed=True),
