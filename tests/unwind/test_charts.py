@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from unwind.charts import price_chart, volatility_chart
 from unwind.drawing import NARROW, WIDE, spread
-from unwind.link_charts import correlation_chart
+from unwind.link_charts import correlation_chart, heat_map
 from unwind.palette import PALETTE
-from unwind.regime_charts import score_chart
+from unwind.regime_charts import regime_chart, score_chart
 
 HOSTILE = "<script>alert(1)</script>"
 SESSIONS = pd.bdate_range("2025-02-06", periods=260)
@@ -298,3 +298,65 @@ class TestVolatilityChart:
     def test_nothing_to_draw_is_refused(self):
         with pytest.raises(ValueError, match="at least 1 session"):
             draw_sigmas(sigmas().iloc[:0])
+
+
+class TestHeatMap:
+    values = pd.DataFrame(
+        {"pearson 20": [0.92, -0.31, np.nan], "ewma 10": [0.5, 0.0, 0.12]},
+        index=["MSTR", "UUP", HOSTILE],
+    )
+
+    def drawn(self, doubtful=False):
+        flags = pd.DataFrame(doubtful, self.values.index, self.values.columns)
+        return heat_map(self.values, flags, base="IBIT", width=WIDE, name="heat")
+
+    def test_every_figure_is_written_once_and_a_missing_one_not_at_all(self):
+        written = texts(self.drawn())
+        assert [text for text in written if re.fullmatch(r"−?\d\.\d\d", text)] == [
+            "0.92", "0.50", "−0.31", "0.00", "0.12",
+        ]  # fmt: skip
+        assert {"pearson 20", "ewma 10", "MSTR"} <= set(written)
+
+    def test_sign_is_the_colour_and_size_its_depth(self):
+        shades = [
+            (element.attrib["fill"], float(element.attrib.get("opacity", 1)))
+            for element in ET.fromstring(self.drawn()).iter("path")
+            if element.attrib.get("fill") in ("var(--chart-first)", "var(--chart-second)")
+        ]
+        assert shades == [
+            ("var(--chart-first)", pytest.approx(0.46)),
+            ("var(--chart-first)", pytest.approx(0.25)),
+            ("var(--chart-second)", pytest.approx(0.155)),
+            ("var(--chart-first)", pytest.approx(0.06)),
+        ]
+
+    def test_doubtful_figures_are_slanted(self):
+        assert self.drawn().count("italic") == 0
+        assert self.drawn(doubtful=True).count("italic") == 5
+
+    def test_nothing_to_draw_is_refused(self):
+        none = self.values.iloc[:0]
+        with pytest.raises(ValueError, match="at least 1 counterpart"):
+            heat_map(none, none, base="IBIT", width=WIDE, name="heat")
+
+
+class TestRegimes:
+    def drawn(self, probabilities):
+        return regime_chart(
+            prices()["IBIT"], scores()["state"], probabilities, base="IBIT", width=WIDE, name="r"
+        )
+
+    def test_states_shade_the_price_and_probabilities_stand_below(self):
+        held = pd.DataFrame({"IBIT": np.nan, "IBIT~risk_assets": np.nan}, index=SESSIONS)
+        held.iloc[-5:] = 0.25
+        svg = self.drawn(held)
+        assert 'fill="var(--chart-deleveraging)"' in svg
+        assert "Last probabilities: IBIT 25" in svg
+        assert "Filtered probability of stress, percent" in texts(svg)
+        counts = scores()["state"].value_counts()
+        assert f"CALM {counts['CALM']}" in svg
+
+    def test_without_a_published_model_there_is_no_lower_panel(self):
+        svg = self.drawn(pd.DataFrame(index=SESSIONS))
+        assert "Filtered probability of stress, percent" not in texts(svg)
+        assert "Last probabilities: none" in svg
