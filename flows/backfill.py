@@ -21,6 +21,7 @@ from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
 from flows.progress import progress_bar
 from unwind.lake import read
+from unwind.markdown import escape_markdown
 from unwind.reading import session_day
 from unwind.rows.moment import Moment
 from unwind.sessions import CalendarError, sessions_between
@@ -101,11 +102,20 @@ def _backfill(
         key="states",
         description=f"States, {days[0]} … {days[-1]}",
         table=[
-            {"session": str(row.as_of), "state": row.state, "verdict": row.headline}
+            {
+                "session": str(row.as_of),
+                "state": row.state,
+                "verdict": escape_markdown(str(row.headline)),
+            }
             for row in regimes.itertuples()
         ],
     )
-    publish_artifacts(session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff))
+    day = session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff)
+    panel = tasks.align_to_sessions(market, moments[-1], settings)
+    publish_artifacts(
+        day,
+        tasks.view_mechanisms(market, panel, day.tables["mechanisms"], moments[-1], settings),
+    )
     counts = {str(state): int(count) for state, count in regimes["state"].value_counts().items()}
     return Completed(
         message=f"{len(days)} sessions, {days[0]} … {days[-1]}: {counts}",

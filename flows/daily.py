@@ -77,9 +77,10 @@ def _daily(
     snapshot = tasks.publish_tables(
         lake, rows | concluded, settings, moment.source, f"flow run {runtime.flow_run.id}"
     )
-    report = tasks.write_report(lake, snapshot, panel, measured, verdict, moment, settings)
     day = session_day(snapshot, as_of=session, cutoff=moment.cutoff)
-    publish_artifacts(day)
+    views = tasks.view_mechanisms(market, panel, day.tables["mechanisms"], moment, settings)
+    report = tasks.write_report(lake, snapshot, panel, measured, verdict, views, moment, settings)
+    publish_artifacts(day, views)
     return Completed(
         message=str(day.regime["headline"]),
         data={

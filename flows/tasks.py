@@ -21,6 +21,7 @@ from unwind.evidence_sections import WalkForward
 from unwind.history import History
 from unwind.lake import Snapshot, publish
 from unwind.market import Ingested, ingest
+from unwind.mechanism_views import MechanismViews, mechanism_views
 from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
@@ -92,6 +93,14 @@ def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run:
     return publish(lake, rows, settings=settings, source=source, run=run)
 
 
+@task(name="lay out the charts of the mechanisms", cache_policy=NO_CACHE)
+def view_mechanisms(
+    market: Market, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
+) -> MechanismViews:
+    """Run `unwind.mechanism_views.mechanism_views`."""
+    return mechanism_views(market, panel, published, moment, settings=settings)
+
+
 @task(name="write the report", cache_policy=NO_CACHE)
 def write_report(
     lake: Path,
@@ -99,11 +108,14 @@ def write_report(
     panel: Panel,
     measured: tuple[Link, ...],
     verdict: Verdict,
+    views: MechanismViews,
     moment: Moment,
     settings: Settings,
 ) -> Path:
     """Run `unwind.report_files.write_report_file`."""
-    return write_report_file(lake, snapshot, panel, measured, verdict, moment, settings=settings)
+    return write_report_file(
+        lake, snapshot, panel, measured, verdict, views, moment, settings=settings
+    )
 
 
 @task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from unwind.columns import Table
-from unwind.digest import headline_lines
 from unwind.formatting import Row, magnitude, multiple, number, percent, records
 from unwind.lake import LakeError, Snapshot, read
 from unwind.tables import TABLES
+from unwind.verdict_text import headline_lines
 
 # Sessions printed before and after the one asked for, in the correlation path.
 PATH_BEFORE, PATH_AFTER = 4, 1
