@@ -19,8 +19,9 @@ from unwind.durable import write_atomically
 from unwind.episodes import Labels
 from unwind.evidence_sections import WalkForward
 from unwind.history import History
-from unwind.lake import Snapshot, publish
+from unwind.lake import Snapshot
 from unwind.market import Ingested, ingest
+from unwind.publication import publish
 from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
@@ -88,7 +89,7 @@ def conclude(
 
 @task(name="publish the tables", cache_policy=NO_CACHE)
 def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
-    """Run `unwind.lake.publish`."""
+    """Run `unwind.publication.publish`."""
     return publish(lake, rows, settings=settings, source=source, run=run)
 
 

@@ -1,7 +1,7 @@
 """The market store: every observation as one vendor printed it, with the instant it was known.
 
 Vintages are appended, never overwritten; reading names a cut-off and sees only what was known by
-then. The store is a log of Parquet segments: each append is one file, made visible by rename.
+then. Each table is a log of Parquet segments (unwind.segments).
 DuckDB was tried beside it (docs/operations.md): it reads as fast, but its single file shuts
 readers out while a run writes.
 """
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from unwind.durable import folder_lock, write_atomically
+from unwind.durable import folder_lock
 from unwind.observations import INPUT_TABLES, REJECTED_COLUMNS, InputTable, Observations, screen
+from unwind.segments import append, drafts, read_segments
 from unwind.sessions import closed_days, known_instants
 from unwind.settings import Settings
 from unwind.sources.protocol import Source, SourceError
@@ -52,6 +52,10 @@ def ingest(
     ------
     SourceError
         A table cannot be read, or `prices` holds no usable row.
+    Damaged
+        A segment of the store is not as it was written.
+    Unwritable
+        The disk refuses; the store holds the tables that were read before.
     """
     received, added, quarantined = {}, {}, {}
     everyday = frozenset(
@@ -59,6 +63,8 @@ def ingest(
     )
     shut = closed_days()
     with folder_lock(store):
+        for draft in drafts(store):
+            draft.unlink()
         for name in source.tables():
             extract = source.extract(name)
             observed = screen(
@@ -92,7 +98,7 @@ def _append(
     rows["known_at"] = rows["known_at"].where(own, rule)
     if not held.empty:
         rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
-    _write_segment(store, table.name, rows)
+    _add(store, table.name, rows)
     _append_rejected(store, observed.rejected, table, settings=settings)
     return len(rows)
 
@@ -158,27 +164,17 @@ def _append_rejected(
     if not held.empty:
         both = pd.concat([held, rows], ignore_index=True)
         rows = both[~both.duplicated(REJECTED_KEY)].iloc[len(held) :]
-    _write_segment(store, REJECTED, rows[list(REJECTED_COLUMNS)])
+    _add(store, REJECTED, rows[list(REJECTED_COLUMNS)])
 
 
-def _write_segment(store: Path, table: str, rows: pd.DataFrame) -> None:
-    if rows.empty:
-        return
-    folder = store / table
-    folder.mkdir(parents=True, exist_ok=True)
-    number = len(list(folder.glob("*.parquet"))) + 1
-    write_atomically(
-        folder / f"{number:06d}.parquet",
-        lambda target: rows.to_parquet(target, index=False, compression="zstd"),
-    )
+def _add(store: Path, table: str, rows: pd.DataFrame) -> None:
+    if not rows.empty:
+        append(store / table, pa.Table.from_pandas(rows, preserve_index=False))
 
 
 def _vintages(store: Path, table: str) -> pd.DataFrame:
-    paths = sorted((store / table).glob("*.parquet"))
-    if not paths:
-        return pd.DataFrame()
-    held: pd.DataFrame = pa.concat_tables([pq.read_table(path) for path in paths]).to_pandas()
-    return held
+    held = read_segments(store / table)
+    return pd.DataFrame() if held is None else held.to_pandas()
 
 
 def read_vintages(store: Path, table: str) -> pd.DataFrame:

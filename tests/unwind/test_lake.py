@@ -12,10 +12,13 @@ import pytest
 
 from tests.conftest import ROOT
 from unwind.columns import SCHEMA_VERSION
-from unwind.lake import LakeError, Snapshot, faults, latest, publish, read, snapshot_known_by
+from unwind.lake import Snapshot, latest, read, snapshot_known_by
+from unwind.publication import publish
 from unwind.settings import Settings, parse_settings
+from unwind.storage import LakeError
 from unwind.tables import TABLES
 from unwind.verdict_tables import REGIMES
+from unwind.verification import verify
 
 
 def _cutoff(day: date, hour: int = 21) -> pd.Timestamp:
@@ -68,7 +71,7 @@ class TestPublish:
         snapshot = _publish(tmp_path, settings, JANUARY, FEBRUARY)
         rows = read(snapshot, "regimes")
         assert rows["as_of"].tolist() == [JANUARY, FEBRUARY]
-        assert faults(tmp_path) == []
+        assert verify(tmp_path, every=True).faults == []
         assert latest(tmp_path).name == snapshot.name
 
     def test_the_same_run_again_changes_no_byte(self, tmp_path: Path, settings: Settings) -> None:
@@ -184,10 +187,10 @@ class TestCrash:
         script = (
             "import os, sys; from pathlib import Path\n"
             "from datetime import date\n"
-            "import unwind.lake as lake\n"
+            "import unwind.publication as publication\n"
             "from tests.unwind.test_lake import _publish\n"
             "from unwind.settings import load_settings\n"
-            "lake.write_atomically = lambda *_: os._exit(9)\n"
+            "publication._point = lambda *_: os._exit(9)\n"
             "_publish(Path(sys.argv[1]), load_settings(), date(2026, 2, 5))\n"
         )
         done = subprocess.run(
@@ -196,7 +199,7 @@ class TestCrash:
         )  # fmt: skip
         assert done.returncode == 9
         assert latest(tmp_path).name == first.name
-        assert faults(tmp_path) == []
+        assert verify(tmp_path, every=True).faults == []
         assert read(_publish(tmp_path, settings, FEBRUARY), "regimes")["as_of"].tolist() == [
             JANUARY,
             FEBRUARY,
@@ -210,8 +213,9 @@ class TestBrokenLake:
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-        assert faults(tmp_path) == [
-            "regimes/2026-02.parquet differs from its checksum; restore it from a copy"
+        assert verify(tmp_path, every=False).faults == [
+            f"regimes/2026-02.parquet of snapshot {snapshot.name} differs from its checksum; "
+            "restore it from a copy and run the session again"
         ]
 
     def test_a_missing_lake_is_a_sentence(self, tmp_path: Path) -> None:
@@ -220,8 +224,11 @@ class TestBrokenLake:
 
     def test_a_pointer_to_nothing_is_a_sentence(self, tmp_path: Path, settings: Settings) -> None:
         _publish(tmp_path, settings, FEBRUARY)
-        (tmp_path / "LATEST").write_text("000009-none")
-        with pytest.raises(LakeError, match="cannot be read; point LATEST at an older one"):
+        (tmp_path / "LATEST").write_text("000009-0123456789ab")
+        with pytest.raises(
+            LakeError,
+            match="cannot be read; restore it from a copy, or point LATEST at an older one",
+        ):
             latest(tmp_path)
 
 
