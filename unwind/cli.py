@@ -19,6 +19,7 @@ from unwind.command_options import (
     day_of,
     instant_of,
     print_json,
+    session_of,
 )
 from unwind.durable import Busy, Unwritable
 from unwind.lake import schema_notes
@@ -97,6 +98,34 @@ def explain(
         lake, as_of, cutoff, known_by,
         as_json=as_json, machine=explaining.explanation, person=explaining.explanation_text,
     )  # fmt: skip
+
+
+@app.command()
+def diff(
+    as_of: Annotated[str, typer.Option("--as-of", help="Session, YYYY-MM-DD.")],
+    between: Annotated[
+        tuple[str, str], typer.Option("--between", help="Two UTC instants, the earlier first.")
+    ],
+    lake: Lake = DEFAULT_LAKE,
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed in the conclusion on a session between two instants, and why."""
+    # The store brings the schema library with it; no other reading command should wait for that.
+    from unwind import difference, difference_text
+
+    folder = local(lake, purpose="a difference")
+    session = session_of(as_of)
+    first, second = (instant_of("--between", instant) for instant in between)
+    found, passed = answered(
+        lake,
+        lambda snapshot: difference.difference(
+            folder, snapshot, as_of=session, first=first, second=second
+        ),
+    )
+    if as_json:
+        print_json({**difference.machine(found), "passed_over": passed})
+    else:
+        sys.stdout.write(difference_text.text(found))
 
 
 @app.command()

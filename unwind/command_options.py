@@ -59,9 +59,14 @@ def instant_of(option: str, text: str) -> pd.Timestamp:
 
 
 def day_of(text: str | None) -> date | None:
+    """Read a session that may be left out; a fault is a sentence."""
+    return None if text is None else session_of(text)
+
+
+def session_of(text: str) -> date:
     """Read a session; a fault is a sentence."""
     try:
-        return None if text is None else date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"--as-of must be a date like 2026-02-05, got {text}") from error
 
