@@ -36,6 +36,7 @@ def backfill(
     settings: str | None = None,
     chunk: Annotated[int, Field(ge=1, le=250)] = 10,
     workers: Annotated[int, Field(ge=1, le=64)] = 1,
+    copy_to: str | None = None,
 ) -> State[dict[str, Any]]:
     """Publish every session of a range, each as its own run at publication time would have seen it.
 
@@ -50,9 +51,10 @@ def backfill(
         settings: Settings file. Empty: the default desk.
         chunk: Sessions analysed and published at a time.
         workers: Processes that share the sessions of a chunk.
+        copy_to: URL of a copy to push to after the last chunk, e.g. s3://bucket/lake. Empty: none.
     """
     try:
-        return _backfill(source, first, last, Path(lake), settings, chunk, workers)
+        return _backfill(source, first, last, Path(lake), settings, chunk, workers, copy_to)
     except READABLE as error:
         return Failed(message=str(error))
 
@@ -65,6 +67,7 @@ def _backfill(
     settings_path: str | None,
     chunk: int,
     workers: int,
+    copy_to: str | None,
 ) -> State[dict[str, Any]]:
     settings = load_settings(None if settings_path is None else Path(settings_path))
     days = [stamp.date() for stamp in sessions_between(first, last)]
@@ -95,6 +98,8 @@ def _backfill(
             snapshot = tasks.publish_tables(lake, rows, settings, source.label, run)
             progress.advance(bar, len(part))
             update_progress_artifact(shown, progress=100.0 * (start + len(part)) / len(moments))
+    if copy_to is not None:
+        tasks.copy_lake(lake, copy_to)
     regimes = read(snapshot, "regimes")
     regimes = regimes[regimes["as_of"].isin(days)]
     create_table_artifact(

@@ -21,6 +21,7 @@ from unwind.evidence_sections import WalkForward
 from unwind.history import History
 from unwind.lake import Snapshot
 from unwind.market import Ingested, ingest
+from unwind.object_storage import Copied, push
 from unwind.publication import publish
 from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
@@ -91,6 +92,12 @@ def conclude(
 def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
     """Run `unwind.publication.publish`."""
     return publish(lake, rows, settings=settings, source=source, run=run)
+
+
+@task(name="copy the lake", cache_policy=NO_CACHE)
+def copy_lake(lake: Path, url: str) -> Copied:
+    """Run `unwind.object_storage.push`."""
+    return push(lake, url)
 
 
 @task(name="write the report", cache_policy=NO_CACHE)

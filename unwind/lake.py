@@ -69,15 +69,15 @@ class Snapshot:
         _, root = place(self.lake)
         return f"{root}/files/{self.manifest['files'][relative]['sha256']}.parquet"
 
-    def table(self, relative: str) -> pa.Table:
-        """Rows of one file, held against its checksum and laid out in the schema in force.
+    def verified(self, relative: str) -> bytes:
+        """Content of one of its files, held against its checksum.
 
         Raises
         ------
         Damaged
             The file is missing, or not as it was published.
         LakeError
-            It may not be read, or its schema cannot be read by this release.
+            It may not be read.
         """
         storage, _ = place(self.lake)
         try:
@@ -91,6 +91,19 @@ class Snapshot:
                 f"{relative} of snapshot {self.name} differs from its checksum; "
                 "restore it from a copy"
             )
+        return held
+
+    def table(self, relative: str) -> pa.Table:
+        """Rows of one file, laid out in the schema in force.
+
+        Raises
+        ------
+        Damaged
+            The file is missing, or not as it was published.
+        LakeError
+            It may not be read, or its schema cannot be read by this release.
+        """
+        held = self.verified(relative)
         try:
             return conformed(pq.read_table(BytesIO(held)), TABLES[relative.split("/")[0]])
         except SchemaError as error:
@@ -126,9 +139,12 @@ def pointed(lake: Path | str) -> str:
             raise Damaged(
                 f"{lake} holds snapshots but no pointer {LATEST}; the next run writes it anew"
             ) from error
-        raise LakeError(
-            f"{lake} holds no published snapshot; run `python -m flows daily --lake {lake}` first"
-        ) from error
+        remedy = (
+            f"unwind lake push LAKE {lake}"
+            if is_url(lake)
+            else f"python -m flows daily --lake {lake}"
+        )
+        raise LakeError(f"{lake} holds no published snapshot; run `{remedy}` first") from error
     name = held.decode("utf-8", errors="replace").strip()
     if not NAME.fullmatch(name):
         raise Damaged(

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from unwind import retention, verification
+from unwind import object_storage, retention, verification
 from unwind.command_options import DEFAULT_LAKE, AsJson, Lake, print_json
+from unwind.object_storage import Copied
 from unwind.storage import local
 
 app = typer.Typer(
@@ -76,3 +77,26 @@ def prune(
         f"  {name} is damaged and left alone; see `unwind lake verify --all`\n"
         for name in plan.damaged
     )
+
+
+Url = Annotated[str, typer.Argument(metavar="URL", help="Copy, e.g. s3://bucket/lake.")]
+Folder = Annotated[str, typer.Argument(metavar="LAKE", help="Folder of the working lake.")]
+
+
+@app.command()
+def push(lake: Folder, url: Url, as_json: AsJson = False) -> None:
+    """Bring a copy on an object store up to the lake; readers take its URL as their --lake."""
+    _copied(object_storage.push(local(lake, purpose="a push"), url), as_json=as_json)
+
+
+@app.command()
+def pull(url: Url, lake: Folder, as_json: AsJson = False) -> None:
+    """Bring a lake up to its copy: a fresh worker's start, and the repair of a damaged one."""
+    _copied(object_storage.pull(url, local(lake, purpose="a pull")), as_json=as_json)
+
+
+def _copied(done: Copied, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(done))
+    else:
+        sys.stdout.write(f"{done.snapshot}: {done.files} files, {done.bytes} bytes copied\n")

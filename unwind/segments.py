@@ -48,20 +48,26 @@ def listed(folder: Path) -> list[Segment]:
     """All segments of a log, in order, those that a compacted one stands for included."""
     found = [segment_of(path) for path in folder.iterdir()] if folder.is_dir() else []
     held = [segment for segment in found if segment is not None]
-    return sorted(held, key=lambda segment: (segment.first, -segment.last))
+    return sorted(held, key=_order)
+
+
+def _order(segment: Segment) -> tuple[int, int, bool]:
+    """Wider before narrower, with a checksum before without: the first of a place is in force."""
+    return segment.first, -segment.last, segment.checksum is None
 
 
 def in_force(held: list[Segment]) -> list[Segment]:
     """Leave out segments whose whole range a wider one covers."""
     kept: list[Segment] = []
-    for segment in held:
+    for segment in sorted(held, key=_order):
         if not kept or segment.last > kept[-1].last or _rivals(segment, kept[-1]):
             kept.append(segment)
     return kept
 
 
 def _rivals(one: Segment, other: Segment) -> bool:
-    return (one.first, one.last) == (other.first, other.last)
+    sealed = None not in (one.checksum, other.checksum)
+    return sealed and (one.first, one.last) == (other.first, other.last)
 
 
 def append(folder: Path, rows: pa.Table) -> None:
@@ -101,7 +107,16 @@ def read_segments(folder: Path) -> pa.Table | None:
     raise LakeError(f"{folder} changes while it is read; run again")
 
 
-def _rows(segment: Segment) -> pa.Table:
+def verified(segment: Segment) -> bytes:
+    """Read a segment's content, held against the checksum in its name.
+
+    Raises
+    ------
+    Damaged
+        It differs.
+    LakeError
+        It may not be read.
+    """
     try:
         held = segment.path.read_bytes()
     except PermissionError as error:
@@ -112,9 +127,24 @@ def _rows(segment: Segment) -> pa.Table:
     name = f"{segment.path.parent.name}/{segment.path.name}"
     if segment.checksum is not None and not sha256(held).startswith(segment.checksum):
         raise Damaged(f"market segment {name} differs from the checksum in its name; {_RESTORE}")
+    return held
+
+
+def is_intact(segment: Segment) -> bool:
+    """Whether a segment can be read and is as it was written."""
+    try:
+        _rows(segment)
+    except LakeError:
+        return False
+    return True
+
+
+def _rows(segment: Segment) -> pa.Table:
+    held = verified(segment)
     try:
         return pq.read_table(BytesIO(held))
     except (pa.ArrowInvalid, OSError) as error:
+        name = f"{segment.path.parent.name}/{segment.path.name}"
         raise Damaged(f"market segment {name} cannot be read as Parquet; {_RESTORE}") from error
 
 
@@ -158,8 +188,9 @@ def compact(folder: Path) -> dict[str, int]:
     rows = read_segments(folder)
     if rows is None:
         return {"segments": 0, "rows": 0, "removed": 0}
-    if len(held) > 1:
-        _write(folder, f"{held[0].first:06d}-{held[-1].last:06d}", rows)
+    if len(held) > 1 or held[0].checksum is None:
+        first, last = held[0].first, held[-1].last
+        _write(folder, f"{first:06d}" if first == last else f"{first:06d}-{last:06d}", rows)
     wanted = {segment.path for segment in in_force(listed(folder))}
     removed = [segment.path for segment in listed(folder) if segment.path not in wanted]
     for path in removed:

@@ -55,12 +55,19 @@ def place(lake: Path | str) -> tuple[Any, str]:
     Raises
     ------
     LakeError
-        The URL's protocol is unknown, or its library is not installed.
+        The URL's protocol is unknown, its library is not installed, or it carries credentials.
     """
     if not is_url(lake):
         return LocalFileSystem(), str(lake)
+    if "@" in str(lake).split("://", 1)[1].split("/", 1)[0]:
+        raise LakeError(
+            "credentials do not belong in a URL; give them through the environment "
+            "(AWS_ACCESS_KEY_ID …) or fsspec's configuration"
+        )
+    # A folder behind file:// has no object store's habit of making the folders of a name.
+    options = {"auto_mkdir": True} if str(lake).startswith("file:") else {}
     try:
-        storage, root = url_to_fs(str(lake))
+        storage, root = url_to_fs(str(lake), **options)
     except ImportError as error:
         remedy = (
             "install it: pip install 'unwind[s3]'"
