@@ -98,8 +98,6 @@ def _backfill(
             snapshot = tasks.publish_tables(lake, rows, settings, source.label, run)
             progress.advance(bar, len(part))
             update_progress_artifact(shown, progress=100.0 * (start + len(part)) / len(moments))
-    if copy_to is not None:
-        tasks.copy_lake(lake, copy_to)
     regimes = read(snapshot, "regimes")
     regimes = regimes[regimes["as_of"].isin(days)]
     create_table_artifact(
@@ -111,6 +109,8 @@ def _backfill(
         ],
     )
     publish_artifacts(session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff))
+    if copy_to is not None:
+        tasks.copy_lake(lake, copy_to)
     counts = {str(state): int(count) for state, count in regimes["state"].value_counts().items()}
     return Completed(
         message=f"{len(days)} sessions, {days[0]} … {days[-1]}: {counts}",

@@ -81,10 +81,10 @@ def _daily(
         lake, rows | concluded, settings, moment.source, f"flow run {runtime.flow_run.id}"
     )
     report = tasks.write_report(lake, snapshot, panel, measured, verdict, moment, settings)
-    if copy_to is not None:
-        tasks.copy_lake(lake, copy_to)
     day = session_day(snapshot, as_of=session, cutoff=moment.cutoff)
     publish_artifacts(day)
+    if copy_to is not None:
+        tasks.copy_lake(lake, copy_to)
     return Completed(
         message=str(day.regime["headline"]),
         data={

@@ -25,6 +25,7 @@ _REFUSALS = {
     errno.EPERM: ("permission denied", _OTHER),
     errno.EIO: ("the disk reports a fault", "check the disk, then `unwind lake verify`"),
     errno.ENOTDIR: ("a file stands where a folder is needed", "name another folder"),
+    errno.EEXIST: ("a file stands where a folder is needed", "name another folder"),
 }
 
 
