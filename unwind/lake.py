@@ -69,6 +69,13 @@ class Snapshot:
         _, root = place(self.lake)
         return f"{root}/files/{self.manifest['files'][relative]['sha256']}.parquet"
 
+    def link(self, relative: str) -> str:
+        """Absolute path, or URL, by which another program finds one of its files."""
+        if not is_url(self.lake):
+            return str(Path(self.address(relative)).resolve())
+        address = self.address(relative).lstrip("/")
+        return f"{str(self.lake).split('://', 1)[0]}://{address}"
+
     def verified(self, relative: str) -> bytes:
         """Content of one of its files, held against its checksum.
 

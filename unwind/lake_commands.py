@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from unwind import object_storage, retention, verification
-from unwind.command_options import DEFAULT_LAKE, AsJson, Lake, print_json
+from unwind import duckdb_views, object_storage, retention, verification
+from unwind.command_options import DEFAULT_LAKE, AsJson, Lake, answered, print_json
 from unwind.object_storage import Copied
 from unwind.storage import local
 
@@ -77,6 +77,13 @@ def prune(
         f"  {name} is damaged and left alone; see `unwind lake verify --all`\n"
         for name in plan.damaged
     )
+
+
+@app.command()
+def views(lake: Lake = DEFAULT_LAKE) -> None:
+    """Print DuckDB views of the snapshot in force: `unwind lake views > lake.duckdb.sql`."""
+    told, _ = answered(lake, duckdb_views.views)
+    sys.stdout.write(told)
 
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="Copy, e.g. s3://bucket/lake.")]

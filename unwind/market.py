@@ -112,6 +112,8 @@ def _new_vintages(
     received_at: pd.Timestamp,
 ) -> pd.DataFrame:
     """Keep rows that say something new; date a silent revision at its arrival."""
+    echo = _originals(rows, held, own=own, key=key)
+    rows, own = rows[~echo], own[~echo]
     values = [name for name in rows.columns if name not in (*key, "known_at")]
     marked = pd.concat(
         [held[[*key, "known_at", *values]].assign(new=False), rows.assign(new=True, own=own)],
@@ -130,6 +132,21 @@ def _new_vintages(
     first = ~marked.duplicated(key)
     keep = marked["new"] & (first | ~same)
     return marked.loc[keep, rows.columns].reset_index(drop=True)
+
+
+def _originals(
+    rows: pd.DataFrame, held: pd.DataFrame, *, own: pd.Series, key: list[str]
+) -> pd.Series:
+    """Undated rows that are on file as they stand, delivered beside a dated one of their key.
+
+    Alone, such a row would take a later vintage back. Beside its own dated revision it is the
+    original, said again.
+    """
+    beside = own.groupby([rows[name] for name in key]).transform("any") & ~own
+    if not beside.any():
+        return beside
+    matched = rows.merge(held, on=list(rows.columns), how="left", indicator=True)["_merge"]
+    return beside & (matched == "both").to_numpy()
 
 
 def default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:

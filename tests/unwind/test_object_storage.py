@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -62,15 +63,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory://lake"
 
 
-@pytest.fixture
-def lake(tmp_path: Path, settings: Settings) -> Path:
+@pytest.fixture(scope="module")
+def first_lake(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
     """Two snapshots, vintages of two appends, a report."""
-    folder = tmp_path / "lake"
+    root = tmp_path_factory.mktemp("first")
+    folder = root / "lake"
     for number in range(2):
-        prices = small_prices(
-            ("IBIT", "IGV"), first=date(2026, 1, 5), last=date(2026, 2, 6 + 3 * number)
-        )
-        drop = write_drop(tmp_path / f"drop{number}", prices)
+        last = date(2026, 2, 6 + 3 * number)
+        prices = small_prices(("IBIT", "IGV"), first=date(2026, 1, 5), last=last)
+        drop = write_drop(root / f"drop{number}", prices)
         at = RECEIVED + pd.Timedelta(days=number)
         ingest(folder / "market", FilesSource(drop), settings=settings, received_at=at)
     publish_days(folder, settings, JANUARY)
@@ -79,6 +80,12 @@ def lake(tmp_path: Path, settings: Settings) -> Path:
     page.parent.mkdir(parents=True)
     page.write_text("<!DOCTYPE html>")
     return folder
+
+
+@pytest.fixture
+def lake(first_lake: Path, tmp_path: Path) -> Path:
+    """A lake of one's own."""
+    return Path(shutil.copytree(first_lake, tmp_path / "lake"))
 
 
 class TestPushAndPull:
@@ -127,10 +134,10 @@ class TestPushAndPull:
     def test_repairs_a_damaged_lake(self, lake: Path, url: str) -> None:
         push(lake, url)
         vintages = read_vintages(lake / "market", "prices")
-        month = lake / "snapshots" / latest(lake).name / "regimes" / "2026-01.parquet"
-        content = bytearray(month.read_bytes())
-        content[60] ^= 1
-        month.write_bytes(content)  # through the link: both snapshots
+        for month in (lake / "snapshots").glob("*/regimes/2026-01.parquet"):
+            content = bytearray(month.read_bytes())
+            content[60] ^= 1
+            month.write_bytes(content)
         victim = sorted((lake / "market" / "prices").glob("*.parquet"))[0]
         victim.write_bytes(b"torn")
         (lake / "LATEST").write_text("")
@@ -152,7 +159,7 @@ class TestPushAndPull:
 
 
 class TestKilled:
-    @pytest.mark.parametrize("after", [0, 1, 3, 5])
+    @pytest.mark.parametrize("after", [0, 3])
     def test_in_the_middle_of_a_push_the_old_pointer_is_in_force(
         self, after: int, lake: Path, url: str, settings: Settings,
         monkeypatch: pytest.MonkeyPatch,
