@@ -1,4 +1,4 @@
-"""The lake as DuckDB views: one a table, pinned to a snapshot, the latest cut-off of each session."""
+"""The lake as DuckDB views: one a table, pinned to a snapshot, at each session's last cut-off."""
 
 import pyarrow as pa
 
@@ -19,22 +19,22 @@ def views(snapshot: Snapshot) -> str:
         Its files are named one by one: a later publication changes nothing under an open report.
     """
     terms = " AND ".join(f"{name} = {_text(value)}" for name, value in snapshot.terms.items())
-    parts = [
+    head = (
         f"-- Views of {_comment(str(snapshot.lake))}, pinned to snapshot {snapshot.name}.\n"
         "-- Printed by `unwind lake views` from the declarations of the tables; print it again to "
-        "read a newer one.\n"
+        "read a newer one.\n\n"
+        "CREATE OR REPLACE VIEW session_cutoffs AS\n"
+        f"SELECT as_of, max(cutoff) AS cutoff FROM ({_rows(snapshot, TABLES['regimes'])})\n"
+        f"WHERE {terms} GROUP BY as_of;\n"
+    )
+    parts = [
+        f"\nCREATE OR REPLACE VIEW {_name(table.name)} AS\n"
+        f"SELECT * FROM ({_rows(snapshot, table)})\n"
+        f"SEMI JOIN session_cutoffs USING (as_of, cutoff)\nWHERE {terms};\n"
+        f"COMMENT ON VIEW {_name(table.name)} IS {_text(f'one row is {table.row}')};\n"
+        for table in TABLES.values()
     ]
-    for table in TABLES.values():
-        parts.append(
-            f"\nCREATE OR REPLACE VIEW {_name(table.name)} AS\n"
-            f"SELECT * FROM ({_rows(snapshot, table)})\n"
-            f"WHERE {terms}\n"
-            f"  AND (as_of, cutoff) IN (\n    SELECT (as_of, max(cutoff))\n"
-            f"    FROM ({_rows(snapshot, TABLES['regimes'])})\n"
-            f"    WHERE {terms} GROUP BY as_of);\n"
-            f"COMMENT ON VIEW {_name(table.name)} IS {_text(f'one row is {table.row}')};\n"
-        )
-    return "".join(parts)
+    return head + "".join(parts)
 
 
 def _rows(snapshot: Snapshot, table: Table) -> str:
