@@ -13,9 +13,9 @@
 - `unwind.tables`: the output contract, declared in `evidence_tables`, `estimate_tables`,
   `attribution_tables` and
   `verdict_tables`; `unwind.columns`: what a table is made of
-- `unwind.lake`: the snapshots, read; `publication`: written; `storage`: a folder, or a copy behind a
-  URL; `schema_changes`: files of an earlier schema
-- `unwind.verification`, `retention`, `object_storage`: checksums, old snapshots and segments, copies
+- `unwind.lake`: the snapshots, read; `publication`: written; `storage`: a folder, or a copy behind
+  a URL; `schema_changes`: files of an earlier schema
+- `unwind.verification`, `retention`, `object_storage`: checksums, old snapshots, copies
 - `unwind.difference`, `difference_text`: what changed in a conclusion between two instants, and why
 - `unwind.duckdb_views`: the tables as views
 - `unwind.durable`: writing whole or not at all, one writer at a time

@@ -60,6 +60,8 @@ def push(lake: Path, url: str) -> Copied:
     if not is_url(url):
         raise LakeError(f"a copy is named by a URL, got {url}; write e.g. s3://bucket/lake")
     storage, root = place(url)
+    # Before the lock: it would make the folder of a lake that is not there.
+    latest(lake)
     with folder_lock(lake):
         current = latest(lake)
         before = _pointer(storage, root)

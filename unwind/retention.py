@@ -66,6 +66,8 @@ def prune(lake: Path, *, keep_days: int, keep_last: int, dry_run: bool) -> Pruni
             f"keep_days must be at least 0 and keep_last at least 1, got {keep_days} and "
             f"{keep_last}; the snapshot in force is never removed"
         )
+    # Before the lock: it would make the folder of a lake that is not there.
+    latest(lake)
     if dry_run:
         return _plan(lake, keep_days=keep_days, keep_last=keep_last)
     with folder_lock(lake):
