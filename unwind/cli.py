@@ -166,9 +166,11 @@ def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
 @app.command()
 def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Print the path of a session's desk report (HTML)."""
-    path, _ = answered(lake, lambda snapshot: reading.report_path(snapshot, as_of=day_of(as_of)))
+    path, passed = answered(
+        lake, lambda snapshot: reading.report_path(snapshot, as_of=day_of(as_of))
+    )
     if as_json:
-        print_json({"report": str(path)})
+        print_json({"report": path, "passed_over": passed})
     else:
         sys.stdout.write(f"{path}\n")
 

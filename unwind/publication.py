@@ -90,7 +90,11 @@ def publish(
                 lake, lambda held: (_require_whole(held), changes(held))
             )
             for sentence in passed:
-                _log.warning("%s (this run goes on from an older snapshot)", sentence)
+                _log.warning(
+                    "%s; this run goes on from an older snapshot: run the sessions that were "
+                    "published after it again",
+                    sentence,
+                )
         _remember_settings(lake, settings)
         terms = {"source": source, "settings_digest": settings.digest}
         if parent is not None and not changed and parent.terms == terms:

@@ -140,7 +140,7 @@ class TestCrash:
         names = {path.name for path in (tmp_path / "snapshots").iterdir()}
         assert names == {first.name, second.name}
 
-    def test_killed_whilepublish_daysing_leaves_the_old_or_the_new(
+    def test_killed_while_publishing_leaves_the_old_or_the_new(
         self, tmp_path: Path, settings: Settings
     ) -> None:
         first = publish_days(tmp_path, settings, JANUARY)

@@ -1,5 +1,6 @@
 """Old snapshots go and the market log shrinks; what stays is whole, and what is lost is said."""
 
+import shutil
 import threading
 from datetime import date
 from pathlib import Path
@@ -21,12 +22,19 @@ from unwind.verification import verify
 DAYS = [stamp.date() for stamp in sessions_between(date(2026, 1, 20), date(2026, 2, 11))]
 
 
-@pytest.fixture
-def lake(tmp_path: Path, settings: Settings) -> Path:
+@pytest.fixture(scope="module")
+def first_lake(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
     """Nine sessions of January and eight of February, each its own snapshot."""
+    folder = tmp_path_factory.mktemp("first")
     for day in DAYS:
-        publish_days(tmp_path, settings, day)
-    return tmp_path
+        publish_days(folder, settings, day)
+    return folder
+
+
+@pytest.fixture
+def lake(first_lake: Path, tmp_path: Path) -> Path:
+    """A lake of one's own."""
+    return Path(shutil.copytree(first_lake, tmp_path / "lake"))
 
 
 def _clock(day: date) -> str:
