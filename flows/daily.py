@@ -31,6 +31,7 @@ def daily(
     as_of: date | None = None,
     cutoff: datetime | None = None,
     settings: str | None = None,
+    copy_to: str | None = None,
 ) -> State[dict[str, Any]]:
     """Say whether deleveraging is under way in one session, and publish it.
 
@@ -43,9 +44,10 @@ def daily(
         as_of: Session. Empty: the day the run was scheduled for.
         cutoff: See only what was known by this instant. Empty: the session's publication.
         settings: Settings file. Empty: the default desk.
+        copy_to: URL of a copy to push to after publication, e.g. s3://bucket/lake. Empty: none.
     """
     try:
-        return _daily(source, Path(lake), as_of, cutoff, settings)
+        return _daily(source, Path(lake), as_of, cutoff, settings, copy_to)
     except READABLE as error:
         return Failed(message=str(error))
 
@@ -56,6 +58,7 @@ def _daily(
     as_of: date | None,
     cutoff: datetime | None,
     settings_path: str | None,
+    copy_to: str | None,
 ) -> State[dict[str, Any]]:
     scheduled = runtime.flow_run.scheduled_start_time
     settings = load_settings(None if settings_path is None else Path(settings_path))
@@ -81,6 +84,8 @@ def _daily(
     views = tasks.view_mechanisms(market, panel, day.tables["mechanisms"], moment, settings)
     report = tasks.write_report(lake, snapshot, panel, measured, verdict, views, moment, settings)
     publish_artifacts(day, views)
+    if copy_to is not None:
+        tasks.copy_lake(lake, copy_to)
     return Completed(
         message=str(day.regime["headline"]),
         data={

@@ -11,9 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from models.errors import NotEnoughData
 from unwind.analysis import desk_symbols
-from unwind.durable import Busy
+from unwind.durable import Busy, Unwritable
 from unwind.episodes import LabelError
-from unwind.lake import LakeError
 from unwind.sessions import (
     CUT_ZONE,
     CalendarError,
@@ -31,10 +30,12 @@ from unwind.sources.scenarios import SCENARIOS
 from unwind.sources.simulated import SimulatedSource
 from unwind.sources.transport import Timekeeping
 from unwind.sources.yahoo import YahooSource
+from unwind.storage import LakeError
 
 # Faults of input, not of the program: a person gets the sentence, not the stack.
 READABLE = (
-    SettingsError, SourceError, CalendarError, LakeError, LabelError, Busy, NotEnoughData,
+    SettingsError, SourceError, CalendarError, LakeError, LabelError, Busy, Unwritable,
+    NotEnoughData,
 )  # fmt: skip
 
 # A simulated market starts this long before its event, so that every window is full by then.

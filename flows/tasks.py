@@ -19,9 +19,11 @@ from unwind.durable import write_atomically
 from unwind.episodes import Labels
 from unwind.evidence_sections import WalkForward
 from unwind.history import History
-from unwind.lake import Snapshot, publish
+from unwind.lake import Snapshot
 from unwind.market import Ingested, ingest
 from unwind.mechanism_views import MechanismViews, mechanism_views
+from unwind.object_storage import Copied, push
+from unwind.publication import publish
 from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
@@ -89,7 +91,7 @@ def conclude(
 
 @task(name="publish the tables", cache_policy=NO_CACHE)
 def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
-    """Run `unwind.lake.publish`."""
+    """Run `unwind.publication.publish`."""
     return publish(lake, rows, settings=settings, source=source, run=run)
 
 
@@ -99,6 +101,12 @@ def view_mechanisms(
 ) -> MechanismViews:
     """Run `unwind.mechanism_views.mechanism_views`."""
     return mechanism_views(market, panel, published, moment, settings=settings)
+
+
+@task(name="copy the lake", cache_policy=NO_CACHE)
+def copy_lake(lake: Path, url: str) -> Copied:
+    """Run `unwind.object_storage.push`."""
+    return push(lake, url)
 
 
 @task(name="write the report", cache_policy=NO_CACHE)

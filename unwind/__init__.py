@@ -6,8 +6,9 @@
   settings: `source_sections`
 - `unwind.observations`: the input contract, row by row
 - `unwind.sessions`: the NYSE calendar and the instants at which things are known
-- `unwind.market`: bitemporal store of observations; on the way into it `unwind.precedence` (several
-  providers), `rebasing` (restated histories), `frozen_series`, `quarantine` (faults as rows)
+- `unwind.market`: bitemporal store of observations; `segments`: the log that it is kept in; on the
+  way into it `unwind.precedence` (several providers), `rebasing` (restated histories),
+  `frozen_series`, `quarantine` (faults as rows)
 - `unwind.flow_tables`, `flow_import`: saved tables of fund flows into the drop folder
 - `unwind.analysis`: one session's rows, stage by stage
 - `unwind.drivers`: the drivers of the verdict
@@ -16,11 +17,15 @@
 - `unwind.tables`: the output contract, declared in `evidence_tables`, `estimate_tables`,
   `attribution_tables` and
   `verdict_tables`; `unwind.columns`: what a table is made of
-- `unwind.lake`: atomic, versioned Parquet publication
+- `unwind.lake`: the snapshots, read; `publication`: written; `storage`: a folder, or a copy behind
+  a URL; `schema_changes`: files of an earlier schema
+- `unwind.verification`, `retention`, `object_storage`: checksums, old snapshots, copies
+- `unwind.difference`, `difference_text`: what changed in a conclusion between two instants, and why
+- `unwind.duckdb_views`: the tables as views
 - `unwind.durable`: writing whole or not at all, one writer at a time
 - `unwind.report`, `unwind.charts`, `unwind.drawing`: the desk report
 - `unwind.report_files`: where a report lies
 - `unwind.digest`, `formatting`, `reading`, `explanation`: a session in words, for all readers
 - `unwind.sigma_command`: `unwind sigma`, the one command that computes
-- `unwind.cli`: the reading commands
+- `unwind.cli`, `lake_commands`, `command_options`: the reading commands, and those that keep a lake
 """

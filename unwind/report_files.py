@@ -8,7 +8,7 @@ import pandas as pd
 from features.correlation_tests import fisher_interval
 from features.panel import Panel
 from unwind.durable import write_atomically
-from unwind.lake import LakeError, Snapshot, read
+from unwind.lake import Snapshot, read
 from unwind.mechanism_views import MechanismViews
 from unwind.reading import session_day
 from unwind.report import Histories, render_report
@@ -17,6 +17,7 @@ from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
 from unwind.settings import Settings
+from unwind.storage import LakeError
 
 
 def write_report_file(
