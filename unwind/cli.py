@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import pandas as pd
 import typer
 from rich.console import Console
 
+from unwind import alerts as alerting
 from unwind import explanation as explaining
 from unwind import lake as lakes
 from unwind import reading
@@ -179,6 +181,16 @@ def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = Fals
         _print({"report": str(path)})
     else:
         sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+def alerts(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
+    """List what the desk was told, and what no server has acknowledged yet."""
+    told = alerting.read_ledger(lake)
+    if as_json:
+        _print([{"id": str(alert.notice.id), **asdict(alert)} for alert in told])
+    else:
+        sys.stdout.write(alerting.ledger_text(told) + "\n")
 
 
 # A magnitude below zero is a value to refuse by name, not an option that does not exist.
