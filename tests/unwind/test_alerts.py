@@ -221,9 +221,9 @@ class TestMessage:
             "Driver: +1.82 depth of the fall",
             "Driver: +0.96 joint tail",
             "Mechanism: not weighed for this session.",
-            "Uncertain: 1 driver is missing: crowding. What the score would be with them is "
-            "unknown.",
-            "Known by 16:15 New York, Thu 5 February 2026 = 21:15 UTC, Thu 5 February 2026.",
+            "Uncertain: 1 driver is missing: crowding. With what is missing the score may be "
+            "1.00 to 1.00; no threshold lies in between.",
+            "Known by 2026-02-05 16:15 New York = 2026-02-05 21:15 UTC.",
             "Report: /lake/report.html",
         ]
         assert message["score"] == 1.0
