@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
-# Create the work pool when it is missing and apply every deployment; safe to repeat.
+# Apply work pool, automations and deployments to the server in force; safe to repeat.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-prefect() { "${BIN:-.venv/bin}/prefect" "$@"; }
+BIN=${BIN:-.venv/bin}
 
-prefect work-pool inspect desk >/dev/null 2>&1 || prefect work-pool create desk --type process
-prefect --no-prompt deploy --prefect-file deployments/prefect.yaml --all
+# A worker's processes start in folders of their own, so every path is absolute.
+absolute() { case $1 in /* | *://*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+export UNWIND_POOL=${UNWIND_POOL:-desk}
+UNWIND_LAKE=$(absolute "${UNWIND_LAKE:-lake}")
+UNWIND_DROP=$(absolute "${UNWIND_DROP:-drop}")
+UNWIND_LABELS=$(absolute "${UNWIND_LABELS:-labels}")
+export UNWIND_LAKE UNWIND_DROP UNWIND_LABELS
+
+"$BIN/python" -m flows apply --pool "$UNWIND_POOL" --declarations deployments
+"$BIN/prefect" --no-prompt deploy --prefect-file deployments/prefect.yaml --all
