@@ -21,13 +21,6 @@ from flows.daily import daily
 from flows.evaluate import evaluate
 from flows.parameters import READABLE, DataSource, open_source
 from flows.replay import replay
-from flows.server import (
-    DEFAULT_BLOCK,
-    DeclarationError,
-    apply_automations,
-    apply_pool,
-    save_webhook,
-)
 from flows.universe import universe
 from unwind.episodes import read_labels
 from unwind.record_report import record_markdown
@@ -309,49 +302,6 @@ def run_universe(
     _finish(state, as_json=as_json)
 
 
-DECLARATIONS = Path(__file__).resolve().parents[1] / "deployments"
-
-
-@app.command("apply")
-def run_apply(
-    pool: Annotated[
-        str, typer.Option("--pool", envvar="UNWIND_POOL", help="Work pool of pools.yaml.")
-    ] = "desk",
-    block: Annotated[
-        str,
-        typer.Option(
-            "--notification", envvar="UNWIND_NOTIFICATION", help="Notification block, type/name."
-        ),
-    ] = DEFAULT_BLOCK,
-    folder: Annotated[
-        Path, typer.Option("--declarations", help="Folder of pools.yaml and automations.yaml.")
-    ] = DECLARATIONS,
-) -> None:
-    """Apply work pool and automations to the server in force; safe to repeat."""
-    told = [apply_pool(folder / "pools.yaml", pool)]
-    told += apply_automations(folder / "automations.yaml", block=block)
-    sys.stdout.writelines(f"{line}\n" for line in told)
-
-
-@app.command("notification")
-def run_notification(
-    url: Annotated[
-        str,
-        typer.Option(
-            "--url",
-            envvar="UNWIND_WEBHOOK_URL",
-            prompt="Address of the webhook",
-            hide_input=True,
-            show_envvar=True,
-            help="Address of a webhook; asked for where it is left out.",
-        ),
-    ],
-    name: Annotated[str, typer.Option("--name", help="Name of the block.")] = "unwind-alerts",
-) -> None:
-    """Keep the webhook that alerts go to as a Prefect block, its address as a secret."""
-    sys.stdout.write(save_webhook(url, name=name) + "\n")
-
-
 @app.command("demo")
 def run_demo(lake: Lake = "demo/lake") -> None:
     """Run the sessions around a simulated 5 February 2026, then that day alone."""
@@ -395,7 +345,7 @@ def main() -> None:
         logging.getLogger(name).addFilter(_WithoutStack())
     try:
         app()
-    except (*READABLE, DeclarationError) as error:
+    except READABLE as error:
         sys.stderr.write(f"unwind: {error}\n")
         sys.exit(2)
     except ValidationError as error:

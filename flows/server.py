@@ -6,14 +6,19 @@
 
 Everything is looked up by name and updated: applied twice, nothing is there twice. Nothing outside
 the server is asked: the templates of work pools are those that ship with Prefect.
+
+    python -m flows.server apply            work pool and automations; part of `make deploy`
+    python -m flows.server notification     the block, from the address of a webhook
 """
 
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import prefect
+import typer
 import yaml
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -22,6 +27,14 @@ from prefect.events import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Put on the Prefect server in force what the desk needs there.",
+)
+
+DECLARATIONS = Path(__file__).resolve().parents[1] / "deployments"
 TEMPLATES = "server/api/collections_data/views/aggregate-worker-metadata.json"
 DEFAULT_BLOCK = "custom-webhook/unwind-alerts"
 
@@ -138,7 +151,7 @@ def apply_automations(file: Path, *, block: str) -> list[str]:
     if document is None:
         told.append(
             f"no block {block} on this server: the automations notify nobody; make one with "
-            "`python -m flows notification`, then apply again"
+            "`python -m flows.server notification`, then apply again"
         )
     return told
 
@@ -170,3 +183,52 @@ def save_webhook(url: str, *, name: str) -> str:
         }
     ).save(name, overwrite=True)
     return f"block custom-webhook/{name} saved"
+
+
+@app.command("apply")
+def run_apply(
+    pool: Annotated[
+        str, typer.Option("--pool", envvar="UNWIND_POOL", help="Work pool of pools.yaml.")
+    ] = "desk",
+    block: Annotated[
+        str,
+        typer.Option(
+            "--notification", envvar="UNWIND_NOTIFICATION", help="Notification block, type/name."
+        ),
+    ] = DEFAULT_BLOCK,
+    folder: Annotated[
+        Path, typer.Option("--declarations", help="Folder of pools.yaml and automations.yaml.")
+    ] = DECLARATIONS,
+) -> None:
+    """Apply work pool and automations; safe to repeat."""
+    told = [apply_pool(folder / "pools.yaml", pool)]
+    told += apply_automations(folder / "automations.yaml", block=block)
+    sys.stdout.writelines(f"{line}\n" for line in told)
+
+
+@app.command("notification")
+def run_notification(
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url", envvar="UNWIND_WEBHOOK_URL", prompt="Address of the webhook", hide_input=True,
+            help="Address of a webhook; asked for where it is left out.",
+        ),
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the block.")] = "unwind-alerts",
+) -> None:  # fmt: skip
+    """Keep the webhook that alerts go to as a Prefect block, its address as a secret."""
+    sys.stdout.write(save_webhook(url, name=name) + "\n")
+
+
+def main() -> None:
+    """Run a command; a fault of input is one sentence and exit status 2."""
+    try:
+        app()
+    except (DeclarationError, OSError) as error:
+        sys.stderr.write(f"unwind: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """A standing Prefect server on a real PostgreSQL, with the deployments, a process worker and a
 webhook that takes what the automations send; everything on loopback, thrown away afterwards.
 
-Test modules import the `standing` fixture; it is started once a session.
+Test modules import the fixtures `standing` and `crash_run`; they are made once a session.
 """
 
 import json
@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +30,8 @@ from unwind.settings import Settings
 
 BIN = Path(sys.executable).parent
 CRASH = date(2026, 2, 5)
+# As the scheduler writes it: 16:20 New York.
+CRASH_DUE = "2026-02-05T21:20:00Z"
 # A first run in a fresh checkout compiles for minutes.
 PATIENCE = 400.0
 
@@ -142,7 +144,6 @@ class Standing:
     taken: list[dict[str, Any]]
     applied: list[str]
     logs: Path
-    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def api(self) -> str:
@@ -188,11 +189,18 @@ class Standing:
         )
         return found[::-1]
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.ask(
-            "/events/filter", filter={"event": {"name": [name]}}
-        )["events"]
-        return found
+    def events(self, name: str, *, session: str) -> list[dict[str, Any]]:
+        """Stored events of one name about one session."""
+        found = self.ask("/events/filter", filter={"event": {"name": [name]}})["events"]
+        return [event for event in found if event["payload"]["session"] == session]
+
+    def told(self, mark: str) -> list[str]:
+        """Texts that reached the webhook and hold `mark`."""
+        return [sent["text"] for sent in self.taken if mark in sent["text"]]
+
+    def apply(self) -> list[str]:
+        """Apply pool and automations once more; return the lines that it printed."""
+        return _printed([sys.executable, "-m", "flows.server", "apply"], self.environment)
 
     def python(self, code: str, *arguments: str) -> int:
         """Run code in a process of its own against this server; return its exit status."""
@@ -232,6 +240,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
             "PREFECT_HOME": str(root / "prefect"),
             "PREFECT_API_URL": f"{url}/api",
             "PREFECT_LOGGING_LEVEL": "ERROR",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_V2_ENABLED": "false",
             "UNWIND_LAKE": str(root / "lake"),
@@ -249,9 +258,9 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
             )
         )  # fmt: skip
         wait_for("the server", lambda: _healthy(url))
-        notification = [sys.executable, "-m", "flows", "notification"]
+        notification = [sys.executable, "-m", "flows.server", "notification"]
         subprocess.run(notification, env=environment, cwd=ROOT, check=True, capture_output=True)
-        applied = _apply(environment)
+        applied = _printed(["bash", "deployments/deploy.sh"], environment)
         stack.enter_context(
             running(
                 [*prefect, "worker", "start", "--pool", "desk", "--type", "process"],
@@ -271,11 +280,15 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _apply(environment: dict[str, str]) -> list[str]:
-    """Run what `make deploy` runs; return the lines that it printed."""
+def _printed(command: list[str], environment: dict[str, str]) -> list[str]:
     done = subprocess.run(
-        ["bash", "deployments/deploy.sh"], env=environment, cwd=ROOT, check=False,
-        capture_output=True, text=True,
+        command, env=environment, cwd=ROOT, check=False, capture_output=True, text=True
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="session")
+def crash_run(standing: Standing) -> str:
+    """The session in which everything falls, by `daily/daily`; nobody started it for months."""
+    return standing.start("daily/daily", due=CRASH_DUE)

@@ -12,7 +12,7 @@ import pytest
 from flows import alerts
 from flows.daily import _slot
 from flows.parameters import session_in_course
-from tests.standing import CRASH, Standing, standing, wait_for
+from tests.standing import Standing, standing, wait_for
 from tests.unwind.test_alerts import _publish
 from unwind.alerts import read_ledger
 from unwind.sessions import CalendarError
@@ -154,59 +154,52 @@ class TestSlot:
         assert session_in_course(instant, settings=settings) == session
 
 
-# What a run does, killed where it notes that the event was sent: the server has it by then.
-KILLED = """
+# A run that publishes a state and tells it; on "kill" it dies where it would note that the event
+# was sent: the server has it by then.
+RUN = """
 import os, signal, sys
 from datetime import date
+from pathlib import Path
+from prefect import flow
 from flows import alerts
-alerts.mark = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-from flows.daily import daily
-daily(source={"kind": "files", "path": sys.argv[1]}, lake=sys.argv[2], as_of=date(2026, 2, 5),
-      alerts="always")
+from tests.unwind.test_alerts import _publish
+from unwind.settings import load_settings
+
+lake, state, day, kill = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] == ["kill"]
+if kill:
+    alerts.mark = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+
+@flow
+def told():
+    snapshot = _publish(lake, load_settings(), state, date.fromisoformat(day))
+    alerts.tell(lake, snapshot, report=Path("report.html"))
+
+told()
 """
-AGAIN = KILLED.replace("alerts.mark = ", "unused = ")
 
 
 @pytest.mark.prefect
-class TestCrash:
-    """The session in which everything falls, on a true server, through a true webhook."""
+class TestKilledRun:
+    """On a true server, through a true webhook."""
 
-    @pytest.fixture(scope="class")
-    @classmethod
-    def lake(cls, standing: Standing, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """The run is killed between sending and noting so; it is run again twice."""
-        lake = tmp_path_factory.mktemp("crash") / "lake"
-        paths = str(standing.drop), str(lake)
-        assert standing.python(KILLED, *paths) == -9
+    def test_a_transition_is_told_once_and_a_quiet_day_not_at_all(
+        self, standing: Standing, tmp_path: Path
+    ) -> None:
+        lake, day, after = tmp_path / "lake", "2026-02-10", "2026-02-11"
+        assert standing.python(RUN, str(lake), "WATCH", day, "kill") == -9
         assert [alert.status for alert in read_ledger(lake)] == ["intent"]
-        assert standing.python(AGAIN, *paths) == 0
-        assert standing.python(AGAIN, *paths) == 0
-        return lake
-
-    @staticmethod
-    def _taken(standing: Standing) -> list[str]:
-        return [sent["text"] for sent in standing.taken if str(CRASH) in sent["text"]]
-
-    def test_is_told_once(self, standing: Standing, lake: Path) -> None:
-        (alert,) = read_ledger(lake)
-        assert alert.status == "acknowledged"
-        wait_for("the notification", lambda: self._taken(standing), patience=30)
-        (event,) = [
-            event for event in standing.events("unwind.transition")
-            if event["payload"]["session"] == str(CRASH)
-        ]  # fmt: skip
-        assert event["id"] == str(alert.notice.id)
-        (text,) = self._taken(standing)
-        assert text.startswith("IBIT: CALM → DELEVERAGING, session 2026-02-05\n")
-
-    def test_the_message_is_enough_to_act_on(self, standing: Standing, lake: Path) -> None:
-        wait_for("the notification", lambda: self._taken(standing), patience=30)
-        lines = self._taken(standing)[0].splitlines()
-        starts = [line.split(":")[0] for line in lines]
-        assert starts.count("Driver") == 3
-        assert {"Mechanism", "Uncertain", "Known by 2026-02-05 16", "Report", "Run"} <= set(starts)
-        address = next(line for line in lines if line.startswith("Run: ")).removeprefix("Run: ")
-        assert address.startswith(f"{standing.url}/runs/flow-run/")
+        assert standing.python(RUN, str(lake), "WATCH", day) == 0
+        assert standing.python(RUN, str(lake), "WATCH", after) == 0
+        assert [alert.status for alert in read_ledger(lake)] == ["acknowledged"] * 2
+        wait_for("the notification", lambda: standing.told(f"session {day}"), patience=60)
+        (event,) = standing.events("unwind.transition", session=day)
+        assert event["id"] == str(read_ledger(lake)[0].notice.id)
+        (digest,) = standing.events("unwind.digest", session=after)
+        assert digest["payload"]["to"] == "WATCH"
+        # The digest came later than anything else that could have been sent.
+        (text,) = standing.told(f"session {day}")
+        assert text.startswith(f"IBIT: CALM → WATCH, session {day}\n")
+        assert standing.told(f"session {after}") == []
 
     def test_a_run_that_fails_is_told_by_the_other_automation(self, standing: Standing) -> None:
         run = standing.finished(
@@ -216,9 +209,5 @@ class TestCrash:
             )
         )  # fmt: skip
         assert run["state_type"] == "FAILED"
-        (sent,) = wait_for(
-            "the notification",
-            lambda: [held["text"] for held in standing.taken if run["id"] in held["text"]],
-            patience=30,
-        )
+        (sent,) = wait_for("the notification", lambda: standing.told(run["id"]), patience=60)
         assert sent.startswith(f"unwind: {run['name']} Failed\ndrop folder ")

@@ -7,25 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import Visit, chromium, keep_picture, visit
-from tests.standing import Standing, standing
+from tests.standing import CRASH, Standing, crash_run, standing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-__all__ = ["chromium", "standing"]
+__all__ = ["chromium", "crash_run", "standing"]
 pytestmark = [pytest.mark.prefect, pytest.mark.browser]
 
-DUE = "2026-02-02T21:20:00Z"
-SESSION = "2026-02-02"
+SESSION = str(CRASH)
 MILLISECONDS = 30_000
 
 
 @pytest.fixture(scope="module")
-def run(standing: Standing) -> str:
+def run(standing: Standing, crash_run: str) -> str:
     """A finished run of `daily`."""
-    started = standing.start("daily/daily", due=DUE)
-    assert standing.finished(started)["state_type"] == "COMPLETED"
-    return started
+    assert standing.finished(crash_run)["state_type"] == "COMPLETED"
+    return crash_run
 
 
 @contextmanager
@@ -97,5 +95,5 @@ class TestPages:
     ) -> None:
         (held,) = [held for held in standing.artifacts(run) if held["key"] == "verdict"]
         with _page(chromium, standing, f"/artifacts/artifact/{held['id']}") as opened:
-            _sees(opened, "IBIT: CALM", "What is uncertain")
+            _sees(opened, "IBIT: DELEVERAGING", "What is uncertain")
             keep_picture(opened, "prefect-verdict")
