@@ -1,7 +1,8 @@
 """A standing Prefect server on a real PostgreSQL, with the deployments, a process worker and a
 webhook that takes what the automations send; everything on loopback, thrown away afterwards.
 
-Test modules import the fixtures `standing` and `crash_run`; they are made once a session.
+tests/flows/conftest.py imports the fixtures `standing` and `crash_run`; they are made once a
+session.
 """
 
 import json

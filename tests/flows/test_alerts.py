@@ -12,13 +12,11 @@ import pytest
 from flows import alerts
 from flows.daily import _slot
 from flows.parameters import session_in_course
-from tests.standing import Standing, standing, wait_for
+from tests.standing import Standing, wait_for
 from tests.unwind.test_alerts import _publish
 from unwind.alerts import read_ledger
 from unwind.sessions import CalendarError
 from unwind.settings import Settings
-
-__all__ = ["standing"]
 
 DAY = date(2026, 2, 5)
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import Visit, chromium, keep_picture, visit
-from tests.standing import CRASH, Standing, crash_run, standing
+from tests.standing import CRASH, Standing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-__all__ = ["chromium", "crash_run", "standing"]
+__all__ = ["chromium"]
 pytestmark = [pytest.mark.prefect, pytest.mark.browser]
 
 SESSION = str(CRASH)
