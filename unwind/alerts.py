@@ -196,7 +196,7 @@ def compose(
     )
     return {
         "subject": f"{marks}{plain(notice.base)}: {change}, session {notice.as_of}",
-        "body": _body(f"{marks}{plain(notice.base)}: {change}", day, verdict, doubts, links),
+        "body": _body(marks, day, verdict, doubts, links),
         "simulated": is_simulated(notice.source),
         "corrects": corrects,
         "cutoff": regime["cutoff"].isoformat(),
@@ -218,7 +218,7 @@ def compose(
 
 
 def _body(
-    lead: str, day: SessionDay, verdict: Verdict, doubts: list[str], links: dict[str, str]
+    marks: str, day: SessionDay, verdict: Verdict, doubts: list[str], links: dict[str, str]
 ) -> str:
     regime = day.regime
     share, lower, upper = (
@@ -226,7 +226,7 @@ def _body(
         for name in ("probability", "probability_lower", "probability_upper")
     )
     lines = [
-        f"{lead}, {verdict.duration}.",
+        f"{marks}{verdict.duration[0].upper()}{verdict.duration[1:]}.",
         verdict.headline,
         f"Score {verdict.score_text}; {verdict.threshold_text}.",
     ]

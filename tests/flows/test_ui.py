@@ -39,6 +39,10 @@ def _sees(opened: Visit, *texts: str) -> None:
         opened.page.get_by_text(text).first.wait_for(state="visible", timeout=MILLISECONDS)
 
 
+def _opens(opened: Visit, tab: str) -> None:
+    opened.page.get_by_text(tab, exact=True).first.click(timeout=MILLISECONDS)
+
+
 class TestPages:
     def test_dashboard_shows_the_desk_at_a_glance(
         self, chromium: "Browser", standing: Standing, run: str
@@ -58,9 +62,9 @@ class TestPages:
         with _page(chromium, standing, f"/runs/flow-run/{run}") as opened:
             _sees(opened, f"daily {SESSION}", "Artifacts")
             keep_picture(opened, "prefect-run")
-            opened.page.get_by_text("Task Runs").first.click()
+            _opens(opened, "Task Runs")
             _sees(opened, "reach the verdict", "write the report", "tell the desk")
-            opened.page.get_by_text("Artifacts").first.click()
+            _opens(opened, "Artifacts")
             _sees(opened, "verdict", "why", "attribution")
             keep_picture(opened, "prefect-run-artifacts")
 
@@ -80,8 +84,10 @@ class TestPages:
     ) -> None:
         held = standing.look("/deployments/name/daily/daily")
         with _page(chromium, standing, f"/deployments/deployment/{held['id']}") as opened:
-            _sees(opened, "At 04:20 PM", "twenty minutes after the close")
+            _sees(opened, "At 04:20 PM")
             keep_picture(opened, "prefect-deployment")
+            _opens(opened, "Description")
+            _sees(opened, "twenty minutes after the close")
 
     def test_artifacts_are_named_by_what_they_answer(
         self, chromium: "Browser", standing: Standing, run: str

@@ -214,7 +214,7 @@ class TestMessage:
         message = self._alert(tmp_path, settings).message
         assert message["subject"] == "IBIT: CALM → WATCH, session 2026-02-05"
         assert message["body"].splitlines() == [
-            "IBIT: CALM → WATCH, session 3 in this state.",
+            "Session 3 in this state.",
             "2026-02-05: WATCH",
             "Score 1.00; WATCH from 1.60, DELEVERAGING from 2.40, released below 0.70.",
             "Of sessions with such a score 2\u202f% lay in an episode (1\u202f% to 3\u202f%).",
