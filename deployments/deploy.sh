@@ -4,12 +4,18 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-.venv/bin}
 
-# A worker's processes start in folders of their own, so every path is absolute.
-absolute() { case $1 in /* | *://*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+# Processes find their folders here; containers find them where deployments/pools.yaml mounts them.
 export UNWIND_POOL=${UNWIND_POOL:-desk}
-UNWIND_LAKE=$(absolute "${UNWIND_LAKE:-lake}")
-UNWIND_DROP=$(absolute "${UNWIND_DROP:-drop}")
-UNWIND_LABELS=$(absolute "${UNWIND_LABELS:-labels}")
+case $UNWIND_POOL in
+    desk) home=$PWD lake=lake drop=drop labels=labels ;;
+    *) home=/var/lib/unwind lake=/lake drop=/drop labels=/drop/labels ;;
+esac
+export UNWIND_HOME=${UNWIND_HOME:-$home}
+# Every path is absolute: a run starts in a folder of its own.
+absolute() { case $1 in /* | *://*) echo "$1" ;; *) echo "$UNWIND_HOME/$1" ;; esac; }
+UNWIND_LAKE=$(absolute "${UNWIND_LAKE:-$lake}")
+UNWIND_DROP=$(absolute "${UNWIND_DROP:-$drop}")
+UNWIND_LABELS=$(absolute "${UNWIND_LABELS:-$labels}")
 export UNWIND_LAKE UNWIND_DROP UNWIND_LABELS
 
 "$BIN/python" -m flows.server apply --pool "$UNWIND_POOL" --declarations deployments

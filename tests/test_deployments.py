@@ -26,7 +26,7 @@ FOLDER = ROOT / "deployments"
 TOOLS = Path(sys.executable).parent
 PLACES = {
     "UNWIND_POOL": "desk", "UNWIND_LAKE": "/lake", "UNWIND_DROP": "/drop",
-    "UNWIND_LABELS": "/labels",
+    "UNWIND_LABELS": "/labels", "UNWIND_HOME": "/home/desk",
 }  # fmt: skip
 
 
@@ -53,6 +53,8 @@ class TestPrefectFile:
         for deployment in declared.values():
             assert deployment["work_pool"]["name"] == "desk"
             assert deployment["tags"][0] == "unwind"
+            (step,) = deployment["pull"]
+            assert list(step.values()) == [{"directory": "/home/desk"}]
             assert len(deployment["description"]) > 40
 
     def test_each_entrypoint_is_a_module_and_loads(

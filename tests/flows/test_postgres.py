@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import ROOT
 from tests.standing import CRASH, CRASH_DUE, Standing, wait_for
 from unwind.alerts import read_ledger
 from unwind.lake import latest, read
@@ -67,6 +68,8 @@ class TestApplied:
             (schedule,) = deployments[name]["schedules"]
             assert schedule["schedule"]["timezone"] == "America/New_York"
             assert deployments[name]["parameters"]["source"]["path"] == str(standing.drop)
+            (step,) = deployments[name]["pull_steps"]
+            assert list(step.values()) == [{"directory": str(ROOT)}]
 
     def test_the_address_of_the_webhook_is_kept_as_a_secret(self, standing: Standing) -> None:
         (block,) = [
