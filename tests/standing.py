@@ -211,9 +211,9 @@ class Standing:
 
 
 def crash_drop(folder: Path, settings: Settings) -> Path:
-    """Three quiet years, and a session in which everything falls by an eighth."""
+    """Seventeen quiet months, and a session in which everything falls by an eighth."""
     symbols = dict.fromkeys((*settings.universe.symbols, *settings.verdict.symbols, "VIX"))
-    prices = small_prices(tuple(symbols), first=date(2023, 6, 1), last=date(2026, 2, 20))
+    prices = small_prices(tuple(symbols), first=date(2024, 9, 3), last=date(2026, 2, 20))
     fallen = (prices["session"] >= pd.Timestamp(CRASH)) & (prices["symbol"] != "VIX")
     columns = ["open", "high", "low", "close", "adj_close"]
     prices.loc[fallen, columns] *= 0.88

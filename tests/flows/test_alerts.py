@@ -163,16 +163,17 @@ from flows import alerts
 from tests.unwind.test_alerts import _publish
 from unwind.settings import load_settings
 
-lake, state, day, kill = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] == ["kill"]
+lake, state, days, kill = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] == ["kill"]
 if kill:
     alerts.mark = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
 @flow
-def told():
+def told(day):
     snapshot = _publish(lake, load_settings(), state, date.fromisoformat(day))
     alerts.tell(lake, snapshot, report=Path("report.html"))
 
-told()
+for day in days.split():
+    told(day)
 """
 
 
@@ -186,8 +187,7 @@ class TestKilledRun:
         lake, day, after = tmp_path / "lake", "2026-02-10", "2026-02-11"
         assert standing.python(RUN, str(lake), "WATCH", day, "kill") == -9
         assert [alert.status for alert in read_ledger(lake)] == ["intent"]
-        assert standing.python(RUN, str(lake), "WATCH", day) == 0
-        assert standing.python(RUN, str(lake), "WATCH", after) == 0
+        assert standing.python(RUN, str(lake), "WATCH", f"{day} {day} {after}") == 0
         assert [alert.status for alert in read_ledger(lake)] == ["acknowledged"] * 2
         wait_for("the notification", lambda: standing.told(f"session {day}"), patience=60)
         (event,) = standing.events("unwind.transition", session=day)
