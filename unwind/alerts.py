@@ -1,10 +1,9 @@
-"""Alerts: what a desk was told last, what stands now, and the one message due between the two.
+"""Alerts: the ledger of what a desk was told, and of what it is still owed.
 
-    LAKE/alerts/ledger.jsonl    one alert a line, with its checksum: intent → emitted → acknowledged
+    LAKE/alerts/ledger.jsonl    one alert a line, with checksum: intent → emitted → acknowledged
 
-An alert is known by (kind, base, source, settings, session, from, to): whoever writes it again,
-after a crash or on late data, gives it the same id. Its intent is on disk before anyone hears of
-it, so what a killed run owed is handed over by the next one, under the id that the first had used.
+The intent is on disk before anyone hears of it, so what a killed run owed is handed over by the
+next one, under the id that the first had used (`unwind.notices`).
 """
 
 import hashlib
@@ -14,41 +13,17 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
-from uuid import NAMESPACE_URL, UUID, uuid5
 
-from unwind.digest import LARGEST, Driver, Verdict, read_verdict, uncertainties
+from unwind.alert_message import compose
 from unwind.durable import folder_lock, write_atomically
-from unwind.formatting import both_clocks, is_simulated, number, percent, plain, records
 from unwind.lake import LakeError, Snapshot, latest
-from unwind.reading import SessionDay, json_number, session_day
+from unwind.notices import Notice, notice_due
+from unwind.reading import SessionDay, session_day
 
 LEDGER = "alerts/ledger.jsonl"
-# A desk that was told nothing stands here: the first raised state is news, the first calm is not.
-UNTOLD = "CALM"
-NAMESPACE = uuid5(NAMESPACE_URL, "urn:unwind:alerts")
 
-Kind = Literal["transition", "digest"]
 Status = Literal["intent", "emitted", "acknowledged"]
 PROGRESS: tuple[Status, ...] = get_args(Status)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """What is to be told: a net transition, or that nothing changed."""
-
-    kind: Kind
-    base: str
-    source: str
-    settings_digest: str
-    as_of: date
-    from_state: str
-    to_state: str
-
-    @property
-    def id(self) -> UUID:
-        """The same for the same notice, whoever writes it."""
-        parts = [str(value) for value in asdict(self).values()]
-        return uuid5(NAMESPACE, json.dumps(parts, ensure_ascii=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,40 +33,6 @@ class Alert:
     notice: Notice
     message: dict[str, Any]
     status: Status
-
-
-def notice_due(told: Sequence[Notice], standing: Notice) -> Notice | None:
-    """Decide what the desk has to hear: the net transition, a digest, or nothing.
-
-    Parameters
-    ----------
-    told : sequence of Notice
-        All that was written before, in that order, of any base and source.
-    standing : Notice
-        What stands in the lake now; `kind` and `from_state` are not read.
-
-    Returns
-    -------
-    Notice or None
-        A transition where the state differs from the one told last for this base and source, else a
-        digest, once a session. None for a session before the newest told one, and for a transition
-        that this session was told before: data that swing to and fro within one session give an
-        alert and a correction, and what stands in the end is told by the session after.
-    """
-    own = [
-        notice for notice in told
-        if (notice.base, notice.source) == (standing.base, standing.source)
-    ]  # fmt: skip
-    if any(notice.as_of > standing.as_of for notice in own):
-        return None
-    states = [notice.to_state for notice in own if notice.kind == "transition"]
-    last = states[-1] if states else UNTOLD
-    if last != standing.to_state:
-        due = replace(standing, kind="transition", from_state=last)
-        return None if due in own else due
-    if any(notice.as_of == standing.as_of for notice in own):
-        return None
-    return replace(standing, kind="digest", from_state=last)
 
 
 def write_intent(lake: Path, snapshot: Snapshot, *, links: dict[str, str]) -> tuple[Alert, ...]:
@@ -159,102 +100,6 @@ def _standing(day: SessionDay) -> Notice:
         from_state=regime["state"],
         to_state=regime["state"],
     )
-
-
-def compose(
-    notice: Notice, day: SessionDay, *, corrects: bool, links: dict[str, str]
-) -> dict[str, Any]:
-    """Write the message: verdict, three drivers, what is uncertain, attribution, links.
-
-    Parameters
-    ----------
-    notice : Notice
-    day : SessionDay
-        The session that it is about.
-    corrects : bool
-        The desk heard another state for this session before.
-    links : dict of str
-
-    Returns
-    -------
-    dict
-        `subject` and `body` for a person, every figure unrounded for a machine.
-    """
-    regime = day.regime
-    verdict = read_verdict(day.tables["regimes"])
-    if verdict is None:
-        raise LakeError(f"{day.as_of} has no verdict to tell; run the session again")
-    doubts = list(uncertainties(day.tables))
-    finding = _attribution(day)
-    change = (
-        f"{notice.from_state} → {notice.to_state}"
-        if notice.kind == "transition"
-        else f"still {notice.to_state}"
-    )
-    marks = ("SIMULATED DATA. " if is_simulated(notice.source) else "") + (
-        "Correction. " if corrects else ""
-    )
-    return {
-        "subject": f"{marks}{plain(notice.base)}: {change}, session {notice.as_of}",
-        "body": _body(marks, day, verdict, doubts, links),
-        "simulated": is_simulated(notice.source),
-        "corrects": corrects,
-        "cutoff": regime["cutoff"].isoformat(),
-        "snapshot": day.snapshot.name,
-        "score": json_number(regime["score"]),
-        "probability": json_number(regime["probability"]),
-        "probability_interval": [
-            json_number(regime["probability_lower"]), json_number(regime["probability_upper"]),
-        ],
-        "sessions_in_state": int(regime["sessions_in_state"]),
-        "drivers": [
-            {"driver": driver.name, "meaning": driver.meaning, "contribution": driver.contribution}
-            for driver in verdict.largest[:LARGEST]
-        ],
-        "uncertain": doubts,
-        "attribution": finding,
-        "links": links,
-    }  # fmt: skip
-
-
-def _body(
-    marks: str, day: SessionDay, verdict: Verdict, doubts: list[str], links: dict[str, str]
-) -> str:
-    regime = day.regime
-    share, lower, upper = (
-        percent(json_number(regime[name]), decimals=0)
-        for name in ("probability", "probability_lower", "probability_upper")
-    )
-    lines = [
-        f"{marks}{verdict.duration[0].upper()}{verdict.duration[1:]}.",
-        verdict.headline,
-        f"Score {verdict.score_text}; {verdict.threshold_text}.",
-    ]
-    if json_number(regime["probability"]) is not None:
-        lines.append(
-            f"Of sessions with such a score {share} lay in an episode ({lower} to {upper})."
-        )
-    lines += [f"Driver: {_driver(driver)}" for driver in verdict.largest[:LARGEST]]
-    lines.append(f"Mechanism: {_attribution(day)['sentence']}")
-    lines += [f"Uncertain: {sentence}" for sentence in doubts]
-    lines.append(f"Known by {' = '.join(both_clocks(regime['cutoff']))}.")
-    return "\n".join([*lines, *(f"{name}: {place}" for name, place in links.items())])
-
-
-def _driver(driver: Driver) -> str:
-    return f"{number(driver.contribution, decimals=2, signed=True)} {driver.meaning}"
-
-
-def _attribution(day: SessionDay) -> dict[str, Any]:
-    rows = records(day.tables["attribution"])
-    if not rows:
-        return {"verdict": None, "named": None, "sentence": "not weighed for this session."}
-    first = rows[0]
-    return {
-        "verdict": first["verdict"],
-        "named": first["named"],
-        "sentence": plain(first["sentence"]),
-    }
 
 
 def read_ledger(lake: Path) -> tuple[Alert, ...]:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.unwind.test_lake import _regimes
-from unwind.alerts import LEDGER, Alert, Notice, mark, notice_due, read_ledger, write_intent
+from unwind.alerts import LEDGER, Alert, mark, read_ledger, write_intent
 from unwind.lake import LakeError, Snapshot, publish
+from unwind.notices import Notice, notice_due
 from unwind.settings import Settings
 
 STATES = ("CALM", "WATCH", "DELEVERAGING", "RELEASE", "UNKNOWN")
