@@ -52,6 +52,16 @@ Sources = Annotated[
         "--source", help="Where observations come from; give it again in falling precedence."
     ),
 ]
+
+
+class AlertsWhen(StrEnum):
+    """When a run tells the desk, as in `flows.daily`."""
+
+    current = "current"
+    always = "always"
+    never = "never"
+
+
 FolderPath = Annotated[str | None, typer.Option("--path", help="Drop folder, for files.")]
 ScenarioName = Annotated[
     str, typer.Option("--scenario", help=f"For simulated: {', '.join(SCENARIOS)}.")
@@ -113,6 +123,9 @@ def run_daily(
     lake: Lake = "lake",
     settings: SettingsPath = None,
     copy_to: CopyTo = None,
+    alerts: Annotated[
+        AlertsWhen, typer.Option("--alerts", help="When to tell the desk; always: a drill.")
+    ] = AlertsWhen.current,
     as_json: AsJson = False,
 ) -> None:
     """Run one session and print its verdict."""
@@ -124,6 +137,7 @@ def run_daily(
         cutoff=cutoff,
         settings=settings,
         copy_to=copy_to,
+        alerts=alerts.value,
         return_state=True,
     )
     _finish(state, as_json=as_json)

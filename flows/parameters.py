@@ -19,6 +19,7 @@ from unwind.sessions import (
     is_session,
     publication_instant,
     require_session,
+    sessions_between,
 )
 from unwind.settings import Settings, SettingsError
 from unwind.sources.cftc import CftcSource
@@ -141,6 +142,8 @@ def _provider(kind: Provider, chosen: DataSource, settings: Settings) -> Partner
 def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
     """The session to run: the one asked for, or the scheduled day; None where that is no session.
 
+    However late a run starts, its scheduled day in New York counts.
+
     Raises
     ------
     CalendarError
@@ -150,6 +153,19 @@ def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
         return require_session(as_of)
     day = pd.Timestamp(scheduled).tz_convert(CUT_ZONE).date()
     return day if is_session(day) else None
+
+
+def session_in_course(scheduled: datetime, *, settings: Settings) -> date:
+    """The session that the desk trades on at an instant: the last one published by then."""
+    instant = pd.Timestamp(scheduled).tz_convert("UTC")
+    day = instant.tz_convert(CUT_ZONE).date()
+    near = sessions_between((pd.Timestamp(day) - pd.Timedelta(days=14)).date(), day)
+    past = [
+        stamp.date()
+        for stamp in near
+        if publication_instant(stamp.date(), settings.publication) <= instant
+    ]
+    return past[-1]
 
 
 def cutoff_of(cutoff: datetime | None, *, session: date, settings: Settings) -> pd.Timestamp:

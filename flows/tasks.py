@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from features.panel import Panel
+from flows import alerts
 from unwind import analysis, history, track_record, universe
 from unwind.analysis import Market
 from unwind.durable import write_atomically
@@ -124,6 +125,12 @@ def write_report(
     return write_report_file(
         lake, snapshot, panel, measured, verdict, views, moment, settings=settings
     )
+
+
+@task(name="tell the desk", cache_policy=NO_CACHE)
+def tell_the_desk(lake: Path, snapshot: Snapshot, report: Path) -> list[str]:
+    """Run `flows.alerts.tell`."""
+    return alerts.tell(lake, snapshot, report=report)
 
 
 @task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)

@@ -26,6 +26,8 @@
 - `unwind.report`, `unwind.charts`, `unwind.drawing`: the desk report
 - `unwind.report_files`: where a report lies
 - `unwind.digest`, `formatting`, `reading`, `explanation`: a session in words, for all readers
+- `unwind.notices`, `alert_message`, `alerts`: what a desk has to hear, in what words, and what it
+  was told
 - `unwind.sigma_command`: `unwind sigma`, the one command that computes
 - `unwind.cli`, `lake_commands`, `command_options`: the reading commands, and those that keep a lake
 """

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from unwind import alerts as alerting
 from unwind import explanation as explaining
 from unwind import lake_commands, reading
 from unwind.command_options import (
@@ -267,6 +269,16 @@ def import_flows(
         f"{told['file']}: {told['added']} added, {told['revised']} revised, "
         f"{told['unchanged']} as they were\n"
     )
+
+
+@app.command()
+def alerts(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
+    """List what the desk was told, and what no server has acknowledged yet."""
+    told = alerting.read_ledger(local(lake, purpose="the ledger of alerts"))
+    if as_json:
+        print_json([{"id": str(alert.notice.id), **asdict(alert)} for alert in told])
+    else:
+        sys.stdout.write(alerting.ledger_text(told) + "\n")
 
 
 # A magnitude below zero is a value to refuse by name, not an option that does not exist.
