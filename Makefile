@@ -17,7 +17,7 @@ export OPENBLAS_NUM_THREADS := 1
 demo serve deploy: export PREFECT_HOME := $(CURDIR)/.prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench serve deploy docs clean
+.PHONY: help setup demo test check format bench serve deploy docs screenshots clean
 
 help: ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ deploy: $(STAMP) ## Apply deployments/prefect.yaml to the server in force (twice
 
 docs: $(STAMP) ## Write docs/tables.md from the declarations
 	$(BIN)/unwind tables --markdown > docs/tables.md
+
+screenshots: demo ## Write docs/images from the demo's report (needs a Chromium)
+	$(BIN)/python -m tests.screenshots $(DEMO)/lake docs/images
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) $(DEMO) .prefect .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

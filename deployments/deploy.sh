@@ -1,8 +1,22 @@
 #!/usr/bin/env bash
-# Create the work pool when it is missing and apply every deployment; safe to repeat.
+# Apply work pool, automations and deployments to the server in force; safe to repeat.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-prefect() { "${BIN:-.venv/bin}/prefect" "$@"; }
+BIN=${BIN:-.venv/bin}
 
-prefect work-pool inspect desk >/dev/null 2>&1 || prefect work-pool create desk --type process
-prefect --no-prompt deploy --prefect-file deployments/prefect.yaml --all
+# Processes find their folders here; containers find them where deployments/pools.yaml mounts them.
+export UNWIND_POOL=${UNWIND_POOL:-desk}
+case $UNWIND_POOL in
+    desk) home=$PWD lake=lake drop=drop labels=labels ;;
+    *) home=/var/lib/unwind lake=/lake drop=/drop labels=/drop/labels ;;
+esac
+export UNWIND_HOME=${UNWIND_HOME:-$home}
+# Every path is absolute: a run starts in a folder of its own.
+absolute() { case $1 in /* | *://*) echo "$1" ;; *) echo "$UNWIND_HOME/$1" ;; esac; }
+UNWIND_LAKE=$(absolute "${UNWIND_LAKE:-$lake}")
+UNWIND_DROP=$(absolute "${UNWIND_DROP:-$drop}")
+UNWIND_LABELS=$(absolute "${UNWIND_LABELS:-$labels}")
+export UNWIND_LAKE UNWIND_DROP UNWIND_LABELS
+
+"$BIN/python" -m flows.server apply --pool "$UNWIND_POOL" --declarations deployments
+"$BIN/prefect" --no-prompt deploy --prefect-file deployments/prefect.yaml --all

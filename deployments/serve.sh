@@ -25,4 +25,4 @@ else
 fi
 BIN=$BIN deployments/deploy.sh
 echo "user interface: http://$HOST:$PORT"
-"$BIN/prefect" worker start --pool desk --type process
+"$BIN/prefect" worker start --pool "${UNWIND_POOL:-desk}" --type process

@@ -4,6 +4,8 @@
 - `flows.backfill`: many sessions, resumable
 - `flows.replay`: one session at several cut-offs
 - `flows.universe`: the volatility of every asset through history, over processes or Dask
+- `flows.alerts`: what the desk is told, as Prefect events
+- `flows.server`: work pool, automations and notification block on a Prefect server
 - `flows.tasks`, `flows.parameters`, `flows.artifacts`, `flows.progress`: what they share
 - `python -m flows`: run them from a shell
 

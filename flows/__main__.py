@@ -52,6 +52,16 @@ Sources = Annotated[
         "--source", help="Where observations come from; give it again in falling precedence."
     ),
 ]
+
+
+class AlertsWhen(StrEnum):
+    """When a run tells the desk, as in `flows.daily`."""
+
+    current = "current"
+    always = "always"
+    never = "never"
+
+
 FolderPath = Annotated[str | None, typer.Option("--path", help="Drop folder, for files.")]
 ScenarioName = Annotated[
     str, typer.Option("--scenario", help=f"For simulated: {', '.join(SCENARIOS)}.")
@@ -65,6 +75,10 @@ SettingsPath = Annotated[
     str | None, typer.Option("--settings", envvar="UNWIND_SETTINGS", help="Settings file.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+CopyTo = Annotated[
+    str | None,
+    typer.Option("--copy-to", envvar="UNWIND_COPY_TO", help="Push a copy: s3://bucket/lake."),
+]
 Day = typer.Option(formats=["%Y-%m-%d"])
 
 DEMO_FIRST, DEMO_LAST = date(2026, 1, 28), date(2026, 2, 12)
@@ -108,6 +122,10 @@ def run_daily(
     ] = None,
     lake: Lake = "lake",
     settings: SettingsPath = None,
+    copy_to: CopyTo = None,
+    alerts: Annotated[
+        AlertsWhen, typer.Option("--alerts", help="When to tell the desk; always: a drill.")
+    ] = AlertsWhen.current,
     as_json: AsJson = False,
 ) -> None:
     """Run one session and print its verdict."""
@@ -118,6 +136,8 @@ def run_daily(
         as_of=None if as_of is None else as_of.date(),
         cutoff=cutoff,
         settings=settings,
+        copy_to=copy_to,
+        alerts=alerts.value,
         return_state=True,
     )
     _finish(state, as_json=as_json)
@@ -140,6 +160,7 @@ def run_backfill(
     workers: Annotated[
         int, typer.Option("--workers", min=1, max=64, help="Processes that share a chunk.")
     ] = 1,
+    copy_to: CopyTo = None,
     as_json: AsJson = False,
 ) -> None:
     """Run every session of a range."""
@@ -152,6 +173,7 @@ def run_backfill(
         settings=settings,
         chunk=chunk,
         workers=workers,
+        copy_to=copy_to,
         return_state=True,
     )
     _finish(state, as_json=as_json)

@@ -1,36 +1,42 @@
-"""The day as Prefect artifacts, in reading order: verdict, why, attribution, then the tables."""
+"""The day as Prefect artifacts, in reading order: verdict, why, attribution, charts, tables."""
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from unwind.attribution_digest import attribution_markdown
-from unwind.digest import verdict_markdown
+from unwind.chart_markdown import charts_markdown
 from unwind.explanation import explanation_markdown
 from unwind.formatting import Grid, correlation_grid, quality_grid, shock_grid
+from unwind.markdown import escape_markdown
+from unwind.mechanism_digest import mechanisms_markdown
+from unwind.mechanism_views import MechanismViews
 from unwind.reading import SessionDay
+from unwind.verdict_text import verdict_markdown
 
 
-def publish_artifacts(day: SessionDay) -> None:
+def publish_artifacts(day: SessionDay, views: MechanismViews) -> None:
     """Write the artifacts of one session to the flow run."""
     regime = day.regime
-    create_markdown_artifact(
-        key="verdict",
-        description=f"Verdict for {day.as_of}",
-        markdown=verdict_markdown(
-            as_of=day.as_of,
-            cutoff=regime["cutoff"],
-            source=regime["source"],
-            settings_digest=regime["settings_digest"],
-            tables=day.tables,
+    pages = {
+        "verdict": (
+            "Verdict for",
+            verdict_markdown(
+                as_of=day.as_of,
+                cutoff=regime["cutoff"],
+                source=regime["source"],
+                settings_digest=regime["settings_digest"],
+                tables=day.tables,
+            ),
         ),
-    )
-    create_markdown_artifact(
-        key="why", description=f"Why: {day.as_of}", markdown=explanation_markdown(day)
-    )
-    create_markdown_artifact(
-        key="attribution",
-        description=f"Which mechanism fits: {day.as_of}",
-        markdown=attribution_markdown(day.tables),
-    )
+        "why": ("Why:", explanation_markdown(day)),
+        "attribution": ("Which mechanism fits:", attribution_markdown(day.tables)),
+        "mechanisms": (
+            "What the mechanisms measured:",
+            mechanisms_markdown(day.tables["mechanisms"], views, base=regime["base"]),
+        ),
+        "charts": ("Charts:", charts_markdown(day.tables, views, base=regime["base"])),
+    }
+    for key, (lead, markdown) in pages.items():
+        create_markdown_artifact(key=key, description=f"{lead} {day.as_of}", markdown=markdown)
     for key, grid, description in (
         ("correlations", correlation_grid(day.tables["correlations"]), "Correlation with the base"),
         ("shocks", shock_grid(day.tables["shocks"]), "Shocks, largest first"),
@@ -40,8 +46,12 @@ def publish_artifacts(day: SessionDay) -> None:
 
 
 def _rows(grid: Grid) -> list[dict[str, str]]:
-    """Lay a grid out for the UI; the reason of a null stands in a column of its own."""
+    """Lay a grid out for the UI; the reason of a null stands in a column of its own.
+
+    The UI reads every cell as markdown, links and HTML included.
+    """
     heads = [*(heading.text for heading in grid.headings), "Note"]
-    return [dict(zip(heads, (*line.cells, line.reason), strict=True)) for line in grid.lines] or [
-        dict.fromkeys(heads, "")
-    ]
+    return [
+        dict(zip(heads, map(escape_markdown, (*line.cells, line.reason)), strict=True))
+        for line in grid.lines
+    ] or [dict.fromkeys(heads, "")]

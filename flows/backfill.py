@@ -21,6 +21,7 @@ from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
 from flows.progress import progress_bar
 from unwind.lake import read
+from unwind.markdown import escape_markdown
 from unwind.reading import session_day
 from unwind.rows.moment import Moment
 from unwind.sessions import CalendarError, sessions_between
@@ -36,6 +37,7 @@ def backfill(
     settings: str | None = None,
     chunk: Annotated[int, Field(ge=1, le=250)] = 10,
     workers: Annotated[int, Field(ge=1, le=64)] = 1,
+    copy_to: str | None = None,
 ) -> State[dict[str, Any]]:
     """Publish every session of a range, each as its own run at publication time would have seen it.
 
@@ -50,9 +52,10 @@ def backfill(
         settings: Settings file. Empty: the default desk.
         chunk: Sessions analysed and published at a time.
         workers: Processes that share the sessions of a chunk.
+        copy_to: URL of a copy to push to after the last chunk, e.g. s3://bucket/lake. Empty: none.
     """
     try:
-        return _backfill(source, first, last, Path(lake), settings, chunk, workers)
+        return _backfill(source, first, last, Path(lake), settings, chunk, workers, copy_to)
     except READABLE as error:
         return Failed(message=str(error))
 
@@ -65,6 +68,7 @@ def _backfill(
     settings_path: str | None,
     chunk: int,
     workers: int,
+    copy_to: str | None,
 ) -> State[dict[str, Any]]:
     settings = load_settings(None if settings_path is None else Path(settings_path))
     days = [stamp.date() for stamp in sessions_between(first, last)]
@@ -101,11 +105,22 @@ def _backfill(
         key="states",
         description=f"States, {days[0]} … {days[-1]}",
         table=[
-            {"session": str(row.as_of), "state": row.state, "verdict": row.headline}
+            {
+                "session": str(row.as_of),
+                "state": row.state,
+                "verdict": escape_markdown(str(row.headline)),
+            }
             for row in regimes.itertuples()
         ],
     )
-    publish_artifacts(session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff))
+    day = session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff)
+    panel = tasks.align_to_sessions(market, moments[-1], settings)
+    publish_artifacts(
+        day,
+        tasks.view_mechanisms(market, panel, day.tables["mechanisms"], moments[-1], settings),
+    )
+    if copy_to is not None:
+        tasks.copy_lake(lake, copy_to)
     counts = {str(state): int(count) for state, count in regimes["state"].value_counts().items()}
     return Completed(
         message=f"{len(days)} sessions, {days[0]} … {days[-1]}: {counts}",

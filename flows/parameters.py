@@ -11,15 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from models.errors import NotEnoughData
 from unwind.analysis import desk_symbols
-from unwind.durable import Busy
+from unwind.durable import Busy, Unwritable
 from unwind.episodes import LabelError
-from unwind.lake import LakeError
 from unwind.sessions import (
     CUT_ZONE,
     CalendarError,
     is_session,
     publication_instant,
     require_session,
+    sessions_between,
 )
 from unwind.settings import Settings, SettingsError
 from unwind.sources.cftc import CftcSource
@@ -31,10 +31,12 @@ from unwind.sources.scenarios import SCENARIOS
 from unwind.sources.simulated import SimulatedSource
 from unwind.sources.transport import Timekeeping
 from unwind.sources.yahoo import YahooSource
+from unwind.storage import LakeError
 
 # Faults of input, not of the program: a person gets the sentence, not the stack.
 READABLE = (
-    SettingsError, SourceError, CalendarError, LakeError, LabelError, Busy, NotEnoughData,
+    SettingsError, SourceError, CalendarError, LakeError, LabelError, Busy, Unwritable,
+    NotEnoughData,
 )  # fmt: skip
 
 # A simulated market starts this long before its event, so that every window is full by then.
@@ -115,14 +117,9 @@ def open_source(chosen: DataSource, settings: Settings) -> Source:
             event=chosen.event,
         )
     providers = tuple(_provider(kind, chosen, settings) for kind in (chosen.kind, *chosen.then))
-    if len(providers) > 1:
-        return CombinedSource(providers)
-    if "prices" not in providers[0].tables():
-        raise SourceError(
-            f"the source {chosen.kind} has no prices, without which there is no run; "
-            "name yahoo or files beside it"
-        )
-    return providers[0]
+    if len(providers) == 1 and chosen.kind == "files":
+        return providers[0]
+    return CombinedSource(providers)
 
 
 def _provider(kind: Provider, chosen: DataSource, settings: Settings) -> Partner:
@@ -145,6 +142,8 @@ def _provider(kind: Provider, chosen: DataSource, settings: Settings) -> Partner
 def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
     """The session to run: the one asked for, or the scheduled day; None where that is no session.
 
+    However late a run starts, its scheduled day in New York counts.
+
     Raises
     ------
     CalendarError
@@ -154,6 +153,19 @@ def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
         return require_session(as_of)
     day = pd.Timestamp(scheduled).tz_convert(CUT_ZONE).date()
     return day if is_session(day) else None
+
+
+def session_in_course(scheduled: datetime, *, settings: Settings) -> date:
+    """The session that the desk trades on at an instant: the last one published by then."""
+    instant = pd.Timestamp(scheduled).tz_convert("UTC")
+    day = instant.tz_convert(CUT_ZONE).date()
+    near = sessions_between((pd.Timestamp(day) - pd.Timedelta(days=14)).date(), day)
+    past = [
+        stamp.date()
+        for stamp in near
+        if publication_instant(stamp.date(), settings.publication) <= instant
+    ]
+    return past[-1]
 
 
 def cutoff_of(cutoff: datetime | None, *, session: date, settings: Settings) -> pd.Timestamp:

@@ -13,14 +13,18 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from features.panel import Panel
+from flows import alerts
 from unwind import analysis, history, track_record, universe
 from unwind.analysis import Market
 from unwind.durable import write_atomically
 from unwind.episodes import Labels
 from unwind.evidence_sections import WalkForward
 from unwind.history import History
-from unwind.lake import Snapshot, publish
+from unwind.lake import Snapshot
 from unwind.market import Ingested, ingest
+from unwind.mechanism_views import MechanismViews, mechanism_views
+from unwind.object_storage import Copied, push
+from unwind.publication import publish
 from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
@@ -88,8 +92,22 @@ def conclude(
 
 @task(name="publish the tables", cache_policy=NO_CACHE)
 def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
-    """Run `unwind.lake.publish`."""
+    """Run `unwind.publication.publish`."""
     return publish(lake, rows, settings=settings, source=source, run=run)
+
+
+@task(name="lay out the charts of the mechanisms", cache_policy=NO_CACHE)
+def view_mechanisms(
+    market: Market, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
+) -> MechanismViews:
+    """Run `unwind.mechanism_views.mechanism_views`."""
+    return mechanism_views(market, panel, published, moment, settings=settings)
+
+
+@task(name="copy the lake", cache_policy=NO_CACHE)
+def copy_lake(lake: Path, url: str) -> Copied:
+    """Run `unwind.object_storage.push`."""
+    return push(lake, url)
 
 
 @task(name="write the report", cache_policy=NO_CACHE)
@@ -99,11 +117,20 @@ def write_report(
     panel: Panel,
     measured: tuple[Link, ...],
     verdict: Verdict,
+    views: MechanismViews,
     moment: Moment,
     settings: Settings,
 ) -> Path:
     """Run `unwind.report_files.write_report_file`."""
-    return write_report_file(lake, snapshot, panel, measured, verdict, moment, settings=settings)
+    return write_report_file(
+        lake, snapshot, panel, measured, verdict, views, moment, settings=settings
+    )
+
+
+@task(name="tell the desk", cache_policy=NO_CACHE)
+def tell_the_desk(lake: Path, snapshot: Snapshot, report: Path) -> list[str]:
+    """Run `flows.alerts.tell`."""
+    return alerts.tell(lake, snapshot, report=report)
 
 
 @task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)

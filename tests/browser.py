@@ -89,3 +89,11 @@ def visit(
         yield opened
     finally:
         context.close()
+
+
+def keep_picture(opened: Visit, name: str) -> None:
+    """Save the page as UNWIND_SCREENSHOTS/<name>.png, for the docs; nothing where that is unset."""
+    if folder := os.environ.get("UNWIND_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        opened.page.wait_for_timeout(2000)  # what a page draws after its texts: graphs, counts
+        opened.page.screenshot(path=Path(folder) / f"{name}.png")

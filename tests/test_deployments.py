@@ -1,53 +1,95 @@
-"""What stands in deployments/ must load, be bounded, and follow New York."""
+"""What stands in deployments/ must load, be bounded, follow New York, and pass its own linter.
+
+Nothing here needs a container engine or a cluster, and nothing here proves that a container runs.
+"""
 
 import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
+from prefect.flows import Flow
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.templating import apply_values
 
+from flows.server import DeclarationError, pool_template, read_automations
 from tests.conftest import ROOT
 
-FILE = ROOT / "deployments" / "prefect.yaml"
+FOLDER = ROOT / "deployments"
+TOOLS = Path(sys.executable).parent
+PLACES = {
+    "UNWIND_POOL": "desk", "UNWIND_LAKE": "/lake", "UNWIND_DROP": "/drop",
+    "UNWIND_LABELS": "/labels", "UNWIND_HOME": "/home/desk",
+}  # fmt: skip
+
+
+def _flow(deployment: dict[str, Any]) -> Flow[Any, Any]:
+    module, _, name = deployment["entrypoint"].rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 @pytest.fixture(scope="module")
 def declared() -> dict[str, dict[str, Any]]:
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    return {deployment["name"]: deployment for deployment in content["deployments"]}
+    content = yaml.safe_load((FOLDER / "prefect.yaml").read_text(encoding="utf-8"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in PLACES.items():
+            patch.setenv(name, value)
+        filled = apply_values(content, os.environ, remove_notset=False)
+    return {deployment["name"]: deployment for deployment in filled["deployments"]}
 
 
 class TestPrefectFile:
+    def test_names_what_a_desk_runs(self, declared: dict[str, dict[str, Any]]) -> None:
+        assert set(declared) == {
+            "daily", "morning-after", "backfill", "replay", "calibrate", "evaluate", "universe",
+        }  # fmt: skip
+        for deployment in declared.values():
+            assert deployment["work_pool"]["name"] == "desk"
+            assert deployment["tags"][0] == "unwind"
+            (step,) = deployment["pull"]
+            assert list(step.values()) == [{"directory": "/home/desk"}]
+            assert len(deployment["description"]) > 40
+
     def test_each_entrypoint_is_a_module_and_loads(
         self, declared: dict[str, dict[str, Any]]
     ) -> None:
-        for deployment in declared.values():
-            module, _, flow = deployment["entrypoint"].rpartition(".")
-            assert getattr(importlib.import_module(module), flow).name == deployment["name"]
+        for name, deployment in declared.items():
+            assert _flow(deployment).name == {"morning-after": "daily"}.get(name, name)
 
-    def test_daily_runs_twenty_minutes_after_the_close_in_new_york(
-        self, declared: dict[str, dict[str, Any]]
+    @pytest.mark.parametrize(
+        ("name", "cron"), [("daily", "20 16 * * 1-5"), ("morning-after", "35 9 * * 1-5")]
+    )
+    def test_runs_by_new_york_time(
+        self, name: str, cron: str, declared: dict[str, dict[str, Any]]
     ) -> None:
-        (schedule,) = declared["daily"]["schedules"]
-        assert schedule["cron"] == "20 16 * * 1-5"
+        (schedule,) = declared[name]["schedules"]
+        assert schedule["cron"] == cron
         assert schedule["timezone"] == "America/New_York"
+        scheduled = [name for name, held in declared.items() if held["schedules"]]
+        assert scheduled == ["daily", "morning-after"]
 
     def test_parameters_fit_their_flows(self, declared: dict[str, dict[str, Any]]) -> None:
         for deployment in declared.values():
-            module, _, name = deployment["entrypoint"].rpartition(".")
-            flow = getattr(importlib.import_module(module), name)
-            flow.validate_parameters(deployment["parameters"])
+            _flow(deployment).validate_parameters(deployment["parameters"])
 
-    def test_one_run_at_a_time(self, declared: dict[str, dict[str, Any]]) -> None:
-        for deployment in declared.values():
-            assert deployment["concurrency_limit"]["limit"] == 1
+    def test_late_runs_wait_for_each_other_and_none_is_dropped(
+        self, declared: dict[str, dict[str, Any]]
+    ) -> None:
+        rules = {name: held["concurrency_limit"] for name, held in declared.items()}
+        assert {rule["limit"] for rule in rules.values()} == {1}
+        dropped = [name for name, rule in rules.items() if rule["collision_strategy"] != "ENQUEUE"]
+        assert dropped == ["calibrate", "evaluate"]
 
     def test_every_form_field_is_described(self, declared: dict[str, dict[str, Any]]) -> None:
-        from prefect.utilities.callables import parameter_schema
-
         for deployment in declared.values():
-            module, _, name = deployment["entrypoint"].rpartition(".")
-            schema = parameter_schema(getattr(importlib.import_module(module), name))
+            schema = parameter_schema(_flow(deployment))
             fields = dict(schema.properties)
             for definition in schema.definitions.values():
                 fields |= definition["properties"]
@@ -57,3 +99,193 @@ class TestPrefectFile:
                 if "description" not in content and "$ref" not in content
             ]
             assert silent == []
+
+    def test_every_number_of_a_form_is_bounded(self, declared: dict[str, dict[str, Any]]) -> None:
+        for deployment in declared.values():
+            for name, content in parameter_schema(_flow(deployment)).properties.items():
+                for shape in (content, *content.get("anyOf", ())):
+                    if shape.get("type") in ("integer", "number"):
+                        assert {"maximum", "exclusiveMaximum"} & set(shape), name
+                        assert {"minimum", "exclusiveMinimum"} & set(shape), name
+
+
+@pytest.fixture(scope="module")
+def pools() -> dict[str, Any]:
+    return yaml.safe_load((FOLDER / "pools.yaml").read_text(encoding="utf-8"))
+
+
+class TestPools:
+    def test_each_kind_once(self, pools: dict[str, Any]) -> None:
+        assert [pool["type"] for pool in pools.values()] == ["process", "docker", "kubernetes"]
+
+    def test_values_fit_the_templates_that_prefect_ships(self, pools: dict[str, Any]) -> None:
+        jsonschema = pytest.importorskip("jsonschema")
+        for pool in pools.values():
+            variables = pool_template(pool)["variables"]
+            jsonschema.validate(pool["variables"], {**variables, "required": []})
+
+    def test_every_placeholder_of_the_job_is_a_variable(self, pools: dict[str, Any]) -> None:
+        from prefect.utilities.templating import find_placeholders
+
+        for pool in pools.values():
+            template = pool_template(pool)
+            asked = {held.name for held in find_placeholders(template["job_configuration"])}
+            assert asked <= set(template["variables"]["properties"])
+
+    @pytest.mark.parametrize(
+        ("pool", "said"),
+        [
+            ({"type": "docker", "variables": {"colour": "red"}}, "has no variable colour"),
+            ({"type": "abacus"}, "no work pool type abacus; there are"),
+        ],
+    )
+    def test_a_fault_is_a_sentence(self, pool: dict[str, Any], said: str) -> None:
+        with pytest.raises(DeclarationError, match=said):
+            pool_template(pool)
+
+
+class TestAutomations:
+    def test_notify_through_the_block_and_hold_no_secret(self) -> None:
+        block = uuid4()
+        held = read_automations(FOLDER / "automations.yaml", block)
+        assert [automation.name for automation in held] == [
+            "unwind-transition", "unwind-run-failed", "unwind-run-late",
+        ]  # fmt: skip
+        for automation in held:
+            (action,) = automation.actions
+            assert action.block_document_id == block
+        assert "http" not in (FOLDER / "automations.yaml").read_text(encoding="utf-8")
+
+    def test_without_a_block_they_notify_nobody(self) -> None:
+        held = read_automations(FOLDER / "automations.yaml", None)
+        assert {action.type for automation in held for action in automation.actions} == {
+            "do-nothing"
+        }
+
+    def test_a_fault_names_the_automation(self, tmp_path: Path) -> None:
+        file = tmp_path / "automations.yaml"
+        file.write_text("- {name: broken, trigger: {type: event, within: -1}, actions: []}\n")
+        with pytest.raises(DeclarationError, match="broken"):
+            read_automations(file, None)
+
+
+def _tool(name: str, *arguments: str) -> None:
+    """Run a linter of the development environment; what it prints is the failure."""
+    path = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    done = subprocess.run(
+        [path, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestContainers:
+    """Validated, not executed: there is no container engine here."""
+
+    def test_dockerfile(self) -> None:
+        _tool("hadolint", "deployments/Dockerfile")
+        text = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+        assert {line.split()[1] for line in text.splitlines() if line.startswith("FROM")} == {
+            "python:3.11-slim"
+        }
+        assert "USER 10001:10001" in text
+        assert "HEALTHCHECK" in text
+
+    def test_what_the_dockerfile_copies_exists_and_is_sent(self) -> None:
+        sent = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        text = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+        copied = [
+            name
+            for line in text.splitlines()
+            if line.startswith("COPY") and "--from" not in line
+            for name in line.split()[1:-1]
+        ]
+        assert "flows" in copied
+        for name in copied:
+            assert (ROOT / name).exists()
+            assert f"!{name}" in sent
+
+    def test_compose_file(self) -> None:
+        schema = ("--builtin-schema", "vendor.compose-spec")
+        _tool("check-jsonschema", *schema, "deployments/compose.yaml")
+
+    def test_compose_publishes_on_loopback_and_knows_no_password(self) -> None:
+        services = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))["services"]
+        published = [port for service in services.values() for port in service.get("ports", ())]
+        assert published == ["127.0.0.1:4200:4200"]
+        passwords = [
+            value
+            for service in services.values()
+            for name, value in service.get("environment", {}).items()
+            if "PASSWORD" in name
+        ]
+        assert passwords
+        assert all(value.startswith("${UNWIND_DATABASE_PASSWORD:?") for value in passwords)
+
+    def test_compose_is_read_by_docker(self) -> None:
+        if (
+            shutil.which("docker") is None
+            or subprocess.run(
+                ["docker", "compose", "version"], capture_output=True, check=False
+            ).returncode
+        ):
+            pytest.skip("docker has no compose plugin here")
+        subprocess.run(
+            ["docker", "compose", "--file", "deployments/compose.yaml", "config", "--quiet"],
+            cwd=ROOT, check=True,
+            env=os.environ | {"UNWIND_DATABASE_PASSWORD": "x", "UNWIND_DROP_FOLDER": "/drop"},
+        )  # fmt: skip
+
+    def test_yaml_is_tidy(self) -> None:
+        _tool("yamllint", "--strict", "--config-file", ".yamllint.yaml", "deployments")
+
+    def test_shell_parses(self) -> None:
+        for name in (".ci/run", "deployments/deploy.sh", "deployments/serve.sh"):
+            _tool("bash", "-n", name)
+
+
+# Keys under `worker` and `server` in the schemas that the charts publish.
+CHART_WORKER = frozenset({
+    "affinity", "apiConfig", "autoscaling", "cloudApiConfig", "clusterUid", "config",
+    "containerSecurityContext", "extraArgs", "extraContainers", "extraEnvVars",
+    "extraEnvVarsCM", "extraEnvVarsCMs", "extraEnvVarsSecret", "extraEnvVarsSecrets",
+    "extraVolumeMounts", "extraVolumes", "image", "initContainer", "livenessProbe",
+    "nodeSelector", "podAnnotations", "podLabels", "podSecurityContext", "priorityClassName",
+    "replicaCount", "resources", "revisionHistoryLimit", "selfHostedCloudApiConfig",
+    "serverApiConfig", "tolerations",
+})  # fmt: skip
+CHART_SERVER = frozenset({
+    "affinity", "apiBasePath", "args", "autoscaling", "backgroundServices", "basicAuth",
+    "command", "containerSecurityContext", "debug", "deploymentStrategyType", "env",
+    "extraArgs", "extraContainers", "extraEnvVarsCM", "extraEnvVarsSecret",
+    "extraVolumeMounts", "extraVolumes", "image", "livenessProbe", "loggingLevel",
+    "nodeSelector", "podAnnotations", "podLabels", "podSecurityContext", "priorityClassName",
+    "readinessProbe", "replicaCount", "resources", "revisionHistoryLimit", "tolerations",
+    "uiConfig",
+})  # fmt: skip
+
+
+class TestHelm:
+    """Validated, not executed: there is no cluster here."""
+
+    def _values(self, name: str) -> dict[str, Any]:
+        return yaml.safe_load((FOLDER / "helm" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+    def test_keys_are_the_charts_own(self) -> None:
+        assert set(self._values("worker")["worker"]) <= CHART_WORKER
+        assert set(self._values("server")["server"]) <= CHART_SERVER
+
+    def test_worker_serves_the_declared_pool(self) -> None:
+        pools = yaml.safe_load((FOLDER / "pools.yaml").read_text(encoding="utf-8"))
+        config = self._values("worker")["worker"]["config"]
+        pool = pools[config["workPool"]]
+        assert pool["type"] == config["type"]
+        account = self._values("worker")["serviceAccount"]["name"]
+        assert pool["variables"]["service_account_name"] == account
+
+    def test_no_password_stands_in_the_values(self) -> None:
+        for name in ("server", "worker"):
+            text = json.dumps(self._values(name)).lower()
+            assert "password" not in text
+            assert "authstring" not in text

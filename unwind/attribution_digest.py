@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from unwind.digest import escape_markdown
 from unwind.formatting import Grid, Heading, Row, grid_of, number, plain, records
+from unwind.markdown import escape_markdown, markdown_table
 
 WORDS = {
     "ordinary": "ordinary volatility",
@@ -92,24 +92,12 @@ def attribution_markdown(tables: Mapping[str, pd.DataFrame]) -> str:
         return "## No attribution\n\nThis session was published before mechanisms were weighed.\n"
     first = records(rows)[0]
     blocks = [
-        f"## {first['verdict']}" + (f": {WORDS.get(first['named'], '')}" if first["named"] else ""),
-        escape_markdown(str(first["sentence"])),
-        _table(attribution_grid(rows)),
+        f"## {escape_markdown(plain(first['verdict']))}"
+        + (f": {WORDS.get(first['named'], '')}" if first["named"] else ""),
+        escape_markdown(plain(first["sentence"])),
+        markdown_table(attribution_grid(rows)),
         "**Who votes for what** – log-odds against ordinary volatility, by block; an empty cell "
         "says nothing, and why",
-        _table(vote_grid(tables["evidence"])),
+        markdown_table(vote_grid(tables["evidence"])),
     ]
     return "\n\n".join(blocks) + "\n"
-
-
-def _table(grid: Grid) -> str:
-    heads = [heading.text for heading in grid.headings]
-    lines = [
-        f"| {' | '.join([*heads, 'Note'])} |",
-        f"| {' | '.join('---:' if head.numeric else '---' for head in grid.headings)} | --- |",
-    ]
-    lines += [
-        f"| {' | '.join(escape_markdown(text) for text in (*line.cells, line.reason or ''))} |"
-        for line in grid.lines
-    ]
-    return "\n".join(lines)

@@ -1,32 +1,19 @@
-"""Charts of the desk report as SVG strings for inline use in one HTML page.
+"""Charts of prices and of volatility as SVG strings for inline use in one HTML page.
 
 Each raises ValueError where there is no session to draw. `width` is in CSS pixels, `WIDE` or
 `NARROW` of `unwind.drawing`; `name` begins every id.
 """
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from unwind.drawing import (
-    INKS,
-    SERIES,
-    SHADED,
-    canvas,
-    ends_of,
-    fit_levels,
-    label_ends,
-    line,
-    mark_breaks,
-    said,
-    span_of,
-    styled,
-    svg_of,
-)
-from unwind.formatting import number, plain, session
+from unwind.drawing import canvas, ends_of, fit_levels, label_ends, line, said, span_of
+from unwind.formatting import plain, session
+from unwind.palette import INKS, SERIES
+from unwind.svg import styled, svg_of
 
 
 def price_chart(prices: pd.DataFrame, *, base: str, width: int, name: str) -> str:
@@ -45,7 +32,7 @@ def price_chart(prices: pd.DataFrame, *, base: str, width: int, name: str) -> st
     closes = prices.astype("float64")
     others = [symbol for symbol in closes.columns if symbol != base]
     roles = dict(zip(others, SERIES, strict=False)) | {base: "ink"}
-    with styled(closes):
+    with styled(len(closes)):
         levels = 100 * closes.div(closes.bfill().iloc[0], axis="columns")
         ends = ends_of(levels, decimals=0)
         figure, axes = canvas(levels.index, width=width, height=300, ends=ends)
@@ -60,111 +47,6 @@ def price_chart(prices: pd.DataFrame, *, base: str, width: int, name: str) -> st
             name=name,
             title="Closes, indexed to 100",
             description=f"{span_of(levels.index)}. Last levels: {said(ends)}.",
-        )
-
-
-def correlation_chart(
-    history: pd.DataFrame,
-    *,
-    base: str,
-    highlighted: Sequence[str],
-    intervals: Mapping[str, tuple[float, float]],
-    breaks: Mapping[date, str],
-    width: int,
-    name: str,
-) -> str:
-    """Draw the rolling correlation of the base with each counterpart.
-
-    Parameters
-    ----------
-    history : DataFrame of shape (n_sessions, n_counterparts)
-        Correlations in [-1, 1]. A NaN leaves a gap.
-    base : str
-        Named in the title.
-    highlighted : sequence of str
-        Columns in colour with a label, at most five; the others are grey.
-    intervals : mapping of str to (lower, upper)
-        Interval of the last value, a bar at the right edge; keys among `highlighted`.
-    breaks : mapping of date to str
-        First session of a new segment, and its label.
-    width, name : int, str
-        See the module.
-    """
-    values = history.astype("float64")
-    roles = dict(zip(highlighted, SERIES, strict=False))
-    with styled(values):
-        ends = ends_of(values[list(roles)], decimals=2)
-        figure, axes = canvas(values.index, width=width, height=320, ends=ends, head=34.0)
-        axes.axhline(0, color=INKS["muted"], linewidth=0.8)
-        for symbol in values.columns.difference(list(roles), sort=False):
-            line(axes, values[symbol], role="others", thickness=0.7)
-        for symbol in reversed(list(roles)):
-            line(axes, values[symbol], role=roles[symbol], thickness=2.0)
-        axes.set_ylim(-1, 1)
-        axes.set_yticks([-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
-        mark_breaks(axes, pd.DatetimeIndex(values.index), breaks)
-        for place, symbol in enumerate(symbol for symbol in roles if symbol in intervals):
-            lower, upper = intervals[symbol]
-            axes.vlines(
-                1 + (4 + 5 * place) / float(axes.get_window_extent().width),
-                lower,
-                upper,
-                transform=axes.get_yaxis_transform(),
-                color=INKS[roles[symbol]],
-                linewidth=3.0,
-                alpha=0.6,
-                clip_on=False,
-            )
-        label_ends(axes, ends, roles=roles)
-        marks = ", ".join(f"{session(day)} ({plain(label)})" for day, label in breaks.items())
-        return svg_of(
-            figure,
-            name=name,
-            title=f"Rolling correlation with {plain(base)}",
-            description=f"{span_of(values.index)}. Last values: {said(ends)}. "
-            f"Breaks: {marks or 'none'}.",
-        )
-
-
-def score_chart(
-    history: pd.DataFrame, *, thresholds: Mapping[str, float], width: int, name: str
-) -> str:
-    """Draw the score over its thresholds, each session shaded by its state.
-
-    Parameters
-    ----------
-    history : DataFrame of shape (n_sessions, 2)
-        Columns score (points; a null leaves a gap) and state.
-    thresholds : mapping of str to float
-        Name and level of each threshold, in points.
-    width, name : int, str
-        See the module.
-    """
-    score = history["score"].astype("float64")
-    levels = {
-        label: (level, f"{label} {number(level, decimals=1)}")
-        for label, level in thresholds.items()
-    }
-    last = ends_of(score.to_frame(), decimals=2)
-    with styled(history):
-        figure, axes = canvas(history.index, width=width, height=240, ends=levels | last)
-        place = 0
-        for state, run in itertools.groupby(history["state"]):
-            first, place = place, place + len(list(run))
-            if state in SHADED:
-                shade = INKS[SHADED[state]]
-                axes.axvspan(first - 0.5, place - 0.5, color=shade, alpha=0.35, linewidth=0)
-        for level in thresholds.values():
-            axes.axhline(level, color=INKS["muted"], linewidth=0.9, dashes=(4, 3))
-        line(axes, score, role="ink", thickness=1.6)
-        fit_levels(axes, score.to_frame(), include=(0.0, *thresholds.values()))
-        label_ends(axes, levels | last, roles={"score": "ink"})
-        return svg_of(
-            figure,
-            name=name,
-            title="Score and state",
-            description=f"{span_of(history.index)}. Last: {said(last)}. "
-            f"Thresholds: {said(levels)}.",
         )
 
 
@@ -195,7 +77,7 @@ def volatility_chart(
     values = history.astype("float64")
     others = [symbol for symbol in values.columns if symbol != base]
     roles = dict(zip(others, SERIES, strict=False)) | {base: "ink"}
-    with styled(values):
+    with styled(len(values)):
         ends = ends_of(values, decimals=0)
         figure, axes = canvas(values.index, width=width, height=260, ends=ends)
         for symbol in sorted(values.columns, key=lambda symbol: symbol == base):

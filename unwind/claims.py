@@ -9,8 +9,9 @@ from datetime import date
 from typing import Any
 
 from unwind.formatting import Row, plain, records
-from unwind.lake import LakeError, Snapshot
+from unwind.lake import Snapshot
 from unwind.reading import SessionDay, json_number, session_day
+from unwind.storage import LakeError
 
 CONFIRMED, CONTESTED = "confirmed", "contested"
 NOT_REPRODUCIBLE, UNTESTABLE = "not reproducible here", "cannot be tested"

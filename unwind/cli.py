@@ -1,21 +1,34 @@
 """`unwind`: the reading commands. They import neither Prefect nor models, so they start at once."""
 
-import json
 import sys
-from datetime import date, datetime
+from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
 import typer
 from rich.console import Console
 
+from unwind import alerts as alerting
 from unwind import explanation as explaining
-from unwind import lake as lakes
-from unwind import reading
-from unwind.durable import Busy
+from unwind import lake_commands, reading
+from unwind.command_options import (
+    DEFAULT_LAKE,
+    AsJson,
+    AsOf,
+    Lake,
+    answered,
+    day_of,
+    instant_of,
+    print_json,
+    session_of,
+)
+from unwind.durable import Busy, Unwritable
+from unwind.lake import schema_notes
+from unwind.reading import SessionDay
 from unwind.settings import SettingsError, load_settings
+from unwind.storage import LakeError, local
 from unwind.tables import TABLES
 
 app = typer.Typer(
@@ -24,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Read what the desk published: verdicts, tables, checks.",
 )
+app.add_typer(lake_commands.app, name="lake")
 
 importing = typer.Typer(
     no_args_is_help=True, help="Bring what a vendor shows on a page into the drop folder."
@@ -40,12 +54,6 @@ class Units(StrEnum):
     billion = "billion"
 
 
-Lake = Annotated[
-    Path, typer.Option("--lake", envvar="UNWIND_LAKE", help="Folder of the published lake.")
-]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="Session, YYYY-MM-DD. Default: the newest published.")
-]
 Cutoff = Annotated[
     str | None, typer.Option("--cutoff", help="Show the run that stood at or before this instant.")
 ]
@@ -53,44 +61,31 @@ KnownBy = Annotated[
     str | None,
     typer.Option("--known-by", help="Read the snapshot that was in force at this instant."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
-
-DEFAULT_LAKE = Path("lake")
 
 
-def _snapshot(lake: Path, known_by: str | None) -> lakes.Snapshot:
-    if known_by is None:
-        return lakes.latest(lake)
-    return lakes.snapshot_known_by(lake, _instant("--known-by", known_by))
-
-
-def _instant(option: str, text: str) -> pd.Timestamp:
-    try:
-        instant = pd.Timestamp(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{option} must be a UTC instant like 2026-02-05T21:15Z, got {text}"
-        ) from error
-    if instant.tzinfo is None:
-        raise typer.BadParameter(f"{option} needs a time zone, e.g. {text}Z")
-    return instant.tz_convert("UTC")
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"--as-of must be a date like 2026-02-05, got {text}") from error
-
-
-def _print(content: Any) -> None:
-    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=False, default=_plain) + "\n")
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+def _tell(
+    lake: str,
+    as_of: str | None,
+    cutoff: str | None,
+    known_by: str | None,
+    *,
+    as_json: bool,
+    machine: Callable[[SessionDay], dict[str, Any]],
+    person: Callable[[SessionDay], str],
+) -> None:
+    """Print one session, and whether its snapshot is the one asked for, and of this schema."""
+    at = None if cutoff is None else instant_of("--cutoff", cutoff)
+    day, passed = answered(
+        lake,
+        lambda snapshot: reading.session_day(snapshot, as_of=day_of(as_of), cutoff=at),
+        known_by=known_by,
+    )
+    notes = schema_notes(day.snapshot)
+    if as_json:
+        print_json({**machine(day), "passed_over": passed, "schema_notes": notes})
+        return
+    sys.stderr.writelines(f"unwind: {note}\n" for note in notes)
+    Console(highlight=False, soft_wrap=True).print(person(day), markup=False)
 
 
 @app.command()
@@ -102,15 +97,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one session: verdict, moves, volume, correlations, what is missing."""
-    day = reading.session_day(
-        _snapshot(lake, known_by),
-        as_of=_day(as_of),
-        cutoff=None if cutoff is None else _instant("--cutoff", cutoff),
-    )
-    if as_json:
-        _print(reading.summary(day))
-    else:
-        Console(highlight=False, soft_wrap=True).print(reading.text(day), markup=False)
+    _tell(
+        lake, as_of, cutoff, known_by,
+        as_json=as_json, machine=reading.summary, person=reading.text,
+    )  # fmt: skip
 
 
 @app.command()
@@ -122,17 +112,38 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Explain a verdict: each driver, its evidence and its points; the thresholds; the state."""
-    day = reading.session_day(
-        _snapshot(lake, known_by),
-        as_of=_day(as_of),
-        cutoff=None if cutoff is None else _instant("--cutoff", cutoff),
+    _tell(
+        lake, as_of, cutoff, known_by,
+        as_json=as_json, machine=explaining.explanation, person=explaining.explanation_text,
+    )  # fmt: skip
+
+
+@app.command()
+def diff(
+    as_of: Annotated[str, typer.Option("--as-of", help="Session, YYYY-MM-DD.")],
+    between: Annotated[
+        tuple[str, str], typer.Option("--between", help="Two UTC instants, the earlier first.")
+    ],
+    lake: Lake = DEFAULT_LAKE,
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed in the conclusion on a session between two instants, and why."""
+    # The store brings the schema library with it; no other reading command should wait for that.
+    from unwind import difference, difference_text
+
+    folder = local(lake, purpose="a difference")
+    session = session_of(as_of)
+    first, second = (instant_of("--between", instant) for instant in between)
+    found, passed = answered(
+        lake,
+        lambda snapshot: difference.difference(
+            folder, snapshot, as_of=session, first=first, second=second
+        ),
     )
     if as_json:
-        _print(explaining.explanation(day))
+        print_json({**difference.machine(found), "passed_over": passed})
     else:
-        Console(highlight=False, soft_wrap=True).print(
-            explaining.explanation_text(day), markup=False
-        )
+        sys.stdout.write(difference_text.text(found))
 
 
 @app.command()
@@ -148,7 +159,7 @@ def tables(
         raise typer.BadParameter(f"no table {name}; there are {', '.join(TABLES)}")
     chosen = [table for table in TABLES.values() if name in (None, table.name)]
     if as_json:
-        _print([reading.contract(table) for table in chosen])
+        print_json([reading.contract(table) for table in chosen])
     elif markdown:
         sys.stdout.write(reading.contract_markdown(chosen))
     else:
@@ -156,28 +167,11 @@ def tables(
 
 
 @app.command()
-def check(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
-    """Check the snapshot in force against its checksums and schema; exit 1 where it is broken."""
-    snapshot = lakes.latest(lake)
-    found = lakes.faults(lake)
-    files = snapshot.manifest["files"]
-    rows = sum(entry["rows"] for entry in files.values())
-    if as_json:
-        _print({"snapshot": snapshot.name, "files": len(files), "rows": rows, "faults": found})
-    else:
-        verdict = "sound" if not found else f"{len(found)} faults"
-        sys.stdout.write(f"{snapshot.name}: {len(files)} files, {rows} rows, {verdict}\n")
-        sys.stdout.writelines(f"  {fault}\n" for fault in found)
-    if found:
-        raise typer.Exit(1)
-
-
-@app.command()
 def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """List every input row that was set aside: file, row, rule, value, remedy."""
-    rows = reading.quarantined(lake)
+    rows = reading.quarantined(local(lake, purpose="the quarantine"))
     if as_json:
-        _print(rows)
+        print_json(rows)
     else:
         sys.stdout.writelines(
             f"{row['severity']:<8}{row['origin']} row {row['row']}: {row['rule']}, "
@@ -190,9 +184,11 @@ def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
 @app.command()
 def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Print the path of a session's desk report (HTML)."""
-    path = reading.report_path(lake, lakes.latest(lake), as_of=_day(as_of))
+    path, passed = answered(
+        lake, lambda snapshot: reading.report_path(snapshot, as_of=day_of(as_of))
+    )
     if as_json:
-        _print({"report": str(path)})
+        print_json({"report": path, "passed_over": passed})
     else:
         sys.stdout.write(f"{path}\n")
 
@@ -204,10 +200,10 @@ def claims(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     from unwind import claims as checking
     from unwind.february_2026 import CLAIMS, DAYS
 
-    sessions = checking.sessions_of(lakes.latest(lake), DAYS)
+    sessions, passed = answered(lake, lambda snapshot: checking.sessions_of(snapshot, DAYS))
     found = checking.judge(CLAIMS, sessions)
     if as_json:
-        _print(checking.claims_json(found))
+        print_json({"claims": checking.claims_json(found), "passed_over": passed})
     else:
         sys.stdout.write(checking.claims_markdown(found, sessions))
 
@@ -223,7 +219,7 @@ def sources(
     from unwind import source_listing
 
     if as_json:
-        _print(source_listing.listing())
+        print_json(source_listing.listing())
     elif markdown:
         sys.stdout.write(source_listing.listing_markdown())
     else:
@@ -260,19 +256,29 @@ def import_flows(
             drop=drop,
             vendor=vendor or load_settings(settings).flows.vendor,
             units=units.value,
-            known_at=None if known_at is None else _instant("--known-at", known_at),
+            known_at=None if known_at is None else instant_of("--known-at", known_at),
         )
     except FlowTableError as error:
         sys.stderr.write(f"unwind: {error}\n")
         raise typer.Exit(2) from error
     if as_json:
-        _print(told)
+        print_json(told)
         return
     sys.stdout.writelines(f"{note}\n" for note in told["notes"])
     sys.stdout.write(
         f"{told['file']}: {told['added']} added, {told['revised']} revised, "
         f"{told['unchanged']} as they were\n"
     )
+
+
+@app.command()
+def alerts(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
+    """List what the desk was told, and what no server has acknowledged yet."""
+    told = alerting.read_ledger(local(lake, purpose="the ledger of alerts"))
+    if as_json:
+        print_json([{"id": str(alert.notice.id), **asdict(alert)} for alert in told])
+    else:
+        sys.stdout.write(alerting.ledger_text(told) + "\n")
 
 
 # A magnitude below zero is a value to refuse by name, not an option that does not exist.
@@ -304,15 +310,15 @@ def sigma(
             sides={"both": two_sided, "lower": lower, "upper": upper},
             file=sample,
             column=column,
-            lake=lake,
+            lake=local(lake, purpose="a sample of residuals"),
             asset=asset,
-            as_of=_day(as_of),
+            as_of=day_of(as_of),
         )
     except ValueError as error:
         sys.stderr.write(f"unwind: {error}\n")
         raise typer.Exit(2) from error
     if as_json:
-        _print(told)
+        print_json(told)
     else:
         sys.stdout.write(sigma_command.text(told) + "\n")
 
@@ -321,7 +327,7 @@ def main() -> None:
     """Run a command; a fault is one sentence and exit status 2, never a traceback."""
     try:
         app()
-    except (lakes.LakeError, SettingsError, Busy) as error:
+    except (LakeError, SettingsError, Busy, Unwritable) as error:
         sys.stderr.write(f"unwind: {error}\n")
         sys.exit(2)
 

@@ -1,83 +1,30 @@
-"""What every chart of the report shares: palette, axes, labels, and the SVG that fits a page.
+"""What every chart of the report shares: panels in pixels, axes, lines, bands and labels.
 
-The same input gives the same bytes. Text stays text, colours are CSS variables (see `PALETTE`)
-so that a page can turn dark, and every id bears the chart's name so that many fit on one page.
-The horizontal axis counts sessions: a weekend takes no room and a missing price leaves a gap.
+The horizontal axis of a history counts sessions: a weekend takes no room and a missing price leaves
+a gap.
 """
 
-import io
 import itertools
-import re
-import threading
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import numpy as np
 import pandas as pd
-from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from unwind.formatting import number, plain, session
-
-# Role → (light, dark). Series colours after Okabe and Ito (2008), safe for colour-blind readers;
-# on a dark page sky blue and yellow stand in for blue and sky blue.
-PALETTE = {
-    "ink": ("#1b1d20", "#e7e9ec"),
-    "muted": ("#5a6067", "#a4acb5"),
-    "rule": ("#dcdfe3", "#343a41"),
-    "others": ("#b9bec5", "#4b525a"),
-    "first": ("#0072b2", "#56b4e9"),
-    "second": ("#d55e00", "#e8772a"),
-    "third": ("#009e73", "#009e73"),
-    "fourth": ("#cc79a7", "#cc79a7"),
-    "fifth": ("#56b4e9", "#f0e442"),
-    "watch": ("#f0e442", "#8f8500"),
-    "deleveraging": ("#d55e00", "#d55e00"),
-    "release": ("#56b4e9", "#56b4e9"),
-    "unknown": ("#8a9099", "#8a9099"),
-}
-SERIES = ("first", "second", "third", "fourth", "fifth")
-SHADED = {
-    "WATCH": "watch",
-    "DELEVERAGING": "deleveraging",
-    "RELEASE": "release",
-    "UNKNOWN": "unknown",
-}
-
-# Drawn in colours that mean nothing; the finished SVG names variables in their place.
-INKS = {role: f"#0101{place:02x}" for place, role in enumerate(PALETTE)}
-_ROLE = {colour: role for role, colour in INKS.items()}
-_STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 11,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "unwind",
-    "text.parse_math": False,
-}
-# matplotlib keeps its style in one global table, and Prefect runs tasks in threads.
-_ONE_AT_A_TIME = threading.Lock()
+from unwind.palette import INKS, SHADED
 
 # In CSS pixels: one figure for a page, one for a telephone, whose text would else shrink.
 WIDE = 704
 NARROW = 352
 _LINE_HEIGHT = 14.0
 _CHARACTER = 6.7
+FOOT = 36.0  # room below a panel for months and years
 _LABEL_CHARACTERS = 12
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-@contextmanager
-def styled(sessions: pd.DataFrame) -> Iterator[None]:
-    """Draw inside under the report's style, one chart at a time; refuse to draw nothing."""
-    if sessions.empty:
-        raise ValueError("a chart needs at least 1 session, got 0; say so in words instead")
-    with _ONE_AT_A_TIME, style.context(["default", _STYLE]):
-        yield
 
 
 def canvas(
@@ -88,14 +35,37 @@ def canvas(
     ends: Mapping[str, tuple[float, str]],
     head: float = 8.0,
 ) -> tuple[Figure, Axes]:
-    """Lay out one axes in pixels (72 per inch make a point a pixel), with room for the labels."""
-    left, foot = 34.0, 36.0
-    right = 34.0 + _CHARACTER * max((len(text) for _, text in ends.values()), default=0)
-    inner = width - left - right
+    """Lay out one panel over sessions, with room for the labels at its right edge."""
+    figure = sheet(width=width, height=height)
+    axes = panel(figure, top=head, foot=FOOT, right=room_for(ends))
+    session_axis(axes, sessions)
+    return figure, axes
+
+
+def sheet(*, width: int, height: int) -> Figure:
+    """Return an empty figure in pixels: 72 per inch make a point a pixel."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72)
     figure.patch.set_visible(False)
-    axes = figure.add_axes(
-        (left / width, foot / height, inner / width, (height - foot - head) / height)
+    return figure
+
+
+def room_for(ends: Mapping[str, tuple[float, str]]) -> float:
+    """Return the pixels that the labels at the right edge take."""
+    return 34.0 + _CHARACTER * max((len(text) for _, text in ends.values()), default=0)
+
+
+def panel(
+    figure: Figure, *, top: float, foot: float, right: float = 34.0, left: float = 34.0
+) -> Axes:
+    """Add axes, so many pixels from each edge of the figure."""
+    width, height = 72 * figure.get_size_inches()
+    axes: Axes = figure.add_axes(
+        (
+            left / width,
+            foot / height,
+            (width - left - right) / width,
+            (height - foot - top) / height,
+        )
     )
     axes.patch.set_visible(False)
     for side in ("left", "right", "top"):
@@ -104,12 +74,54 @@ def canvas(
     axes.tick_params(color=INKS["muted"], labelcolor=INKS["muted"])
     axes.tick_params(axis="y", length=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axes.yaxis.set_major_formatter(lambda level, _: number(level, decimals=0))
+    write_levels(axes, lambda level: number(level, decimals=0))
     axes.grid(axis="y", color=INKS["rule"], linewidth=0.8)
     axes.set_axisbelow(True)
+    return axes
+
+
+def write_levels(axes: Axes, text_of: Callable[[float], str]) -> None:
+    """Write the ticks of the value axis with `text_of`."""
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda level, _: text_of(float(level))))
+
+
+def session_axis(axes: Axes, sessions: pd.Index, *, labelled: bool = True) -> None:
+    """Lay sessions out along the horizontal axis, one place each."""
     axes.set_xlim(-0.5, len(sessions) - 0.5)
+    if not labelled:
+        axes.set_xticks([])
+        return
+    inner = float(axes.get_window_extent().width)
     _session_ticks(axes, pd.DatetimeIndex(sessions), most=max(2, int(inner // 46)))
-    return figure, axes
+
+
+def note(
+    axes: Axes, text: str, *, at: tuple[float, float], role: str = "muted", align: str = "left",
+    up: float = 4.0,
+) -> None:  # fmt: skip
+    """Write one line at a share of the panel's width and height, `up` pixels above."""
+    axes.annotate(
+        text, at, xycoords="axes fraction", xytext=(0, up), textcoords="offset points", ha=align,
+        color=INKS[role], annotation_clip=False,
+    )  # fmt: skip
+
+
+def band(axes: Axes, lower: pd.Series, upper: pd.Series, *, role: str, share: float) -> None:
+    """Fill between two series over sessions; NaN leaves a gap."""
+    axes.fill_between(
+        np.arange(len(lower)), lower.to_numpy(dtype=np.float64), upper.to_numpy(dtype=np.float64),
+        color=INKS[role], alpha=share, linewidth=0,
+    )  # fmt: skip
+
+
+def shade_states(axes: Axes, states: pd.Series) -> None:
+    """Shade each run of sessions by its state; CALM stays unshaded."""
+    place = 0
+    for state, run in itertools.groupby(states):
+        first, place = place, place + len(list(run))
+        if state in SHADED:
+            shade = INKS[SHADED[state]]
+            axes.axvspan(first - 0.5, place - 0.5, color=shade, alpha=0.35, linewidth=0)
 
 
 def _session_ticks(axes: Axes, days: pd.DatetimeIndex, *, most: int) -> None:
@@ -243,51 +255,3 @@ def mark_breaks(axes: Axes, days: pd.DatetimeIndex, breaks: Mapping[date, str]) 
             color=INKS["ink"],
             annotation_clip=False,
         )
-
-
-def svg_of(figure: Figure, *, name: str, title: str, description: str) -> str:
-    """Print the figure and make it fit to stand inside a page: see the module's docstring."""
-    printed = io.StringIO()
-    unsaid = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(printed, metadata=unsaid)
-    root = ET.fromstring(printed.getvalue())
-    box = root.attrib["viewBox"]
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.text = (element.text or "").strip()
-        element.tail = None
-        for sheet in element.findall("{*}style"):
-            element.remove(sheet)
-        attributes = {key.rpartition("}")[2]: text for key, text in element.attrib.items()}
-        if element.tag == "g":
-            attributes.pop("id", None)
-        element.attrib = {key: _attribute(key, text, name) for key, text in attributes.items()}
-    root.attrib = {
-        "class": "chart",
-        "viewBox": box,
-        "role": "img",
-        "aria-labelledby": f"{name}-title {name}-description",
-    }
-    for place, (tag, part, text) in enumerate(
-        (("title", "title", title), ("desc", "description", description))
-    ):
-        said = ET.Element(tag, {"id": f"{name}-{part}"})
-        said.text = text
-        root.insert(place, said)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _attribute(key: str, text: str, name: str) -> str:
-    match key:
-        case "id":
-            return f"{name}-{text}"
-        case "href" | "clip-path":
-            return text.replace("#", f"#{name}-")
-        case "d":
-            # Hundredths of a pixel are enough, and hide the last digits that machines differ in.
-            return re.sub(r"(\.\d\d)\d+", r"\1", " ".join(text.split()))
-        case "style":
-            text = re.sub(r"font-family: [^;]*;? ?", "", text)
-            return re.sub(r"#0101[0-9a-f]{2}", lambda hit: f"var(--chart-{_ROLE[hit[0]]})", text)
-        case _:
-            return text

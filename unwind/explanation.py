@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from unwind.formatting import number, percent
+from unwind.digest import odds
+from unwind.formatting import number, plain
+from unwind.markdown import escape_markdown
 from unwind.reading import SessionDay, json_drivers, json_number
 
 
@@ -62,13 +64,7 @@ def _rule(told: dict[str, Any]) -> list[str]:
         "all drivers together (harmonic mean of their probabilities), shared out among them.",
     ]
     if told["score"] is not None:
-        middle, lower, upper = (
-            percent(share[name], decimals=0) for name in ("share", "lower", "upper")
-        )
-        lines.append(
-            f"Ordinary sessions show as much once in {number(told['return_period'], decimals=0)}; "
-            f"of sessions with such a score {middle} lay in an episode ({lower} to {upper})."
-        )
+        lines.append(odds(told["return_period"], share["share"], share["lower"], share["upper"]))
     release, watch, raised = (
         number(limits[name], decimals=2) for name in ("release", "watch", "deleveraging")
     )
@@ -85,11 +81,10 @@ def explanation_markdown(day: SessionDay) -> str:
     told = explanation(day)
     lines = ["| driver | value | evidence | share |", "|---|---:|---:|---:|"]
     lines += [
-        f"| {driver['meaning']} | {number(driver['value'], decimals=2)} | "
+        f"| {escape_markdown(plain(driver['meaning']))} | {number(driver['value'], decimals=2)} | "
         f"{number(driver['evidence'], decimals=2)} | "
         f"{number(driver['contribution'], decimals=2, signed=True)} |"
         for driver in told["drivers"]
     ]
-    return "\n".join(
-        [*lines, f"| **score** | | | **{number(told['score'], decimals=2)}** |", "", *_rule(told)]
-    )
+    lines += [f"| **score** | | | **{number(told['score'], decimals=2)}** |", ""]
+    return "\n".join([*lines, *(escape_markdown(plain(line)) for line in _rule(told))])

@@ -129,11 +129,8 @@ def import_flow_table(
                 f"{first['session']:%Y-%m-%d} at {first['net_flow_usd_m']:g} after "
                 f"{first['net_flow_usd_m_held']:g}; give --known-at"
             )
-        stamp = pd.NaT if known_at is None else known_at
-        added = both.loc[fresh | changed, [*KEY, "net_flow_usd_m"]].assign(known_at=stamp)
-        added["known_at"] = pd.to_datetime(added["known_at"], utc=True).astype(
-            "datetime64[us, UTC]"
-        )
+        added = both.loc[fresh | changed, [*KEY, "net_flow_usd_m"]].copy()
+        added["known_at"] = pd.Series(known_at, index=added.index, dtype="datetime64[us, UTC]")
         if len(added):
             whole = pd.concat([held, added], ignore_index=True)[COLUMNS]
             whole = whole.sort_values([*KEY, "known_at"], kind="stable", ignore_index=True)

@@ -190,6 +190,9 @@ def correlation_grid(rows: pd.DataFrame) -> Grid:
                 row["change"], decimals=2, signed=True
             ),
             Heading("Percentile", numeric=True): lambda row: percent(row["percentile"], decimals=1),
+            Heading("Robust interval", numeric=True): lambda row: interval(
+                row["robust_lower"], row["robust_upper"], decimals=2
+            ),
         },
     )
 

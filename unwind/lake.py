@@ -1,4 +1,4 @@
-"""The lake: immutable snapshots of the desk tables, published by one rename.
+"""The lake: immutable snapshots of the desk tables, put in force by one pointer.
 
     LAKE/LATEST                                     name of the newest snapshot
     LAKE/snapshots/000007-1f0c…/_manifest.json      files with checksums, parent, run
@@ -7,34 +7,34 @@
     LAKE/reports/…                                  desk reports
     LAKE/settings/<digest>.json                     what each settings digest stands for
 
-A reader resolves a snapshot once and stays with it. A writer rewrites the months that its run
-touches, links all others, and repoints LATEST last: a crash leaves the old snapshot in force.
+A reader resolves a snapshot once and stays with it. Every file is held against its checksum
+before a figure is taken from it. This module reads; unwind.publication writes.
 """
 
 import hashlib
 import json
-import os
-import shutil
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import Any
+from io import BytesIO
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unwind.columns import SCHEMA_VERSION, SLOT, Table
-from unwind.durable import flush, folder_lock, write_atomically
-from unwind.settings import Settings
+from unwind.columns import SCHEMA_VERSION
+from unwind.schema_changes import SchemaError, conformed
+from unwind.storage import Damaged, LakeError, content, is_url, names, place, sha256
 from unwind.tables import TABLES
 
 MANIFEST = "_manifest.json"
 LATEST = "LATEST"
+NAME = re.compile(r"\d{6,}-[0-9a-f]{12}")
 
-
-class LakeError(RuntimeError):
-    """The lake cannot answer; the message says what is missing or broken and what to do."""
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,209 +42,249 @@ class Snapshot:
     """One published version: where it lies and what its manifest says."""
 
     name: str
-    path: Path
+    lake: Path | str
     manifest: dict[str, Any]
+
+    @property
+    def path(self) -> PurePath:
+        """Its folder; of a copy behind a URL: on that file system."""
+        _, root = place(self.lake)
+        kind = PurePosixPath if is_url(self.lake) else Path
+        return kind(root) / "snapshots" / self.name
 
     @property
     def terms(self) -> dict[str, str]:
         """Source and settings digest of the run that published it: what readers get unasked."""
         return dict(self.manifest["terms"])
 
+    def schema_version(self, relative: str) -> int:
+        """Under which schema one of its files was written."""
+        entry = self.manifest["files"][relative]
+        return int(entry.get("schema_version", self.manifest["schema_version"]))
 
-def publish(
-    lake: Path,
-    rows: dict[str, pd.DataFrame],
-    *,
-    settings: Settings,
-    source: str,
-    run: str,
-) -> Snapshot:
-    """Add the rows of one run to the lake, as a new snapshot.
+    def address(self, relative: str) -> str:
+        """Path of one of its files on the lake's file system."""
+        if not is_url(self.lake):
+            return str(self.path / relative)
+        _, root = place(self.lake)
+        return f"{root}/files/{self.manifest['files'][relative]['sha256']}.parquet"
 
-    Parameters
-    ----------
-    lake : Path
-        Local folder; made when missing.
-    rows : dict of DataFrame
-        Table name → rows, all of one source and settings. Rows of a slot (session, cut-off,
-        source, settings) that is already there are replaced by the new ones; all others stay.
-    settings : Settings
-    source : str
-    run : str
-        Who published; stands in the manifest alone, never in a row.
+    def link(self, relative: str) -> str:
+        """Absolute path, or URL, by which another program finds one of its files."""
+        if not is_url(self.lake):
+            return str(Path(self.address(relative)).resolve())
+        address = self.address(relative).lstrip("/")
+        return f"{str(self.lake).split('://', 1)[0]}://{address}"
 
-    Returns
-    -------
-    Snapshot
-        The one that now holds the rows: the newest one as it was, where nothing changed.
-    """
-    with folder_lock(lake):
-        _clear_drafts(lake)
-        parent = latest(lake) if (lake / LATEST).exists() else None
-        slots = _slots(rows)
-        changed: dict[str, pa.Table] = {}
-        for name, table in TABLES.items():
-            changed |= _merge(parent, table, rows.get(name, pd.DataFrame()), slots)
-        _remember_settings(lake, settings)
-        terms = {"source": source, "settings_digest": settings.digest}
-        if parent is not None and not changed and parent.terms == terms:
-            return parent
-        return _write(lake, parent, changed, terms=terms, run=run)
+    def verified(self, relative: str) -> bytes:
+        """Content of one of its files, held against its checksum.
 
+        Raises
+        ------
+        Damaged
+            The file is missing, or not as it was published.
+        LakeError
+            It may not be read.
+        """
+        storage, _ = place(self.lake)
+        try:
+            held = content(storage, self.address(relative))
+        except FileNotFoundError as error:
+            raise Damaged(
+                f"{relative} of snapshot {self.name} is missing; restore it from a copy"
+            ) from error
+        if sha256(held) != self.manifest["files"][relative]["sha256"]:
+            raise Damaged(
+                f"{relative} of snapshot {self.name} differs from its checksum; "
+                "restore it from a copy"
+            )
+        return held
 
-def _slots(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    parts = [frame[list(SLOT)] for frame in rows.values() if not frame.empty]
-    if not parts:
-        raise LakeError("a run must publish at least one row; its stages gave none")
-    return pd.concat(parts, ignore_index=True).drop_duplicates(ignore_index=True)
+    def table(self, relative: str) -> pa.Table:
+        """Rows of one file, laid out in the schema in force.
 
-
-def _month(day: date) -> str:
-    return f"{day:%Y-%m}"
-
-
-def _merge(
-    parent: Snapshot | None, table: Table, new: pd.DataFrame, slots: pd.DataFrame
-) -> dict[str, pa.Table]:
-    """Months of one table whose content differs from the parent's."""
-    changed = {}
-    for month in sorted({_month(day) for day in slots["as_of"]}):
-        relative = f"{table.name}/{month}.parquet"
-        fresh = new[[_month(day) == month for day in new["as_of"]]] if not new.empty else new
-        old = None
-        if parent is not None and relative in parent.manifest["files"]:
-            old = pq.read_table(parent.path / relative, schema=table.schema)
-        merged = _combine(table, old, fresh, slots)
-        if merged is not None and (old is None or not merged.equals(old)):
-            changed[relative] = merged
-    return changed
+        Raises
+        ------
+        Damaged
+            The file is missing, or not as it was published.
+        LakeError
+            It may not be read, or its schema cannot be read by this release.
+        """
+        held = self.verified(relative)
+        try:
+            return conformed(pq.read_table(BytesIO(held)), TABLES[relative.split("/")[0]])
+        except SchemaError as error:
+            raise LakeError(f"{relative} of snapshot {self.name}: {error}") from error
 
 
-def _combine(
-    table: Table, old: pa.Table | None, fresh: pd.DataFrame, slots: pd.DataFrame
-) -> pa.Table | None:
-    addition = table.arrow(fresh) if not fresh.empty else table.schema.empty_table()
-    if old is None:
-        return addition if addition.num_rows else None
-    rerun = set(slots[list(SLOT)].itertuples(index=False, name=None))
-    stamps = zip(*(old.column(name).to_pylist() for name in SLOT), strict=True)
-    kept = old.filter(pa.array([stamp not in rerun for stamp in stamps], pa.bool_()))
-    joined = pa.concat_tables([kept, addition])
-    return joined.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
-
-
-def _write(
-    lake: Path,
-    parent: Snapshot | None,
-    changed: dict[str, pa.Table],
-    *,
-    terms: dict[str, str],
-    run: str,
-) -> Snapshot:
-    folder = lake / "snapshots"
-    folder.mkdir(exist_ok=True)
-    draft = folder / f".tmp-{os.getpid()}"
-    files: dict[str, Any] = {}
-    if parent is not None:
-        for relative, entry in parent.manifest["files"].items():
-            if relative not in changed:
-                (draft / relative).parent.mkdir(parents=True, exist_ok=True)
-                os.link(parent.path / relative, draft / relative)
-                files[relative] = entry
-    for relative, content in changed.items():
-        target = draft / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(content, target, compression="zstd")
-        flush(target)
-        files[relative] = {"sha256": _sha256(target), "rows": content.num_rows}
-    files = dict(sorted(files.items()))
-    digest = hashlib.sha256(json.dumps([files, terms]).encode()).hexdigest()[:12]
-    number = 1 if parent is None else int(parent.name.split("-")[0]) + 1
-    cutoffs = [content.column("cutoff").to_pylist() for content in changed.values()]
-    known = max((instant for column in cutoffs for instant in column), default=None)
-    before = parent.manifest["knowledge"] if parent is not None else ""
-    name = f"{number:06d}-{digest}"
-    manifest: dict[str, Any] = {
-        "snapshot": name,
-        "parent": parent.name if parent is not None else None,
-        "schema_version": SCHEMA_VERSION,
-        "terms": terms,
-        # The latest cut-off of any row: what the snapshot could have known.
-        "knowledge": max(before, known.isoformat() if known is not None else before),
-        "run": run,
-        "files": files,
-    }
-    (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    flush(draft / MANIFEST)
-    for inner in {path.parent for path in draft.rglob("*.parquet")} | {draft}:
-        flush(inner)
-    final = folder / name
-    draft.rename(final)
-    flush(folder)
-    write_atomically(lake / LATEST, lambda target: target.write_text(final.name, encoding="utf-8"))
-    return Snapshot(name=final.name, path=final, manifest=manifest)
-
-
-def _clear_drafts(lake: Path) -> None:
-    """Remove what a killed writer left; the lock is held, so no draft is anyone's."""
-    for draft in (lake / "snapshots").glob(".tmp-*"):
-        shutil.rmtree(draft)
-    for draft in lake.glob(".tmp-*"):
-        draft.unlink()
-    newest = (lake / LATEST).read_text(encoding="utf-8").strip() if (lake / LATEST).exists() else ""
-    for orphan in (lake / "snapshots").glob("[0-9]*"):
-        # Renamed but never pointed at: the run that made it died before it was in force.
-        if orphan.name.split("-")[0] > newest.split("-")[0]:
-            shutil.rmtree(orphan)
-
-
-def _remember_settings(lake: Path, settings: Settings) -> None:
-    target = lake / "settings" / f"{settings.digest}.json"
-    if not target.exists():
-        target.parent.mkdir(exist_ok=True)
-        text = json.dumps(settings.model_dump(mode="json"), indent=1, ensure_ascii=False)
-        write_atomically(target, lambda draft: draft.write_text(text, encoding="utf-8"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def latest(lake: Path) -> Snapshot:
+def latest(lake: Path | str) -> Snapshot:
     """The snapshot in force.
 
     Raises
     ------
     LakeError
-        Nothing was published here yet, or the pointer names a snapshot that is gone.
+        Nothing was published here yet, or the pointer or its snapshot is damaged.
     """
-    pointer = lake / LATEST
-    if not pointer.exists():
-        raise LakeError(
-            f"{lake} holds no published snapshot; run `python -m flows daily --lake {lake}` first"
-        )
-    return _open(lake, pointer.read_text(encoding="utf-8").strip())
+    return opened(lake, pointed(lake))
 
 
-def snapshot_known_by(lake: Path, instant: pd.Timestamp) -> Snapshot:
-    """The newest snapshot that stood on no later knowledge than `instant`."""
-    for path in sorted((lake / "snapshots").glob("[0-9]*"), reverse=True):
-        snapshot = _open(lake, path.name)
-        if pd.Timestamp(snapshot.manifest["knowledge"]) <= instant:
-            return snapshot
-    raise LakeError(f"{lake} holds no snapshot from {instant} or before; choose a later instant")
+def pointed(lake: Path | str) -> str:
+    """Name that the pointer holds.
 
-
-def _open(lake: Path, name: str) -> Snapshot:
-    path = lake / "snapshots" / name
+    Raises
+    ------
+    Damaged
+        The pointer is missing beside snapshots, empty or garbage.
+    LakeError
+        Nothing was published here yet.
+    """
+    storage, root = place(lake)
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise LakeError(
-            f"snapshot {name} of {lake} cannot be read; point {LATEST} at an older one"
+        held = content(storage, f"{root}/{LATEST}")
+    except FileNotFoundError as error:
+        if snapshot_names(lake):
+            raise Damaged(
+                f"{lake} holds snapshots but no pointer {LATEST}; the next run writes it anew"
+            ) from error
+        remedy = (
+            f"unwind lake push LAKE {lake}"
+            if is_url(lake)
+            else f"python -m flows daily --lake {lake}"
+        )
+        raise LakeError(f"{lake} holds no published snapshot; run `{remedy}` first") from error
+    name = held.decode("utf-8", errors="replace").strip()
+    if not NAME.fullmatch(name):
+        raise Damaged(
+            f"the pointer {LATEST} of {lake} names no snapshot: {name[:40]!r}; "
+            "the next run writes it anew"
+        )
+    return name
+
+
+def snapshot_names(lake: Path | str) -> list[str]:
+    """Names of all snapshots, oldest first; whether they are intact is not looked at."""
+    storage, root = place(lake)
+    return [name for name in names(storage, f"{root}/snapshots") if NAME.fullmatch(name)]
+
+
+def opened(lake: Path | str, name: str) -> Snapshot:
+    """Open a snapshot by its name, its manifest held against its own checksum.
+
+    Raises
+    ------
+    Damaged
+        The manifest is missing, torn or altered.
+    """
+    storage, root = place(lake)
+    try:
+        manifest = json.loads(content(storage, f"{root}/snapshots/{name}/{MANIFEST}"))
+        sound = manifest["snapshot"] == name and _sealed(manifest)
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(
+            f"snapshot {name} of {lake} cannot be read; restore it from a copy, or point {LATEST} "
+            "at an older one"
         ) from error
-    return Snapshot(name=name, path=path, manifest=manifest)
+    if not sound:
+        raise Damaged(
+            f"the manifest of snapshot {name} differs from its own checksum; restore it from a copy"
+        )
+    return Snapshot(name=name, lake=lake, manifest=manifest)
+
+
+def seal(manifest: dict[str, Any]) -> str:
+    """Checksum of a manifest, over all that it says but the checksum itself."""
+    said = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def content_digest(files: dict[str, Any], terms: dict[str, str]) -> str:
+    """Return the part of a snapshot's name that says what it holds."""
+    held = {
+        relative: {"sha256": entry["sha256"], "rows": entry["rows"]}
+        for relative, entry in files.items()
+    }
+    return hashlib.sha256(json.dumps([held, terms]).encode()).hexdigest()[:12]
+
+
+def _sealed(manifest: dict[str, Any]) -> bool:
+    if "sha256" in manifest:
+        return bool(manifest["sha256"] == seal(manifest))
+    # Written before manifests were sealed: the name still says what the files are.
+    digest = content_digest(manifest["files"], manifest["terms"])
+    return str(manifest["snapshot"]).endswith(digest)
+
+
+def served(
+    lake: Path | str,
+    answer: Callable[[Snapshot], Answer],
+    *,
+    known_by: pd.Timestamp | None = None,
+) -> tuple[Answer, list[str]]:
+    """Answer from the snapshot in force, or from the newest before it that is intact.
+
+    Parameters
+    ----------
+    lake : Path or str
+    answer : callable
+        Reads what it needs from a snapshot; called again with an older one where that is damaged.
+    known_by : Timestamp, optional
+        Only snapshots that stood on no later knowledge.
+
+    Returns
+    -------
+    answer, list of str
+        What was damaged on the way, one sentence each: none where the answer is what was asked
+        for. To be said wherever the answer is shown.
+
+    Raises
+    ------
+    LakeError
+        No snapshot answers.
+    """
+    passed: list[str] = []
+    for name in _newest_first(lake, passed):
+        try:
+            snapshot = opened(lake, name)
+            if known_by is not None and pd.Timestamp(snapshot.manifest["knowledge"]) > known_by:
+                continue
+            return answer(snapshot), passed
+        except Damaged as error:
+            passed.append(str(error))
+    if passed:
+        raise LakeError(f"{lake} holds no intact snapshot that answers: {passed[0]}")
+    raise LakeError(f"{lake} holds no snapshot from {known_by} or before; choose a later instant")
+
+
+def _newest_first(lake: Path | str, passed: list[str]) -> Iterator[str]:
+    """The snapshot in force, then all older ones; all there are where the pointer is damaged."""
+    older = sorted(snapshot_names(lake), reverse=True)
+    try:
+        current = pointed(lake)
+    except Damaged as error:
+        passed.append(str(error))
+        yield from older
+        return
+    yield current
+    yield from (name for name in older if name < current)
+
+
+def snapshot_known_by(lake: Path | str, instant: pd.Timestamp) -> Snapshot:
+    """The newest snapshot that stood on no later knowledge than `instant`.
+
+    Raises
+    ------
+    LakeError
+        There is none, or a damaged one stands in the way.
+    """
+    snapshot, passed = served(lake, lambda held: held, known_by=instant)
+    if passed:
+        raise Damaged(passed[0])
+    return snapshot
+
+
+def month_of(day: date) -> str:
+    """Which file of a table a session lies in."""
+    return f"{day:%Y-%m}"
 
 
 def read(
@@ -264,6 +304,11 @@ def read(
         One session only.
     cutoff : Timestamp, optional
         The latest cut-off not after this instant, in place of the latest of all.
+
+    Raises
+    ------
+    Damaged
+        A file is not as it was published.
     """
     # Every slot holds one regimes row, so that table alone says which cut-offs there are: a later
     # run that found no break must not leave an earlier run's breaks standing.
@@ -276,33 +321,32 @@ def read(
 
 
 def _rows(snapshot: Snapshot, table: str, *, as_of: date | None) -> pd.DataFrame:
-    schema = TABLES[table].schema
     wanted = [
         relative
         for relative in snapshot.manifest["files"]
         if relative.startswith(f"{table}/")
-        and (as_of is None or relative == f"{table}/{_month(as_of)}.parquet")
+        and (as_of is None or relative == f"{table}/{month_of(as_of)}.parquet")
     ]
-    parts = [pq.read_table(snapshot.path / relative, schema=schema) for relative in wanted]
-    rows: pd.DataFrame = (pa.concat_tables(parts) if parts else schema.empty_table()).to_pandas()
+    parts = [snapshot.table(relative) for relative in wanted]
+    held = pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
+    rows: pd.DataFrame = held.to_pandas()
     for column, value in snapshot.terms.items():
         rows = rows[rows[column] == value]
     return rows if as_of is None else rows[rows["as_of"] == as_of]
 
 
-def faults(lake: Path) -> list[str]:
-    """Check the snapshot in force against its manifest; one sentence a fault."""
-    snapshot = latest(lake)
-    found = []
-    for relative, entry in snapshot.manifest["files"].items():
-        path = snapshot.path / relative
-        if not path.exists():
-            found.append(f"{relative} is missing; restore it or point {LATEST} at the parent")
-        elif _sha256(path) != entry["sha256"]:
-            found.append(f"{relative} differs from its checksum; restore it from a copy")
-    if snapshot.manifest["schema_version"] != SCHEMA_VERSION:
-        found.append(
-            f"schema version {snapshot.manifest['schema_version']} is not {SCHEMA_VERSION}; "
-            "read it with the release that wrote it"
+def schema_notes(snapshot: Snapshot) -> list[str]:
+    """Which schemas other than this release's the snapshot's files were written under."""
+    files = snapshot.manifest["files"]
+    versions = sorted({snapshot.schema_version(relative) for relative in files} - {SCHEMA_VERSION})
+    return [
+        f"snapshot {snapshot.name} holds files of schema version {version}, this release's is "
+        f"{SCHEMA_VERSION}: "
+        + (
+            "columns that they lack read as null"
+            if version < SCHEMA_VERSION
+            else "columns that it does not know are left out"
         )
-    return found
+        + " (docs/schema-changes.md)"
+        for version in versions
+    ]

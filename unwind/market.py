@@ -1,7 +1,7 @@
 """The market store: every observation as one vendor printed it, with the instant it was known.
 
 Vintages are appended, never overwritten; reading names a cut-off and sees only what was known by
-then. The store is a log of Parquet segments: each append is one file, made visible by rename.
+then. Each table is a log of Parquet segments (unwind.segments).
 DuckDB was tried beside it (docs/operations.md): it reads as fast, but its single file shuts
 readers out while a run writes.
 """
@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from unwind.durable import folder_lock, write_atomically
+from unwind.durable import folder_lock
 from unwind.frozen_series import frozen_faults
 from unwind.observations import INPUT_TABLES, REJECTED_COLUMNS, InputTable, Observations, screen
 from unwind.precedence import united
 from unwind.quarantine import fault_rows
 from unwind.rebasing import rebased
+from unwind.segments import append, drafts, read_segments
 from unwind.sessions import closed_days, known_instants
-from unwind.settings import Settings
+from unwind.settings import Settings, SettingsError
 from unwind.sources.protocol import Extract, Fault, Source, SourceError
 from unwind.suspected_splits import split_faults
 
@@ -57,11 +57,18 @@ def ingest(
     ------
     SourceError
         A table cannot be read, or `prices` holds no usable row.
+    Damaged
+        A segment of the store is not as it was written.
+    Unwritable
+        The disk refuses; the store holds the tables that were read before.
     """
     received, added, quarantined = {}, {}, {}
+    # All of it is there before the store is held: a slow provider keeps no other run waiting.
+    extracts = {name: source.extract(name) for name in source.tables()}
     with folder_lock(store):
-        for name in source.tables():
-            extract = source.extract(name)
+        for draft in drafts(store):
+            draft.unlink()
+        for name, extract in extracts.items():
             # A live answer arrives after the instant that its run was scheduled for.
             arrived = max(received_at, extract.received_at or received_at)
             observed = _observed(extract, name, settings=settings, received_at=arrived)
@@ -73,9 +80,8 @@ def ingest(
             )  # fmt: skip
             received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
             added[name] = _append(store, observed, settings=settings, received_at=arrived)
-            # An empty frame has no types, and would take those of the other from it.
-            named = [rows for rows in (observed.rejected, faults) if not rows.empty]
-            rejected = pd.concat(named, ignore_index=True) if named else faults
+            found = [rows for rows in (observed.rejected, faults) if not rows.empty]
+            rejected = pd.concat(found, ignore_index=True) if found else faults
             _append_rejected(store, rejected, INPUT_TABLES[name], settings=settings)
             quarantined[name] = int((rejected["severity"] == "error").sum())
     return Ingested(source=source.label, received=received, added=added, quarantined=quarantined)
@@ -97,6 +103,13 @@ def _observed(
     if not extract.parts:
         return screened[0]
     bounds = settings.sources.agreement.get(table, {})
+    for name, columns in settings.sources.agreement.items():
+        known = INPUT_TABLES[name].numbers if name in INPUT_TABLES else ()
+        if strangers := sorted(set(columns) - set(known)) or ([] if known else [name]):
+            raise SettingsError(
+                f"sources.agreement.{name} names {', '.join(strangers)}, which is no number of an "
+                f"input table; known there: {', '.join(known or INPUT_TABLES)}"
+            )
     return united(extract.parts, screened, INPUT_TABLES[table], agreement=bounds)
 
 
@@ -137,7 +150,7 @@ def _append(
             idle = observed.fills & keys.isin(pd.MultiIndex.from_frame(held[key]))
             rows, own = rows[~idle], own[~idle]
         rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
-    _write_segment(store, table.name, rows)
+    _add(store, table.name, rows)
     return len(rows)
 
 
@@ -150,6 +163,8 @@ def _new_vintages(
     received_at: pd.Timestamp,
 ) -> pd.DataFrame:
     """Keep rows that say something new; date a silent revision at its arrival."""
+    echo = _originals(rows, held, own=own, key=key)
+    rows, own = rows[~echo], own[~echo]
     values = [name for name in rows.columns if name not in (*key, "known_at")]
     marked = pd.concat(
         [held[[*key, "known_at", *values]].assign(new=False), rows.assign(new=True, own=own)],
@@ -185,6 +200,21 @@ def _contradicting(marked: pd.DataFrame, key: list[str], values: list[str]) -> p
     return marked["new"] & both["_merge"].eq("both") & differs
 
 
+def _originals(
+    rows: pd.DataFrame, held: pd.DataFrame, *, own: pd.Series, key: list[str]
+) -> pd.Series:
+    """Undated rows that are on file as they stand, delivered beside a dated one of their key.
+
+    Alone, such a row would take a later vintage back. Beside its own dated revision it is the
+    original, said again.
+    """
+    beside = own.groupby([rows[name] for name in key]).transform("any") & ~own
+    if not beside.any():
+        return beside
+    matched = rows.merge(held, on=list(rows.columns), how="left", indicator=True)["_merge"]
+    return beside & (matched == "both").to_numpy()
+
+
 def default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
     """When rows without a known_at of their own count as known, by the rules of the settings."""
     known = known_instants(rows[table.event], settings.known_at[table.name])
@@ -217,27 +247,17 @@ def _append_rejected(
     if not held.empty:
         both = pd.concat([held, rows], ignore_index=True)
         rows = both[~both.duplicated(REJECTED_KEY)].iloc[len(held) :]
-    _write_segment(store, REJECTED, rows[list(REJECTED_COLUMNS)])
+    _add(store, REJECTED, rows[list(REJECTED_COLUMNS)])
 
 
-def _write_segment(store: Path, table: str, rows: pd.DataFrame) -> None:
-    if rows.empty:
-        return
-    folder = store / table
-    folder.mkdir(parents=True, exist_ok=True)
-    number = len(list(folder.glob("*.parquet"))) + 1
-    write_atomically(
-        folder / f"{number:06d}.parquet",
-        lambda target: rows.to_parquet(target, index=False, compression="zstd"),
-    )
+def _add(store: Path, table: str, rows: pd.DataFrame) -> None:
+    if not rows.empty:
+        append(store / table, pa.Table.from_pandas(rows, preserve_index=False))
 
 
 def _vintages(store: Path, table: str) -> pd.DataFrame:
-    paths = sorted((store / table).glob("*.parquet"))
-    if not paths:
-        return pd.DataFrame()
-    held: pd.DataFrame = pa.concat_tables([pq.read_table(path) for path in paths]).to_pandas()
-    return held
+    held = read_segments(store / table)
+    return pd.DataFrame() if held is None else held.to_pandas()
 
 
 def read_vintages(store: Path, table: str) -> pd.DataFrame:

@@ -17,6 +17,14 @@ HEAD = 20.0
 GAP = 10.0
 CHARACTER = 6.3
 FOR, AGAINST = "first", "second"
+# A panel is narrow: what a hypothesis is called in full stands in the table beside the chart.
+HEADS = {
+    "multi_strategy": "multi-strategy",
+    "crypto_native": "crypto-native",
+    "yen_carry": "yen carry",
+    "fundamental_outflow": "outflow",
+    "dealer_feedback": "dealers",
+}
 
 
 def vote_chart(votes: pd.DataFrame, *, width: int, name: str) -> str:
@@ -81,13 +89,13 @@ def _panel(
     votes: pd.Series, hypothesis: str, *, x: float, y: float, width: float, reach: float
 ) -> str:
     middle = x + width / 2
-    title = WORDS.get(hypothesis, hypothesis)
+    title = plain(HEADS.get(hypothesis, hypothesis))
     fits = int(width / CHARACTER)
     if len(title) > fits:
         title = title[: max(fits - 1, 1)] + "…"
     parts = [
         f'<text x="{middle:.1f}" y="{y + 12:.1f}" font-size="11" text-anchor="middle">'
-        f"{escape(plain(title))}</text>",
+        f"{escape(title)}</text>",
         f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{y + HEAD - 3:.1f}" '
         f'y2="{y + HEAD + LINE * len(votes):.1f}" stroke="var(--chart-muted)"/>',
     ]

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from unwind.columns import Table
-from unwind.digest import headline_lines
 from unwind.formatting import Row, magnitude, multiple, number, percent, records
-from unwind.lake import LakeError, Snapshot, read
+from unwind.lake import Snapshot, read
+from unwind.storage import LakeError, names, place
 from unwind.tables import TABLES
+from unwind.verdict_text import headline_lines
 
 # Sessions printed before and after the one asked for, in the correlation path.
 PATH_BEFORE, PATH_AFTER = 4, 1
@@ -268,8 +269,8 @@ def quarantined(lake: Path) -> list[dict[str, Any]]:
     return records(ordered[columns])
 
 
-def report_path(lake: Path, snapshot: Snapshot, *, as_of: date | None) -> Path:
-    """Where a session's newest report lies.
+def report_path(snapshot: Snapshot, *, as_of: date | None) -> str:
+    """Where a session's newest report lies; of a copy behind a URL: on its file system.
 
     Raises
     ------
@@ -277,12 +278,14 @@ def report_path(lake: Path, snapshot: Snapshot, *, as_of: date | None) -> Path:
         None was written for that session.
     """
     day = as_of or max(read(snapshot, "regimes")["as_of"])
-    found = sorted((lake / "reports" / day.isoformat()).glob("*.html"))
+    storage, root = place(snapshot.lake)
+    folder = f"{root}/reports/{day.isoformat()}"
+    found = [name for name in names(storage, folder) if name.endswith(".html")]
     if not found:
         raise LakeError(
             f"no report for {day}; run `python -m flows daily --as-of {day}` to write it"
         )
-    return found[-1]
+    return f"{folder}/{found[-1]}"
 
 
 def contract(table: Table) -> dict[str, Any]:

@@ -67,16 +67,19 @@ def rebased(
         .sort_values([*KEY, "known_at"], kind="stable")
     )
     last_held = newest.groupby("symbol")["session"].max()
+    places = rows.groupby("symbol").groups
     for symbol, both in common.groupby("symbol"):
-        own = rows.index[rows["symbol"] == symbol]
+        own = places[symbol]
         factor = _adjustment(both)
         if factor is not None and abs(factor - 1) > SAME:
             scaled = out.loc[own, "adj_close"] * factor
             before = both.drop_duplicates("place").set_index("place")["adj_close_held"]
             before = before.reindex(own)
             out.loc[own, "adj_close"] = scaled.where(~((scaled / before - 1).abs() < SAME), before)
+        if not _restated(both):
+            continue
         after = rows.loc[own[rows.loc[own, "session"] > last_held[symbol]]]
-        if _restated(both) and not after.empty:
+        if not after.empty:
             first = after.sort_values(KEY)["known_at"].iloc[0]
             earlier = own[rows.loc[own, "session"] <= last_held[symbol]]
             out.loc[earlier, "known_at"] = first

@@ -1,10 +1,13 @@
 """The desk report: one HTML page that needs nothing from outside, for screen and paper.
 
-The words come from `unwind.digest`, the tables from `unwind.formatting`, the pictures from
-`unwind.charts`; this module brings them together and the template sets them.
+The words come from `unwind.digest`, `unwind.doubts` and `unwind.changes`, the tables from
+`unwind.formatting` and `unwind.report_grids`, the pictures from `unwind.report_pictures` and
+`unwind.mechanism_pictures`; this module brings them together and the template sets them.
 """
 
-from collections.abc import Callable, Mapping
+import base64
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,17 +16,10 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from unwind.attribution_digest import attribution_grid, block_contributions, vote_grid
-from unwind.charts import correlation_chart, price_chart, score_chart, volatility_chart
-from unwind.digest import (
-    LARGEST,
-    SIMULATED,
-    Verdict,
-    read_verdict,
-    remainder,
-    uncertainties,
-)
-from unwind.drawing import NARROW, PALETTE, SERIES, SHADED, WIDE
+from unwind.attribution_digest import attribution_grid, vote_grid
+from unwind.changes import changes
+from unwind.digest import LARGEST, SIMULATED, Verdict, read_verdict, remainder
+from unwind.doubts import brief_uncertainties, uncertainties
 from unwind.formatting import (
     NULL,
     Grid,
@@ -37,27 +33,57 @@ from unwind.formatting import (
     records,
     session,
     shock_grid,
-    short_window,
 )
-from unwind.mechanism_charts import vote_chart
+from unwind.mechanism_digest import left_out, mechanism_gaps, mechanism_grid
+from unwind.mechanism_pictures import mechanism_pictures, votes_picture
+from unwind.mechanism_views import MechanismViews
+from unwind.palette import PALETTE, PANEL, PAPER, SHADED, TINT
+from unwind.pictures import Picture
 from unwind.report_grids import changepoint_grid, tail_grid, volatility_grid
+from unwind.report_pictures import (
+    correlations_picture,
+    heat_picture,
+    prices_picture,
+    regimes_picture,
+    scores_picture,
+    volatilities_picture,
+)
 
 REQUIRED = (
     "correlations", "shocks", "volatility", "tail_risk", "changepoints", "regimes", "quality",
+    "mechanisms",
 )  # fmt: skip
-# A watched pair is named by the desk's order of counterparts: the first two stand in colour.
-WATCHED = 2
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One chart at both widths and its caption; with nothing to draw, the caption alone."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Histories:
+    """What the charts draw; sessions down, none after the report's.
 
-    caption: str
-    wide: str = ""
-    narrow: str = ""
+    Attributes
+    ----------
+    correlation, lower, upper : DataFrame of shape (n_sessions, n_counterparts)
+        Correlation of the base with each counterpart, short window, and its interval; columns in
+        the desk's order: the first two are highlighted.
+    score : DataFrame of shape (n_sessions, 2)
+        Columns score (decades) and state.
+    prices : DataFrame of shape (n_sessions, n_symbols)
+        Closes in the desk's order; the base and the first five others are drawn.
+    volatility : DataFrame
+        Published rows, one an asset and session: as_of, asset, sigma_annual (decimal), converged,
+        breach (of the base's value at risk); base and counterparts that are to be drawn.
+    probabilities : DataFrame of shape (n_published, n_items)
+        Filtered probability of the stressed state, as published.
+    """
+
+    correlation: pd.DataFrame
+    lower: pd.DataFrame
+    upper: pd.DataFrame
+    score: pd.DataFrame
+    prices: pd.DataFrame
+    volatility: pd.DataFrame
+    probabilities: pd.DataFrame
 
 
 def render_report(
@@ -66,11 +92,12 @@ def render_report(
     cutoff: pd.Timestamp,
     source: str,
     settings_digest: str,
+    snapshot: str,
     tables: Mapping[str, pd.DataFrame],
-    correlation_history: pd.DataFrame,
-    score_history: pd.DataFrame,
-    prices: pd.DataFrame,
-    volatility_history: pd.DataFrame,
+    previous: date,
+    before: Mapping[str, pd.DataFrame] | None,
+    histories: Histories,
+    views: MechanismViews,
 ) -> str:
     """Render the desk report of one session.
 
@@ -82,19 +109,18 @@ def render_report(
         Where the run stood, with its time zone.
     source, settings_digest : str
         As in every desk row; a source that begins with "simulated" raises a banner.
+    snapshot : str
+        Name of the published version that the rows were read from.
     tables : mapping of str to DataFrame
-        Rows of this session, by the declarations of `unwind.tables`: correlations, shocks,
-        volatility, tail_risk, changepoints, regimes, quality. Each may be empty.
-    correlation_history : DataFrame of shape (n_sessions, n_counterparts)
-        Correlation of the base with each counterpart, short window; columns in the desk's order:
-        the first two are highlighted.
-    score_history : DataFrame of shape (n_sessions, 2)
-        Columns score (points) and state.
-    prices : DataFrame of shape (n_sessions, n_symbols)
-        Closes in the desk's order; the base and the first five others are drawn.
-    volatility_history : DataFrame
-        Published rows, one an asset and session: as_of, asset, sigma_annual (decimal), converged,
-        breach (of the base's value at risk); base and counterparts that are to be drawn.
+        Rows of this session, by the declarations of `unwind.tables`: those of `REQUIRED`, each of
+        which may be empty; evidence and attribution where there are any.
+    previous : date
+        The session before.
+    before : mapping of str to DataFrame or None
+        Its rows; None where it was not published.
+    histories : Histories
+    views : MechanismViews
+        From `unwind.mechanism_views.mechanism_views`.
 
     Returns
     -------
@@ -108,54 +134,73 @@ def render_report(
         A table is missing, rows describe another session, or a history reaches past `as_of`.
     """
     _require_session(as_of, tables)
-    for name, history in (
-        ("correlation_history", correlation_history),
-        ("score_history", score_history),
-        ("prices", prices),
-        ("volatility_history", volatility_history.set_index("as_of")),
-    ):
-        _require_past(name, history, as_of)
+    _require_past(histories, as_of)
     verdict = read_verdict(tables["regimes"])
+    prices = histories.prices
     base = verdict.base if verdict else next(iter(prices.columns.astype(str)), "base")
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            as_of=as_of,
-            session=long_session(as_of),
-            clocks=both_clocks(cutoff),
-            source=plain(source),
-            settings_digest=plain(settings_digest),
-            simulated=SIMULATED if is_simulated(source) else "",
-            base=base,
-            verdict=verdict,
-            scale=_scale(verdict) if verdict else None,
-            largest=verdict.largest[:LARGEST] if verdict else (),
-            remainder=remainder(verdict) if verdict else "",
-            uncertainties=uncertainties(tables),
-            prices=_prices(prices, base=base),
-            correlations=_correlations(
-                correlation_history,
-                base=base,
-                rows=tables["correlations"],
-                changepoints=tables["changepoints"],
-            ),
-            scores=_scores(score_history, verdict),
-            attribution=_attribution(tables),
-            shock_grid=shock_grid(tables["shocks"]),
-            correlation_grid=correlation_grid(tables["correlations"]),
-            volatilities=_volatilities(
-                volatility_history, base=base, sessions=pd.DatetimeIndex(prices.index)
-            ),
-            tail_grid=tail_grid(tables["tail_risk"]),
-            volatility_grid=volatility_grid(tables["volatility"]),
-            changepoint_grid=changepoint_grid(tables["changepoints"]),
-            quality_grid=quality_grid(tables["quality"]),
-            null=NULL,
-            palette=PALETTE,
-            shaded=SHADED,
-        )
+    environment = _environment()
+    style = environment.get_template("report.css.j2").render(
+        palette=PALETTE,
+        paper=PAPER,
+        panel=PANEL,
+        tint=TINT,
+        shaded=SHADED,
+        simulated=SIMULATED if is_simulated(source) else "",
+        scale=_scale(verdict) if verdict else None,
     )
+    return environment.get_template("report.html.j2").render(
+        style=Markup(style),
+        style_digest=_digest(f"\n{style}\n"),
+        as_of=as_of,
+        session=long_session(as_of),
+        clocks=both_clocks(cutoff),
+        source=plain(source),
+        settings_digest=plain(settings_digest),
+        snapshot=plain(snapshot),
+        simulated=SIMULATED if is_simulated(source) else "",
+        base=base,
+        verdict=verdict,
+        scale=_scale(verdict) if verdict else None,
+        previous=session(previous),
+        changes=changes(tables, before, previous=previous),
+        largest=verdict.largest[:LARGEST] if verdict else (),
+        remainder=remainder(verdict) if verdict else "",
+        brief=brief_uncertainties(tables),
+        uncertainties=uncertainties(tables),
+        heat=heat_picture(tables["correlations"], base=base),
+        correlations=correlations_picture(
+            histories.correlation,
+            histories.lower,
+            histories.upper,
+            base=base,
+            rows=tables["correlations"],
+            changepoints=tables["changepoints"],
+        ),
+        correlation_grid=correlation_grid(tables["correlations"]),
+        changepoint_grid=changepoint_grid(tables["changepoints"]),
+        shock_grid=shock_grid(tables["shocks"]),
+        volatilities=volatilities_picture(
+            histories.volatility, base=base, sessions=pd.DatetimeIndex(prices.index)
+        ),
+        volatility_grid=volatility_grid(tables["volatility"]),
+        tail_grid=tail_grid(tables["tail_risk"]),
+        regimes=regimes_picture(prices, histories.score, histories.probabilities, base=base),
+        scores=scores_picture(histories.score, verdict),
+        prices=prices_picture(prices, base=base),
+        mechanisms=mechanism_pictures(views, base=base),
+        mechanism_grid=mechanism_grid(tables["mechanisms"], base=base),
+        mechanism_gaps=mechanism_gaps(tables["mechanisms"], base=base),
+        left_out=left_out(tables["mechanisms"], base=base),
+        attribution=_attribution(tables),
+        quality_grid=quality_grid(tables["quality"]),
+        null=NULL,
+        shaded=SHADED,
+    )
+
+
+def _digest(style: str) -> str:
+    """Return what the page's policy names the style by: no other style may act."""
+    return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
 
 def _environment() -> jinja2.Environment:
@@ -166,7 +211,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["points"] = lambda value: number(value, decimals=2, signed=True)
+    environment.filters["decades"] = lambda value: number(value, decimals=2, signed=True)
     environment.filters["amount"] = lambda value: number(value, decimals=2)
     return environment
 
@@ -182,11 +227,14 @@ def _require_session(as_of: date, tables: Mapping[str, pd.DataFrame]) -> None:
             )
 
 
-def _require_past(name: str, history: pd.DataFrame, as_of: date) -> None:
-    if len(history) and (last := pd.DatetimeIndex(history.index).max()) > pd.Timestamp(as_of):
-        raise ValueError(
-            f"{name} reaches {session(last)}, past the session {session(as_of)}; cut it there"
-        )
+def _require_past(histories: Histories, as_of: date) -> None:
+    held = {name: getattr(histories, name) for name in Histories.__slots__}
+    for name, history in held.items():
+        index = history["as_of"] if name == "volatility" else history.index
+        if len(history) and (last := pd.DatetimeIndex(index).max()) > pd.Timestamp(as_of):
+            raise ValueError(
+                f"{name} reaches {session(last)}, past the session {session(as_of)}; cut it there"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +252,9 @@ def _attribution(tables: Mapping[str, pd.DataFrame]) -> Story | None:
     rows, evidence = (tables.get(name, pd.DataFrame()) for name in ("attribution", "evidence"))
     if rows.empty or evidence.empty:
         return None
-    votes = block_contributions(evidence)
     return Story(
-        sentence=str(rows["sentence"].iloc[0]),
-        picture=_picture(
-            "Log-odds against ordinary volatility that each block adds: right speaks for, left "
-            "against; a circle says nothing. One scale for all.",
-            lambda width, name: vote_chart(votes, width=width, name=name),
-            name="votes",
-        ),
+        sentence=plain(rows["sentence"].iloc[0]),
+        picture=votes_picture(evidence),
         posterior=attribution_grid(rows),
         votes=vote_grid(evidence),
     )
@@ -245,116 +287,4 @@ def _scale(verdict: Verdict) -> Scale | None:
         score=place(verdict.score),
         lowest=None if verdict.lowest is None else place(verdict.lowest),
         highest=None if verdict.highest is None else place(verdict.highest),
-    )
-
-
-def _picture(caption: str, draw: Callable[[int, str], str], *, name: str) -> Picture:
-    # Every text inside was escaped by the SVG writer.
-    wide, narrow = (
-        Markup(draw(width, f"{name}-{size}"))
-        for width, size in ((WIDE, "wide"), (NARROW, "narrow"))
-    )
-    return Picture(caption, wide, narrow)
-
-
-def _prices(prices: pd.DataFrame, *, base: str) -> Picture:
-    others = [symbol for symbol in prices.columns if symbol != base][: len(SERIES)]
-    columns = [base, *others] if base in prices.columns else others
-    drawn = prices[columns]
-    known = [symbol for symbol in columns if drawn[symbol].notna().any()]
-    absent = ", ".join(plain(symbol) for symbol in columns if symbol not in known)
-    if not known:
-        return Picture("No closes in this window.")
-    caption = (
-        f"Closes over {len(drawn)} sessions, 100 at the first close of each series in the window"
-    )
-    return _picture(
-        f"{caption}. No closes: {absent}." if absent else f"{caption}.",
-        lambda width, name: price_chart(drawn[known], base=base, width=width, name=name),
-        name="prices",
-    )
-
-
-def _correlations(
-    history: pd.DataFrame, *, base: str, rows: pd.DataFrame, changepoints: pd.DataFrame
-) -> Picture:
-    known = history.loc[:, history.notna().any()]
-    if known.empty:
-        return Picture("No correlations in this window.")
-    watched = list(known.columns[:WATCHED])
-    window = short_window(rows)
-    intervals = {
-        row["asset"]: (row["lower"], row["upper"])
-        for row in records(rows)
-        if row["asset"] in watched
-        and (row["method"], row["window"]) == ("pearson", window)
-        and None not in (row["lower"], row["upper"])
-    }
-    breaks: dict[date, str] = {}
-    for row in sorted(records(changepoints), key=lambda row: row["pair"]):
-        if row["quantity"] not in (None, "correlation"):
-            continue
-        day = pd.Timestamp(row["break_at"]).date()
-        label = row["pair"].removeprefix(f"{base}~")
-        if label not in breaks.get(day, "").split(", "):
-            breaks[day] = f"{breaks[day]}, {label}" if day in breaks else label
-    others = len(known.columns) - len(watched)
-    caption = (
-        f"{'Rolling' if window is None else f'{window}-session'} correlation of log returns with "
-        f"{plain(base)}. Grey: {others} other counterparts. Bars at the right edge: Fisher "
-        "interval of the last value. Dotted: breaks, see change points."
-    )
-    return _picture(
-        caption,
-        lambda width, name: correlation_chart(
-            known,
-            base=base,
-            highlighted=watched,
-            intervals=intervals,
-            breaks=breaks,
-            width=width,
-            name=name,
-        ),
-        name="correlation",
-    )
-
-
-def _scores(history: pd.DataFrame, verdict: Verdict | None) -> Picture:
-    if history.empty or not history["score"].notna().any():
-        return Picture("No score in this window.")
-    thresholds = dict(verdict.thresholds) if verdict else {}
-    return _picture(
-        f"Score over {len(history)} sessions, in points. Shaded by state, CALM unshaded.",
-        lambda width, name: score_chart(history, thresholds=thresholds, width=width, name=name),
-        name="score",
-    )
-
-
-def _volatilities(history: pd.DataFrame, *, base: str, sessions: pd.DatetimeIndex) -> Picture:
-    known = history[history["sigma_annual"].notna()]
-    if known.empty:
-        return Picture("No volatility was published in this window.")
-    days = pd.to_datetime(known["as_of"])
-    # Sessions that were not published leave a gap.
-    shown = sessions[sessions >= days.min()].union(pd.DatetimeIndex(days.unique()))
-    rows = {name: part.set_index(days[part.index]) for name, part in known.groupby("asset")}
-    order = [name for name in history["asset"].unique() if name in rows]
-    levels = pd.DataFrame({name: rows[name]["sigma_annual"] for name in order}, index=shown)
-    stood_in = pd.DataFrame({name: rows[name]["converged"].eq(False) for name in order})
-    stood_in = stood_in.reindex(shown).eq(True)
-    lost = (history["asset"] == base) & history["breach"].eq(True)
-    published = days.nunique()
-    return _picture(
-        f"σ forecast for the session after, percent a year, as published for {published} of "
-        f"{len(shown)} sessions. Rings: an EWMA stood in for the model. Triangles: {plain(base)} "
-        "lost more than its value at risk.",
-        lambda width, name: volatility_chart(
-            100 * levels,
-            base=base,
-            fallbacks=stood_in,
-            breaches=[pd.Timestamp(day).date() for day in history.loc[lost, "as_of"]],
-            width=width,
-            name=name,
-        ),
-        name="volatility",
     )

@@ -1,18 +1,23 @@
 """Where the desk report of a session lies, and its writing: whole or not at all."""
 
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
+from features.correlation_tests import fisher_interval
 from features.panel import Panel
 from unwind.durable import write_atomically
 from unwind.lake import Snapshot, read
+from unwind.mechanism_views import MechanismViews
 from unwind.reading import session_day
-from unwind.report import WATCHED, render_report
+from unwind.report import Histories, render_report
+from unwind.report_pictures import WATCHED, shown_probabilities
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
 from unwind.settings import Settings
+from unwind.storage import LakeError
 
 
 def write_report_file(
@@ -21,6 +26,7 @@ def write_report_file(
     panel: Panel,
     measured: tuple[Link, ...],
     verdict: Verdict,
+    views: MechanismViews,
     moment: Moment,
     *,
     settings: Settings,
@@ -30,19 +36,18 @@ def write_report_file(
     The tables are read back from the snapshot: what is drawn is what was published.
     """
     day = session_day(snapshot, as_of=moment.as_of, cutoff=moment.cutoff)
-    shown = settings.report.history
+    previous = panel.sessions[-2].date() if len(panel.sessions) > 1 else moment.as_of
     page = render_report(
         as_of=moment.as_of,
         cutoff=moment.cutoff,
         source=moment.source,
         settings_digest=settings.digest,
+        snapshot=snapshot.name,
         tables=day.tables,
-        correlation_history=measured[0].value.iloc[-shown:],
-        score_history=pd.DataFrame(
-            {"score": verdict.scores.score, "state": verdict.states["state"]}
-        ).iloc[-shown:],
-        prices=panel.close[list(settings.universe.symbols)].iloc[-shown:],
-        volatility_history=_volatility_history(snapshot, panel, moment, settings),
+        previous=previous,
+        before=_tables_before(snapshot, previous, moment),
+        histories=_histories(snapshot, panel, measured, verdict, moment, settings),
+        views=views,
     )
     target = lake / "reports" / moment.as_of.isoformat() / f"{moment.cutoff:%Y%m%dT%H%MZ}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,13 +55,50 @@ def write_report_file(
     return target
 
 
+def _tables_before(
+    snapshot: Snapshot, previous: date, moment: Moment
+) -> dict[str, pd.DataFrame] | None:
+    """Rows of the session before, as the run's cut-off saw them; None where it has none."""
+    try:
+        return session_day(snapshot, as_of=previous, cutoff=moment.cutoff).tables
+    except LakeError:
+        return None
+
+
+def _histories(
+    snapshot: Snapshot, panel: Panel, measured: tuple[Link, ...], verdict: Verdict,
+    moment: Moment, settings: Settings,
+) -> Histories:  # fmt: skip
+    shown = settings.report.history
+    link = measured[0]
+    value, n = link.value.iloc[-shown:], link.n.iloc[-shown:]
+    lower, upper = (
+        pd.DataFrame(end, index=value.index, columns=value.columns)
+        for end in fisher_interval(
+            value.to_numpy(), n.to_numpy(), confidence=settings.correlation.confidence
+        )
+    )
+    states = read(snapshot, "regime_models", cutoff=moment.cutoff)
+    first = panel.sessions[-min(shown, len(panel.sessions))].date()
+    return Histories(
+        correlation=value,
+        lower=lower,
+        upper=upper,
+        score=pd.DataFrame({"score": verdict.scores.score, "state": verdict.states["state"]}).iloc[
+            -shown:
+        ],
+        prices=panel.close[list(settings.universe.symbols)].iloc[-shown:],
+        volatility=_volatility_history(snapshot, first, moment, settings),
+        probabilities=shown_probabilities(states[states["as_of"].between(first, moment.as_of)]),
+    )
+
+
 def _volatility_history(
-    snapshot: Snapshot, panel: Panel, moment: Moment, settings: Settings
+    snapshot: Snapshot, first: date, moment: Moment, settings: Settings
 ) -> pd.DataFrame:
     """What was published, by the run's cut-off, on the base and the first counterparts."""
     universe = settings.universe
     drawn = [universe.base, *universe.counterparts[:WATCHED]]
-    first = panel.sessions[-min(settings.report.history, len(panel.sessions))].date()
     rows = read(snapshot, "volatility", cutoff=moment.cutoff)
     tails = read(snapshot, "tail_risk", cutoff=moment.cutoff)
     tails = tails[

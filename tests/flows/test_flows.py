@@ -93,7 +93,7 @@ class TestParameters:
         ("chosen", "said"),
         [
             ({"kind": "simulated", "then": ["files"]}, "never combined"),
-            ({"kind": "cftc"}, "the source cftc has no prices"),
+            ({"kind": "cftc"}, "none of cftc has prices"),
             ({"kind": "yahoo", "then": ["yahoo"]}, "name each once"),
         ],
     )
@@ -182,7 +182,8 @@ class TestDaily:
         assert run.name == "daily 2026-02-05"
         keys = [artifact.key for artifact in found if artifact.flow_run_id == run.id]
         assert set(keys) == {
-            "verdict", "why", "attribution", "correlations", "shocks", "data-quality",
+            "verdict", "why", "attribution", "mechanisms", "charts", "correlations", "shocks",
+            "data-quality",
         }  # fmt: skip
 
     def test_run_twice_leaves_the_same_bytes(self, drop: Path, tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 
 from tests.conftest import small_prices
-from unwind import lake as lakes
+from unwind.lake import latest, read
 from unwind.market import ingest
+from unwind.publication import publish
 from unwind.sessions import publication_instant, sessions_between
 from unwind.settings import load_settings
 from unwind.sources.protocol import Extract
+from unwind.storage import LakeError
 from unwind.tables import TABLES
 
 # Forked from a server that has imported everything and runs no thread: a child is at work at once.
@@ -100,9 +102,7 @@ def _filler(kind: object) -> object:
 
 def publish_generation(folder: Path, number: int) -> None:
     """Publish one session's rows."""
-    lakes.publish(
-        folder, generation_rows(number), settings=SETTINGS, source="torture", run=str(number)
-    )
+    publish(folder, generation_rows(number), settings=SETTINGS, source="torture", run=str(number))
 
 
 def read_until(folder: Path, stop: Path, answer: Path) -> None:
@@ -110,8 +110,8 @@ def read_until(folder: Path, stop: Path, answer: Path) -> None:
     reads, fault = 0, ""
     while not stop.exists() and not fault:
         try:
-            snapshot = lakes.latest(folder)
-            tables = {name: lakes.read(snapshot, name) for name in ("regimes", "quality")}
+            snapshot = latest(folder)
+            tables = {name: read(snapshot, name) for name in ("regimes", "quality")}
             first, second = (
                 dict(zip(tables[name]["as_of"], tables[name][column], strict=True))
                 for name, column in (("regimes", "sessions_in_state"), ("quality", "count"))
@@ -119,7 +119,7 @@ def read_until(folder: Path, stop: Path, answer: Path) -> None:
             if first != second:
                 fault = f"{snapshot.name} is mixed: {first} against {second}"
             reads += 1
-        except lakes.LakeError as error:
+        except LakeError as error:
             if "holds no published snapshot" not in str(error):
                 fault = str(error)
         except Exception as error:  # a reader that stumbles is what this looks for

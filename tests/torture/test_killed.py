@@ -13,8 +13,9 @@ from tests.torture.killing import (
     take_in,
     usual_seconds,
 )
-from unwind import lake as lakes
+from unwind.lake import latest, read
 from unwind.market import read_vintages
+from unwind.verification import verify
 
 
 def drafts(folder: Path) -> list[Path]:
@@ -44,10 +45,10 @@ class TestPublish:
         # What was killed is missing or whole; running it again leaves everything, once.
         for number in range(rounds):
             publish_generation(folder, number)
-        snapshot = lakes.latest(folder)
-        counts = lakes.read(snapshot, "regimes")["sessions_in_state"]
+        snapshot = latest(folder)
+        counts = read(snapshot, "regimes")["sessions_in_state"]
         assert sorted(counts) == list(range(rounds))
-        assert lakes.faults(folder) == []
+        assert verify(folder, every=True).faults == []
         assert drafts(folder) == []
         reads = sum(int(count) for count, _ in told)
         tell("publish", killed=killed, of=rounds - 1, reads=reads)

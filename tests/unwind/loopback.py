@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,12 +19,13 @@ PAGE = "<!doctype html><html><body>We are down for maintenance.</body></html>"
 
 @dataclass
 class Reply:
-    """One answer; `delay` is told in seconds, `body` a document or text."""
+    """One answer; `delay` and `drip` (between its bytes) in seconds, `body` a document or text."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    drip: float = 0.0
 
     def text(self) -> bytes:
         if isinstance(self.body, bytes):
@@ -69,9 +71,17 @@ def loopback(answer: Answering) -> Iterator[Loopback]:
                 kind = "text/html" if body.lstrip().startswith(b"<") else "application/json"
                 for name, value in ({"Content-Type": kind} | reply.headers).items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
+                if "Content-Length" not in reply.headers:
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if reply.drip:
+                    for place in range(len(body)):
+                        self.wfile.write(body[place : place + 1])
+                        self.wfile.flush()
+                        if released.wait(reply.drip):
+                            break
+                else:
+                    self.wfile.write(body)
             except OSError:  # the client has given up, as it should
                 pass
 
@@ -112,3 +122,14 @@ class Stopwatch:
             sleep=self.sleep,
             chance=lambda: chance,
         )
+
+
+def wall_clock(at: pd.Timestamp) -> Timekeeping:
+    """Time as it passes, begun at an instant; nobody waits between requests."""
+    start = time.monotonic()
+    return Timekeeping(
+        now=lambda: at + pd.Timedelta(seconds=time.monotonic() - start),
+        elapsed=time.monotonic,
+        sleep=lambda _: None,
+        chance=lambda: 0.0,
+    )

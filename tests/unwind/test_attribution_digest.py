@@ -47,6 +47,7 @@ def attribution() -> pd.DataFrame:
                 "log_odds": np.log(share / 0.1), "verdict": "NAMED", "named": "yen_carry",
                 "rank": np.nan if name == AMPLIFIER else 1.0 + (share < 0.7),
                 "sentence": "2024-08-05: yen-carry unwind fits best.", "reason": "posterior 0.70",
+                "blocks_observed": 9, "blocks_missing": None,
                 "as_of": date(2024, 8, 5),
             }
             for name, share in shares.items()

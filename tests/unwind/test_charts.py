@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unwind.charts import correlation_chart, price_chart, score_chart, volatility_chart
-from unwind.drawing import NARROW, PALETTE, WIDE, spread
+from unwind.charts import price_chart, volatility_chart
+from unwind.drawing import NARROW, WIDE, spread
+from unwind.link_charts import correlation_chart, heat_map
+from unwind.palette import PALETTE
+from unwind.regime_charts import regime_chart, score_chart
 
 HOSTILE = "<script>alert(1)</script>"
 SESSIONS = pd.bdate_range("2025-02-06", periods=260)
@@ -40,12 +43,14 @@ def draw_prices(frame, *, base="IBIT", width=WIDE, name="prices"):
     return price_chart(frame, base=base, width=width, name=name)
 
 
-def draw_correlations(frame, *, breaks=None, intervals=None, width=WIDE, name="correlation"):
+def draw_correlations(frame, *, breaks=None, half=None, width=WIDE, name="correlation"):
+    error = np.nan if half is None else half
     return correlation_chart(
         frame,
         base="IBIT",
         highlighted=list(frame.columns[:2]),
-        intervals=intervals or {},
+        lower=frame - error,
+        upper=frame + error,
         breaks=breaks or {},
         width=width,
         name=name,
@@ -66,8 +71,7 @@ def lines_in(svg, role):
     return [
         element.attrib["d"]
         for element in ET.fromstring(svg).iter("path")
-        if f"stroke: var(--chart-{role})" in element.attrib.get("style", "")
-        and "clip-path" in element.attrib
+        if element.attrib.get("stroke") == f"var(--chart-{role})" and "clip-path" in element.attrib
     ]
 
 
@@ -103,8 +107,9 @@ class TestEveryChart:
     def test_colours_are_variables_of_the_palette(self, draw, frame):
         svg = draw(frame)
         assert set(re.findall(r"var\(--chart-([a-z]+)\)", svg)) <= set(PALETTE)
-        painted = re.findall(r"(?:fill|stroke): (?!none|var)[^;\"]+", svg)
+        painted = re.findall(r"(?:fill|stroke)=\"(?!none|var)[^\"]+", svg)
         assert painted == []
+        assert " style=" not in svg
 
     @pytest.mark.parametrize(("draw", "frame"), EVERY)
     def test_ids_are_unique_on_a_page(self, draw, frame):
@@ -205,17 +210,20 @@ class TestCorrelations:
 
     def test_interval_is_drawn_at_the_edge(self):
         plain, with_interval = (
-            draw_correlations(correlations(), intervals=intervals)
-            for intervals in ({}, {"IGV": (0.06, 0.77)})
+            draw_correlations(correlations(), half=half) for half in (None, 0.2)
         )
-        assert with_interval.count("var(--chart-first)") == plain.count("var(--chart-first)") + 1
+        # A band and a bar for the first, a bar for the second.
+        assert with_interval.count("var(--chart-first)") > plain.count("var(--chart-first)") + 1
+        assert with_interval.count("var(--chart-second)") == plain.count("var(--chart-second)") + 1
+        last = correlations()["GLD"].iloc[-1]
+        assert f"GLD {last - 0.2:.2f} to {last + 0.2:.2f}".replace("-", "−") in with_interval
 
 
 class TestScores:
     def test_states_are_shaded_and_thresholds_labelled(self):
         svg = draw_scores(scores())
         for role in ("watch", "deleveraging"):
-            assert f"fill: var(--chart-{role})" in svg
+            assert f'fill="var(--chart-{role})"' in svg
         assert {"WATCH 2.0", "DELEVERAGING 4.0", "release 1.5"} <= set(texts(svg))
 
     def test_unknown_score_leaves_a_gap_and_is_not_the_last(self):
@@ -223,7 +231,7 @@ class TestScores:
         frame.loc[SESSIONS[-3:], ["score", "state"]] = [np.nan, "UNKNOWN"]
         svg = draw_scores(frame)
         assert any(re.fullmatch(r"score [\d.]+, 30 Jan", text) for text in texts(svg))
-        assert "fill: var(--chart-unknown)" in svg
+        assert 'fill="var(--chart-unknown)"' in svg
 
     def test_without_thresholds(self):
         assert score_chart(scores(), thresholds={}, width=WIDE, name="s").startswith("<svg")
@@ -290,3 +298,65 @@ class TestVolatilityChart:
     def test_nothing_to_draw_is_refused(self):
         with pytest.raises(ValueError, match="at least 1 session"):
             draw_sigmas(sigmas().iloc[:0])
+
+
+class TestHeatMap:
+    values = pd.DataFrame(
+        {"pearson 20": [0.92, -0.31, np.nan], "ewma 10": [0.5, 0.0, 0.12]},
+        index=["MSTR", "UUP", HOSTILE],
+    )
+
+    def drawn(self, doubtful=False):
+        flags = pd.DataFrame(doubtful, self.values.index, self.values.columns)
+        return heat_map(self.values, flags, base="IBIT", width=WIDE, name="heat")
+
+    def test_every_figure_is_written_once_and_a_missing_one_not_at_all(self):
+        written = texts(self.drawn())
+        assert [text for text in written if re.fullmatch(r"−?\d\.\d\d", text)] == [
+            "0.92", "0.50", "−0.31", "0.00", "0.12",
+        ]  # fmt: skip
+        assert {"pearson 20", "ewma 10", "MSTR"} <= set(written)
+
+    def test_sign_is_the_colour_and_size_its_depth(self):
+        shades = [
+            (element.attrib["fill"], float(element.attrib.get("opacity", 1)))
+            for element in ET.fromstring(self.drawn()).iter("path")
+            if element.attrib.get("fill") in ("var(--chart-first)", "var(--chart-second)")
+        ]
+        assert shades == [
+            ("var(--chart-first)", pytest.approx(0.46)),
+            ("var(--chart-first)", pytest.approx(0.25)),
+            ("var(--chart-second)", pytest.approx(0.155)),
+            ("var(--chart-first)", pytest.approx(0.06)),
+        ]
+
+    def test_doubtful_figures_are_slanted(self):
+        assert self.drawn().count("italic") == 0
+        assert self.drawn(doubtful=True).count("italic") == 5
+
+    def test_nothing_to_draw_is_refused(self):
+        none = self.values.iloc[:0]
+        with pytest.raises(ValueError, match="at least 1 counterpart"):
+            heat_map(none, none, base="IBIT", width=WIDE, name="heat")
+
+
+class TestRegimes:
+    def drawn(self, probabilities):
+        return regime_chart(
+            prices()["IBIT"], scores()["state"], probabilities, base="IBIT", width=WIDE, name="r"
+        )
+
+    def test_states_shade_the_price_and_probabilities_stand_below(self):
+        held = pd.DataFrame({"IBIT": np.nan, "IBIT~risk_assets": np.nan}, index=SESSIONS)
+        held.iloc[-5:] = 0.25
+        svg = self.drawn(held)
+        assert 'fill="var(--chart-deleveraging)"' in svg
+        assert "Last probabilities: IBIT 25" in svg
+        assert "Filtered probability of stress, percent" in texts(svg)
+        counts = scores()["state"].value_counts()
+        assert f"CALM {counts['CALM']}" in svg
+
+    def test_without_a_published_model_there_is_no_lower_panel(self):
+        svg = self.drawn(pd.DataFrame(index=SESSIONS))
+        assert "Filtered probability of stress, percent" not in texts(svg)
+        assert "Last probabilities: none" in svg

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from tests.conftest import RECEIVED
 from unwind.analysis import analyse, load_market, stacked
 from unwind.cli import app
-from unwind.lake import publish
 from unwind.market import ingest
+from unwind.publication import publish
 from unwind.rows.moment import Moment
 from unwind.sessions import publication_instant
 from unwind.settings import Settings
@@ -88,10 +88,11 @@ class TestTables:
         assert {column["name"] for column in told["columns"]} >= {"state", "score", "drivers"}
 
 
-class TestCheck:
+class TestVerify:
     def test_a_sound_lake(self, lake: Path) -> None:
-        assert "sound" in _run("check", "--lake", lake)
-        assert json.loads(_run("check", "--lake", lake, "--json"))["faults"] == []
+        assert "sound" in _run("lake", "verify", "--lake", lake)
+        told = json.loads(_run("lake", "verify", "--lake", lake, "--all", "--json"))
+        assert (told["faults"], told["leftovers"]) == ([], [])
 
 
 class TestQuarantine:

@@ -239,6 +239,7 @@ class TestOutage:
             (Reply(PAGE), "an HTML page came back"),
             (Reply(PAGE, status=502), "without a server error"),
             (Reply({"a": 1}), "dict where a list was expected"),
+            (Reply("[[1", headers={"Content-Length": "9"}), "the connection broke"),
             (Reply(""), "came back"),
             (Reply([]), "no row of 2026-02-05 20:00 UTC yet"),
             (Reply([[], None, "junk", [None], {"b": 2}]), "rows are whole"),

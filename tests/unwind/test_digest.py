@@ -1,6 +1,7 @@
 """Numbers as a reader sees them, and the session in words: markdown and plain text."""
 
 import math
+import re
 from datetime import date
 
 import pandas as pd
@@ -9,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from unwind.digest import (
-    escape_markdown,
-    headline_lines,
-    read_verdict,
-    remainder,
-    uncertainties,
-    verdict_markdown,
-)
+from unwind.digest import read_verdict, remainder
+from unwind.doubts import brief_uncertainties, uncertainties
 from unwind.formatting import (
     NULL,
     THIN,
@@ -33,7 +28,9 @@ from unwind.formatting import (
     session,
     shock_grid,
 )
+from unwind.markdown import escape_markdown
 from unwind.tables import TABLES
+from unwind.verdict_text import headline_lines, verdict_markdown
 
 AS_OF = date(2026, 2, 5)
 CUTOFF = pd.Timestamp("2026-02-05 21:15", tz="UTC")
@@ -74,6 +71,10 @@ def regimes(drivers=DRIVERS, **changes):
         "watch_threshold": 2.0,
         "deleveraging_threshold": 4.0,
         "release_threshold": 1.5,
+        "return_period": 10**4.81,
+        "probability": 0.651,
+        "probability_lower": 0.47,
+        "probability_upper": 0.81,
         "headline": "Deleveraging is under way in IBIT: a record volume day.",
         "drivers": [
             dict(zip(("driver", "contribution", "value", "meaning"), driver, strict=True))
@@ -177,7 +178,25 @@ def february():
                 | {"severity": "error", "count": 1, "example": "row 9", "remedy": "ask again"},
             ],
         ),
+        "mechanisms": desk_rows(
+            "mechanisms",
+            [
+                indicator("flows", "flow_surprise", "IBIT", -315.0, unit="USD m")
+                | {"lower": -315.0, "upper": 118.4, "z": -3.1, "quality": "conflicted"},
+                indicator("futures", "basis", "30d", 0.0275, unit="decimal a year of 365 days")
+                | {"lower": -0.0046, "upper": 0.0597},
+                indicator("options", "gamma_exposure", "IBIT", None, unit="USD per 1 % of spot")
+                | {"quality": "missing", "reason": "no option chain was known by the cut-off"},
+                indicator("notes", "knock_in_delta", "note A", -0.4, unit="units a unit")
+                | {"quality": "proxy"},
+            ],
+        ),
     }
+
+
+def indicator(block, name, item, value, *, unit):
+    row = {"block": block, "indicator": name, "item": item, "value": value, "unit": unit}
+    return row | {"describes": AS_OF, "quality": "good"}
 
 
 def empty():
@@ -190,7 +209,8 @@ def nulls():
         "regimes": regimes(
             drivers=[("link", None, None, None)],
             state="UNKNOWN",
-            **dict.fromkeys(("score", "score_lowest", "score_highest")),
+            **dict.fromkeys(("score", "score_lowest", "score_highest", "return_period")),
+            **dict.fromkeys(("probability", "probability_lower", "probability_upper")),
             **dict.fromkeys(("watch_threshold", "deleveraging_threshold", "release_threshold")),
         ),
         "correlations": desk_rows("correlations", [pair("IGV", None, n=0)]),
@@ -215,6 +235,10 @@ def nulls():
                 {"table": "prices", "entity": "VIX", "rule": "late", "severity": "warning"}
                 | {"count": 0, "remedy": "wait"}
             ],
+        ),
+        "mechanisms": desk_rows(
+            "mechanisms",
+            [indicator("flows", "flow", "IBIT", None, unit="USD m") | {"quality": "missing"}],
         ),
     }
 
@@ -338,7 +362,7 @@ class TestTables:
             ("IBIT~GLD", "0.19", "−0.28 to 0.58"),
             ("IBIT~ETHA", NULL, NULL),
         ]
-        assert grid.lines[0].cells[3:] == ("20", "+0.24", f"61.4{THIN}%")
+        assert grid.lines[0].cells[3:] == ("20", "+0.24", f"61.4{THIN}%", NULL)
 
     def test_quality_errors_first(self):
         lines = quality_grid(february()["quality"]).lines
@@ -355,6 +379,14 @@ class TestVerdict:
         assert remainder(verdict) == "2 more drivers, together +0.09"
         total = sum(driver.contribution for driver in verdict.largest)
         assert total == pytest.approx(verdict.score)
+
+    def test_score_is_said_as_odds(self):
+        assert read_verdict(regimes()).odds_text == (
+            "Ordinary sessions show as much once in 64,565; of sessions with such a score "
+            f"65{THIN}% lay in an episode (47{THIN}% to 81{THIN}%)."
+        )
+        unknown = read_verdict(regimes(probability=None))
+        assert "how many such sessions lay in an episode is not known" in unknown.odds_text
 
     def test_no_row_is_no_verdict(self):
         assert read_verdict(empty()["regimes"]) is None
@@ -385,9 +417,37 @@ class TestMissingData:
         said = uncertainties(february())
         assert said[1] == "Data error: prices, VIX: high below low (1 row)."
         assert said[2] == "Data warning: etf_flows, IBIT: vendors conflict (2 rows)."
-        assert said[3] == "σ of SLV is no converged fit (ewma): optimiser stopped at the boundary."
-        assert "IBIT~IGV measures 0.49, Fisher interval 0.06 to 0.77" in said[4]
+        assert said[3] == (
+            "Of 4 mechanism indicators: 1 conflicted, 1 proxy, 1 missing; contested: flow surprise "
+            "IBIT."
+        )
+        assert said[4] == "σ of SLV is no converged fit (ewma): optimiser stopped at the boundary."
+        assert "IBIT~IGV measures 0.49, Fisher interval 0.06 to 0.77" in said[5]
+        assert len(said) == 6
+
+    def test_in_brief_there_is_one_sentence_a_kind(self):
+        said = brief_uncertainties(february())
+        assert said[0].startswith("1 driver is missing: flow surprise.")
+        assert said[1] == (
+            "Data quality: 1 error, 1 warning, 1 info. First: prices, VIX: high below low."
+        )
+        assert said[2].startswith("Of 4 mechanism indicators: 1 conflicted")
+        assert said[3] == "1 of 2 volatility fits did not converge: SLV."
         assert len(said) == 5
+
+    def test_in_brief_it_stays_brief_however_much_is_wrong(self):
+        row = {"table": "prices", "rule": "late", "severity": "warning", "count": 1, "remedy": "x"}
+        many = desk_rows("quality", [row | {"entity": f"S{place}"} for place in range(90)])
+        failed = desk_rows(
+            "volatility",
+            [{"asset": f"S{place}", "model": "ewma", "n": 9, "converged": False}
+             for place in range(90)],
+        )  # fmt: skip
+        said = brief_uncertainties(february() | {"quality": many, "volatility": failed})
+        assert len(said) == 5
+        assert (
+            "90 of 90 volatility fits did not converge: S0, S1, S10, S11, S12 and 85 more." in said
+        )
 
     def test_many_warnings_are_counted_not_listed(self):
         row = {"table": "prices", "rule": "late", "severity": "warning", "count": 1, "remedy": "x"}
@@ -443,7 +503,8 @@ class TestMarkdown:
         "text",
         [
             *(HOSTILE, "<b>", "&amp;", "a|b", "\\|", "*x*", "_y_", "`c`", "~~s~~", "$1$"),
-            *("[t](javascript:1)", "![i](x)", "https://example.org"),
+            *("[t](javascript:1)", "![i](x)", "https://example.org", "www.example.org"),
+            '"><img src=x onerror=alert(1)>',
         ],
     )
     def test_hostile_symbol_is_shown_as_it_is(self, text):
@@ -451,6 +512,11 @@ class TestMarkdown:
         (content,) = [token for token in tokens if token.type == "inline"][1:]
         assert {child.type for child in content.children} <= {"text", "text_special"}
         assert "".join(child.content for child in content.children) == text
+
+    def test_github_links_no_bare_address(self):
+        # An extended autolink begins with www., a scheme and ://, or holds an @ (GFM 6.9).
+        for text in ("www.example.org", "WWW.example.org", "https://example.org", "a@example.org"):
+            assert not re.search(r"(?i)www\.\w|\w://|[^\\]@", escape(text)), text
 
     @pytest.mark.parametrize("tables", [empty(), nulls()], ids=["empty", "nulls"])
     def test_nothing_known_still_renders(self, tables):

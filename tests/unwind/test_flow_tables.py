@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from tests.conftest import RECEIVED, small_prices, write_drop
+from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
 from unwind.cli import app
 from unwind.flow_import import import_flow_table
 from unwind.flow_tables import FlowTableError, read_flow_table
@@ -302,6 +302,10 @@ class TestCommand:
         assert done.exit_code == 2
         assert said in " ".join(done.output.replace("│", " ").split())
         assert "Traceback" not in done.output
+
+    def test_the_page_holds_what_the_command_prints(self) -> None:
+        page = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+        assert CliRunner().invoke(app, ["sources", "--markdown"]).output in page
 
     def test_sources_are_listed_for_people_and_machines(self) -> None:
         text = CliRunner().invoke(app, ["sources"]).output

@@ -2,112 +2,76 @@ import json
 import os
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
+from tests.unwind.lake_rows import (
+    FEBRUARY,
+    JANUARY,
+    breaks_row,
+    cutoff_at,
+    publish_days,
+    regimes_row,
+)
 from unwind.columns import SCHEMA_VERSION
-from unwind.lake import LakeError, Snapshot, faults, latest, publish, read, snapshot_known_by
+from unwind.lake import latest, read, snapshot_known_by
+from unwind.publication import publish
 from unwind.settings import Settings, parse_settings
+from unwind.storage import LakeError
 from unwind.tables import TABLES
 from unwind.verdict_tables import REGIMES
-
-
-def _cutoff(day: date, hour: int = 21) -> pd.Timestamp:
-    return pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=hour, minutes=15)
-
-
-def _regimes(day: date, settings: Settings, *, score: float = 1.0, hour: int = 21) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "base": "IBIT", "state": "CALM", "previous_state": "CALM", "sessions_in_state": 3,
-                "score": score, "score_lowest": score, "score_highest": score,
-                "return_period": 10.0**score, "probability": 0.02, "probability_lower": 0.01,
-                "probability_upper": 0.03, "watch_threshold": 1.6, "deleveraging_threshold": 2.4,
-                "release_threshold": 0.7, "false_entries_a_year": 0.8,
-                "calibration": "0a1b2c3d4e5f",
-                "headline": "calm", "drivers": [], "as_of": day, "cutoff": _cutoff(day, hour),
-                "known_at": _cutoff(day), "source": "files", "settings_digest": settings.digest,
-            }
-        ]
-    )  # fmt: skip
-
-
-def _breaks(day: date, settings: Settings, hour: int = 21) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "pair": "IBIT~IGV", "method": "kernelcpd-linear", "break_at": date(2026, 1, 26),
-                "first_seen": date(2026, 2, 5), "delay": 8, "before": 0.4, "after": 0.7,
-                "n_before": 400, "n_after": 9, "quantity": "correlation", "confidence": np.nan,
-                "alarms_a_year": np.nan, "as_of": day, "cutoff": _cutoff(day, hour),
-                "known_at": _cutoff(day), "source": "files", "settings_digest": settings.digest,
-            }
-        ]
-    )  # fmt: skip
-
-
-def _publish(
-    lake: Path, settings: Settings, *days: date, run: str = "run", **changed: float
-) -> Snapshot:
-    rows = pd.concat([_regimes(day, settings, **changed) for day in days], ignore_index=True)
-    return publish(lake, {"regimes": rows}, settings=settings, source="files", run=run)
-
-
-JANUARY, FEBRUARY = date(2026, 1, 30), date(2026, 2, 5)
+from unwind.verification import verify
 
 
 class TestPublish:
     def test_reads_back_what_was_written(self, tmp_path: Path, settings: Settings) -> None:
-        snapshot = _publish(tmp_path, settings, JANUARY, FEBRUARY)
+        snapshot = publish_days(tmp_path, settings, JANUARY, FEBRUARY)
         rows = read(snapshot, "regimes")
         assert rows["as_of"].tolist() == [JANUARY, FEBRUARY]
-        assert faults(tmp_path) == []
+        assert verify(tmp_path, every=True).faults == []
         assert latest(tmp_path).name == snapshot.name
 
     def test_the_same_run_again_changes_no_byte(self, tmp_path: Path, settings: Settings) -> None:
-        first = _publish(tmp_path, settings, FEBRUARY, run="one")
+        first = publish_days(tmp_path, settings, FEBRUARY, run="one")
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-        second = _publish(tmp_path, settings, FEBRUARY, run="two")
+        second = publish_days(tmp_path, settings, FEBRUARY, run="two")
         assert second.name == first.name
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
     def test_two_lakes_hold_the_same_bytes(self, tmp_path: Path, settings: Settings) -> None:
-        one, two = (_publish(tmp_path / name, settings, JANUARY, FEBRUARY) for name in "ab")
+        one, two = (publish_days(tmp_path / name, settings, JANUARY, FEBRUARY) for name in "ab")
         assert one.name == two.name
         assert one.manifest["files"] == two.manifest["files"]
 
     def test_order_of_days_does_not_matter_to_the_content(
         self, tmp_path: Path, settings: Settings
     ) -> None:
-        together = _publish(tmp_path / "a", settings, JANUARY, FEBRUARY)
-        _publish(tmp_path / "b", settings, FEBRUARY)
-        apart = _publish(tmp_path / "b", settings, JANUARY)
+        together = publish_days(tmp_path / "a", settings, JANUARY, FEBRUARY)
+        publish_days(tmp_path / "b", settings, FEBRUARY)
+        apart = publish_days(tmp_path / "b", settings, JANUARY)
         assert together.manifest["files"] == apart.manifest["files"]
 
     def test_an_untouched_month_is_linked(self, tmp_path: Path, settings: Settings) -> None:
-        first = _publish(tmp_path, settings, JANUARY)
-        second = _publish(tmp_path, settings, FEBRUARY)
+        first = publish_days(tmp_path, settings, JANUARY)
+        second = publish_days(tmp_path, settings, FEBRUARY)
         month = "regimes/2026-01.parquet"
         assert (first.path / month).stat().st_ino == (second.path / month).stat().st_ino
 
     def test_an_old_snapshot_stays_as_it_was(self, tmp_path: Path, settings: Settings) -> None:
-        first = _publish(tmp_path, settings, FEBRUARY)
+        first = publish_days(tmp_path, settings, FEBRUARY)
         before = (first.path / "regimes/2026-02.parquet").read_bytes()
-        second = _publish(tmp_path, settings, FEBRUARY, score=5.0)
+        second = publish_days(tmp_path, settings, FEBRUARY, score=5.0)
         assert second.name != first.name
         assert (first.path / "regimes/2026-02.parquet").read_bytes() == before
         assert read(first, "regimes")["score"].tolist() == [1.0]
         assert read(second, "regimes")["score"].tolist() == [5.0]
 
     def test_no_row_names_the_run(self, tmp_path: Path, settings: Settings) -> None:
-        snapshot = _publish(tmp_path, settings, FEBRUARY, run="run-4711")
+        snapshot = publish_days(tmp_path, settings, FEBRUARY, run="run-4711")
         assert snapshot.manifest["run"] == "run-4711"
         assert b"run-4711" not in (snapshot.path / "regimes/2026-02.parquet").read_bytes()
 
@@ -120,27 +84,27 @@ class TestCutoffs:
     def test_the_latest_is_read_unless_another_is_asked_for(
         self, tmp_path: Path, settings: Settings
     ) -> None:
-        _publish(tmp_path, settings, FEBRUARY)
-        snapshot = _publish(tmp_path, settings, FEBRUARY, score=3.0, hour=23)
+        publish_days(tmp_path, settings, FEBRUARY)
+        snapshot = publish_days(tmp_path, settings, FEBRUARY, score=3.0, hour=23)
         assert read(snapshot, "regimes")["score"].tolist() == [3.0]
-        early = read(snapshot, "regimes", cutoff=_cutoff(FEBRUARY))
+        early = read(snapshot, "regimes", cutoff=cutoff_at(FEBRUARY))
         assert early["score"].tolist() == [1.0]
 
     def test_a_later_run_without_breaks_leaves_none_standing(
         self, tmp_path: Path, settings: Settings
     ) -> None:
         rows = {
-            "regimes": _regimes(FEBRUARY, settings),
-            "changepoints": _breaks(FEBRUARY, settings),
+            "regimes": regimes_row(FEBRUARY, settings),
+            "changepoints": breaks_row(FEBRUARY, settings),
         }
         first = publish(tmp_path, rows, settings=settings, source="files", run="a")
         assert len(read(first, "changepoints")) == 1
-        second = _publish(tmp_path, settings, FEBRUARY, hour=23)
+        second = publish_days(tmp_path, settings, FEBRUARY, hour=23)
         assert read(second, "changepoints").empty
 
     def test_what_was_said_then(self, tmp_path: Path, settings: Settings) -> None:
-        first = _publish(tmp_path, settings, JANUARY)
-        _publish(tmp_path, settings, FEBRUARY)
+        first = publish_days(tmp_path, settings, JANUARY)
+        publish_days(tmp_path, settings, FEBRUARY)
         assert snapshot_known_by(tmp_path, pd.Timestamp("2026-02-01T00:00Z")).name == first.name
         with pytest.raises(LakeError, match="holds no snapshot from"):
             snapshot_known_by(tmp_path, pd.Timestamp("2025-01-01T00:00Z"))
@@ -153,8 +117,8 @@ class TestOtherTerms:
         raw = settings.model_dump(mode="json")
         raw["verdict"]["dwell"] = 3
         other = parse_settings(raw, origin="other")
-        _publish(tmp_path, settings, FEBRUARY)
-        snapshot = _publish(tmp_path, other, FEBRUARY, score=9.0)
+        publish_days(tmp_path, settings, FEBRUARY)
+        snapshot = publish_days(tmp_path, other, FEBRUARY, score=9.0)
         held = pq.read_table(snapshot.path / "regimes/2026-02.parquet").to_pandas()
         assert sorted(held["settings_digest"]) == sorted([settings.digest, other.digest])
         assert read(snapshot, "regimes")["score"].tolist() == [9.0]
@@ -166,12 +130,12 @@ class TestCrash:
     def test_a_draft_and_an_unpointed_snapshot_are_cleared(
         self, tmp_path: Path, settings: Settings
     ) -> None:
-        first = _publish(tmp_path, settings, JANUARY)
+        first = publish_days(tmp_path, settings, JANUARY)
         (tmp_path / "snapshots" / ".tmp-99").mkdir()
         orphan = tmp_path / "snapshots" / "000002-feedfeedfeed"
         orphan.mkdir()
         assert latest(tmp_path).name == first.name
-        second = _publish(tmp_path, settings, FEBRUARY)
+        second = publish_days(tmp_path, settings, FEBRUARY)
         assert second.name.startswith("000002-")
         names = {path.name for path in (tmp_path / "snapshots").iterdir()}
         assert names == {first.name, second.name}
@@ -179,16 +143,16 @@ class TestCrash:
     def test_killed_while_publishing_leaves_the_old_or_the_new(
         self, tmp_path: Path, settings: Settings
     ) -> None:
-        first = _publish(tmp_path, settings, JANUARY)
+        first = publish_days(tmp_path, settings, JANUARY)
         # the process ends without clean-up just before the pointer moves
         script = (
             "import os, sys; from pathlib import Path\n"
             "from datetime import date\n"
-            "import unwind.lake as lake\n"
-            "from tests.unwind.test_lake import _publish\n"
+            "import unwind.publication as publication\n"
+            "from tests.unwind.lake_rows import publish_days\n"
             "from unwind.settings import load_settings\n"
-            "lake.write_atomically = lambda *_: os._exit(9)\n"
-            "_publish(Path(sys.argv[1]), load_settings(), date(2026, 2, 5))\n"
+            "publication._point = lambda *_: os._exit(9)\n"
+            "publish_days(Path(sys.argv[1]), load_settings(), date(2026, 2, 5))\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False,
@@ -196,8 +160,8 @@ class TestCrash:
         )  # fmt: skip
         assert done.returncode == 9
         assert latest(tmp_path).name == first.name
-        assert faults(tmp_path) == []
-        assert read(_publish(tmp_path, settings, FEBRUARY), "regimes")["as_of"].tolist() == [
+        assert verify(tmp_path, every=True).faults == []
+        assert read(publish_days(tmp_path, settings, FEBRUARY), "regimes")["as_of"].tolist() == [
             JANUARY,
             FEBRUARY,
         ]
@@ -205,13 +169,14 @@ class TestCrash:
 
 class TestBrokenLake:
     def test_a_flipped_byte_is_found(self, tmp_path: Path, settings: Settings) -> None:
-        snapshot = _publish(tmp_path, settings, FEBRUARY)
+        snapshot = publish_days(tmp_path, settings, FEBRUARY)
         path = snapshot.path / "regimes/2026-02.parquet"
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-        assert faults(tmp_path) == [
-            "regimes/2026-02.parquet differs from its checksum; restore it from a copy"
+        assert verify(tmp_path, every=False).faults == [
+            f"regimes/2026-02.parquet of snapshot {snapshot.name} differs from its checksum; "
+            "restore it from a copy and run the session again"
         ]
 
     def test_a_missing_lake_is_a_sentence(self, tmp_path: Path) -> None:
@@ -219,25 +184,28 @@ class TestBrokenLake:
             latest(tmp_path / "nothing")
 
     def test_a_pointer_to_nothing_is_a_sentence(self, tmp_path: Path, settings: Settings) -> None:
-        _publish(tmp_path, settings, FEBRUARY)
-        (tmp_path / "LATEST").write_text("000009-none")
-        with pytest.raises(LakeError, match="cannot be read; point LATEST at an older one"):
+        publish_days(tmp_path, settings, FEBRUARY)
+        (tmp_path / "LATEST").write_text("000009-0123456789ab")
+        with pytest.raises(
+            LakeError,
+            match="cannot be read; restore it from a copy, or point LATEST at an older one",
+        ):
             latest(tmp_path)
 
 
 class TestContract:
     def test_units_travel_with_the_file(self, tmp_path: Path, settings: Settings) -> None:
-        snapshot = _publish(tmp_path, settings, FEBRUARY)
+        snapshot = publish_days(tmp_path, settings, FEBRUARY)
         schema = pq.read_schema(snapshot.path / "regimes/2026-02.parquet")
         assert schema.field("score").metadata[b"unit"] == b"decades"
         assert schema.metadata[b"schema_version"] == str(SCHEMA_VERSION).encode()
 
     def test_a_folder_reads_as_one_table(self, tmp_path: Path, settings: Settings) -> None:
-        snapshot = _publish(tmp_path, settings, JANUARY, FEBRUARY)
+        snapshot = publish_days(tmp_path, settings, JANUARY, FEBRUARY)
         assert len(pd.read_parquet(snapshot.path / "regimes")) == 2
 
     def test_an_undeclared_or_missing_column_is_refused(self, settings: Settings) -> None:
-        rows = _regimes(FEBRUARY, settings)
+        rows = regimes_row(FEBRUARY, settings)
         with pytest.raises(ValueError, match=r"undeclared \['colour'\]"):
             REGIMES.arrow(rows.assign(colour="red"))
         with pytest.raises(ValueError, match=r"misses \['score'\]"):

@@ -67,6 +67,21 @@ class TestVintages:
         assert late["close"].iloc[0] == 99.0
         assert len(early) == len(late) == 48
 
+    def test_an_original_beside_its_dated_revision_does_not_take_it_back(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        prices = _prices().assign(known_at=pd.NaT)
+        revised = prices.iloc[:1].assign(known_at=pd.Timestamp("2026-02-09T00:00Z"), close=99.0)
+        drop = write_drop(tmp_path / "drop", pd.concat([prices, revised], ignore_index=True))
+        store = tmp_path / "store"
+        _ingest(store, drop, settings)
+        for number in (1, 2):
+            at = RECEIVED + pd.Timedelta(days=number)
+            assert _ingest(store, drop, settings, at) == {"prices": 0}
+        vintages = read_vintages(store, "prices")
+        newest = known_by(vintages, "prices", cutoff=RECEIVED + pd.Timedelta(days=9))
+        assert newest["close"].iloc[0] == 99.0
+
     def test_a_revision_back_to_the_first_value_is_a_third_vintage(
         self, tmp_path: Path, settings: Settings
     ) -> None:

@@ -13,7 +13,7 @@ from unwind.market import ingest, known_by, read_rejected, read_vintages
 from unwind.rows.moment import Moment
 from unwind.rows.quality import quality_rows
 from unwind.sessions import publication_instant
-from unwind.settings import Settings
+from unwind.settings import Settings, SettingsError
 from unwind.sources.combined import CombinedSource
 from unwind.sources.protocol import Extract, Fault, SourceError
 
@@ -252,9 +252,23 @@ class TestLateAnswer:
 
 class TestRefusal:
     @pytest.mark.parametrize(
+        ("agreement", "said"),
+        [
+            ({"prices": {"colour": 0.1}}, "sources.agreement.prices names colour"),
+            ({"weather": {"close": 0.1}}, "sources.agreement.weather names close"),
+        ],
+    )
+    def test_a_bound_on_nothing(
+        self, agreement: object, said: str, tmp_path: Path, settings: Settings
+    ) -> None:
+        terms = settings.sources.model_copy(update={"agreement": agreement})
+        desk = settings.model_copy(update={"sources": terms})
+        with pytest.raises(SettingsError, match=said):
+            _held(tmp_path, _both(_prices(), _prices()), desk)
+
+    @pytest.mark.parametrize(
         ("labels", "said"),
         [
-            (("files",), "two or more different ones"),
             (("files", "files"), "name each once"),
             (("files", "simulated:calm"), "never combined"),
             (("crypto", "cftc"), "none of crypto, cftc has prices"),

@@ -17,8 +17,8 @@ from models.sigma import translate_sigma
 from tests.conftest import RECEIVED, small_prices, write_drop
 from unwind.analysis import load_market, observe
 from unwind.cli import app
-from unwind.lake import publish
 from unwind.market import ingest
+from unwind.publication import publish
 from unwind.rows.moment import Moment
 from unwind.sessions import publication_instant
 from unwind.settings import Settings

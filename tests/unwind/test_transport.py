@@ -71,6 +71,15 @@ class TestOutage:
         assert outcome.fault is not None
         assert outcome.fault.value == "HTTP 404: no such symbol"
 
+    def test_a_provider_that_is_down_is_not_pressed(self) -> None:
+        watch = Stopwatch(NOW)
+        transport = _transport(watch)
+        for number in range(5):
+            transport.ask(f"S{number}", _failing(*[_down()] * 9))
+        assert [pause for pause in watch.slept if pause >= 1] == [1, 2, 3] * 3
+        assert transport.ask("S6", _failing()).answer == "rows"
+        assert transport.ask("S7", _failing(_down())).answer == "rows"
+
 
 class TestThrottling:
     def test_a_named_wait_is_kept_in_full(self) -> None:
@@ -154,6 +163,11 @@ class TestWireFaults:
             (Reply(PAGE, status=503), "HTTP 503", True),
             (Reply("x", status=429, headers={"Retry-After": "9"}), "HTTP 429", True),
             (Reply("no", status=403), "HTTP 403: no", False),
+            (
+                Reply("[1", headers={"Content-Length": "9"}),
+                "no connection (RemoteProtocolError)",
+                True,
+            ),
             (Reply("1" * 20_000), "over 0.01 MB", False),
             (Reply("[]", delay=1.0), "no answer after 0 s", True),
         ],

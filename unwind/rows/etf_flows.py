@@ -5,7 +5,7 @@ session before, and each row says which.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -117,7 +117,18 @@ def _amounts(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[Me
     ]  # fmt: skip
 
 
-def _surprises(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[Mechanism]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Regressors:
+    """What a fund's flow is expected from: flow over its scale, and the columns beside it."""
+
+    share: pd.Series
+    design: pd.DataFrame
+    scale: Scale
+    notes: tuple[str, ...]
+
+
+def regressors(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> Regressors:
+    """Lay out the regression of a fund's flow, the last `chosen.window` sessions of it."""
     # Rows before the first that a fit may use still feed the assets, the lags and the usual volume.
     close, dollars, shares = panel.close[base], panel.dollars[base], panel.shares[base]
     scale = assets_before(found, close, dollars, chosen)
@@ -130,23 +141,40 @@ def _surprises(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[
     if np.isnan(design["volume"].iloc[-1]):
         design = design.drop(columns="volume")
         notes.append(f"no volume of {base}: expected without it")
+    return Regressors(share=share, design=design, scale=scale, notes=tuple(notes))
+
+
+def expected_flow(held: Regressors, chosen: Flows) -> Expectation:
+    """Expect the newest flow, and earlier ones as they would have been expected then.
+
+    Raises
+    ------
+    NotEnoughData
+        Too few complete sessions, or the newest is not complete.
+    """
+    return expectation(
+        held.share.iloc[-chosen.window :], held.design, every=chosen.every, history=chosen.history,
+        min_observations=chosen.min_observations,
+    )  # fmt: skip
+
+
+def _surprises(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[Mechanism]:
+    held = regressors(found, panel, base, chosen)
+    notes, scale = list(held.notes), held.scale
     shares_row = or_missing(
         replace(
-            _row(found, "flow_share", share.iloc[-1], proxy=True),
+            _row(found, "flow_share", held.share.iloc[-1], proxy=True),
             unit=scale.unit, detail=f"{found.detail}; {scale.detail}",
         ),
         reason="neither assets nor a usual dollar volume is known",
     )  # fmt: skip
     try:
-        told = expectation(
-            share.iloc[-chosen.window :], design, every=chosen.every, history=chosen.history,
-            min_observations=chosen.min_observations,
-        )  # fmt: skip
+        told = expected_flow(held, chosen)
     except NotEnoughData as fault:
         return [shares_row, *_unexpected(found, str(fault))]
     if not told.fit.converged:
         return [shares_row, *_unexpected(found, "the regression did not converge")]
-    loss = design["loss"]
+    loss = held.design["loss"]
     if loss.iloc[-1] < loss.iloc[:-1].min():
         notes.append("the fall is beyond every one of the fit: extrapolated")
     return [shares_row, *_expected(found, told, scale, "; ".join(notes), chosen)]

@@ -12,7 +12,7 @@ from features.panel import Panel
 from features.returns import SESSIONS_A_YEAR
 from unwind.rows.mechanism import MISSING, PARTIAL, Mechanism
 from unwind.rows.moment import Moment
-from unwind.rows.notes import KNOCKED_IN, PERCENT, Note, barrier_map, standing_notes
+from unwind.rows.notes import KNOCKED_IN, PERCENT, Note, barrier_map, live_notes, standing_notes
 from unwind.settings import Settings
 
 BLOCK = "notes"
@@ -37,10 +37,7 @@ def note_mechanisms(
 ) -> list[Mechanism]:
     """Rows of the block: totals of the notes on the base, and each note on its own."""
     base = settings.universe.base
-    held = inputs["structured_notes"]
-    if not held.empty:
-        issued = (held["issued_at"] <= moment.stamp) & (held["maturity"] > moment.stamp)
-        held = held[issued].sort_values("note")
+    held = live_notes(inputs["structured_notes"], moment)
     if held.empty:
         reason = "no structured note was known by the cut-off: the table is kept by hand"
         return [_absent(name, base, unit, reason, moment) for name, unit in TOTALS]
@@ -77,7 +74,7 @@ def _note_rows(
 ) -> list[Mechanism]:
     sigma, horizon = note.volatility.value, settings.notes.horizon_sessions
     within = min(horizon / SESSIONS_A_YEAR, note.years)
-    touch = float(_touch(note, within, settings))
+    touch = touch_probability(note, within, settings)
     terms = (
         f"barrier {note.barrier:.2f}, spot {note.spot:.2f}, {note.observation}, "
         f"{note.years:.2f} years left; {note.volatility.detail}"
@@ -108,7 +105,8 @@ def _note_rows(
     ]  # fmt: skip
 
 
-def _touch(note: Note, years: float, settings: Settings) -> float:
+def touch_probability(note: Note, years: float, settings: Settings) -> float:
+    """Probability that the note's barrier is touched within so many years."""
     return float(
         hitting_probability(
             note.spot, note.barrier, volatility=note.volatility.value, years=years,
@@ -120,7 +118,7 @@ def _touch(note: Note, years: float, settings: Settings) -> float:
 def _knock_in_probability(note: Note, kind: str, settings: Settings) -> float:
     """Probability that the put is alive at maturity."""
     if kind == AMERICAN:
-        return 1.0 if note.touched_on is not None else _touch(note, note.years, settings)
+        return 1.0 if note.touched_on is not None else touch_probability(note, note.years, settings)
     return float(
         terminal_probability(
             note.spot, note.barrier, volatility=note.volatility.value, years=note.years,
@@ -218,7 +216,10 @@ def _millions(notes: list[Note]) -> float:
 def _near_rows(plain: Mechanism, ahead: list[Note], settings: Settings) -> list[Mechanism]:
     horizon, reach = settings.notes.horizon_sessions, settings.notes.reach
     weights = np.array([note.notional for note in ahead])
-    touch = [_touch(note, min(horizon / SESSIONS_A_YEAR, note.years), settings) for note in ahead]
+    touch = [
+        touch_probability(note, min(horizon / SESSIONS_A_YEAR, note.years), settings)
+        for note in ahead
+    ]
     density = barrier_map(ahead, reach=reach)
     below = density[density["percent"] < 0]
     peak = below.iloc[int(below["notional"].argmax())]

@@ -74,6 +74,14 @@ class Note:
         )
 
 
+def live_notes(held: pd.DataFrame, moment: Moment) -> pd.DataFrame:
+    """Rows of the notes that were issued by the session and mature after it, by name."""
+    if held.empty:
+        return held
+    issued = (held["issued_at"] <= moment.stamp) & (held["maturity"] > moment.stamp)
+    return held[issued].sort_values("note")
+
+
 def standing_notes(
     held: pd.DataFrame, underlying: str, inputs: Mapping[str, pd.DataFrame], panel: Panel,
     moment: Moment, settings: Settings,

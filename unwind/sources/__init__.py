@@ -2,6 +2,9 @@
 
 - `unwind.sources.protocol`: what every provider offers
 - `unwind.sources.files`: the drop folder (Parquet or CSV)
+- `unwind.sources.yahoo`, `unwind.sources.crypto`, `unwind.sources.cftc`: live providers
+- `unwind.sources.transport`: how a live provider is asked: paced, retried, bounded
+- `unwind.sources.combined`: several providers in falling precedence
 - `unwind.sources.simulated`: markets with known truth
 - `unwind.sources.scenarios`: what happens in them, by name
 - `unwind.sources.simulation`: how they are drawn, one idea a file

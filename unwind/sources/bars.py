@@ -69,9 +69,9 @@ def significant(values: pd.Series) -> pd.Series:
     """Round to the digits that single precision holds, so that a price is what was quoted."""
     numbers = values.astype("float64")
     with np.errstate(divide="ignore", invalid="ignore"):
-        place = DIGITS - 1 - np.floor(np.log10(numbers.abs()))
-    scale = 10.0 ** place.where(np.isfinite(place), 0.0)
-    return (numbers * scale).round() / scale
+        place = DIGITS - 1 - np.floor(np.log10(np.abs(numbers.to_numpy())))
+    scale = 10.0 ** np.where(np.isfinite(place), place, 0.0)
+    return pd.Series(np.round(numbers.to_numpy() * scale) / scale, index=values.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -48,7 +48,7 @@ DAY = "report_date_as_yyyy_mm_dd"
 CODE = "cftc_contract_market_code"
 # More rows than the report can hold in fifty years of four contracts.
 LARGEST = 10_000
-PUBLISHED = CustomBusinessDay(3, calendar=USFederalHolidayCalendar())  # type: ignore[no-untyped-call]
+PUBLISHED = CustomBusinessDay(3, calendar=USFederalHolidayCalendar())
 
 
 class CftcSource:

@@ -1,4 +1,8 @@
-"""Several providers as one, in falling precedence; none takes another's place in silence."""
+"""Providers as one, in falling precedence; none takes another's place in silence.
+
+One live provider alone goes through here as well: a table that it cannot give is then a fault, and
+no end of the run, unless it is prices.
+"""
 
 import pandas as pd
 
@@ -12,15 +16,14 @@ class CombinedSource:
     Raises
     ------
     SourceError
-        Fewer than two providers, one named twice, simulated data among them, or none with prices.
+        A provider is named twice, simulated data is among others, or none has prices.
     """
 
     def __init__(self, providers: tuple[Partner, ...]) -> None:
         labels = [provider.label for provider in providers]
-        if len(providers) < 2 or len(set(labels)) < len(labels):
+        if len(set(labels)) < len(labels):
             raise SourceError(
-                f"combined sources must be two or more different ones, got {', '.join(labels)}; "
-                "name each once"
+                f"combined sources must be different ones, got {', '.join(labels)}; name each once"
             )
         if any(label.startswith("simulated") for label in labels):
             raise SourceError(

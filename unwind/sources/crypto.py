@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from unwind.source_sections import Crypto, Retry
+from unwind.sources.crypto_connection import Bound, mount_bounded
 from unwind.sources.crypto_rows import candles, funding, has_time, open_interest, option_book
 from unwind.sources.protocol import Extract, Fault, Provision
 from unwind.sources.transport import (
@@ -100,6 +101,9 @@ class CryptoSource:
             "fapiData": f"{futures}/futures/data",
         }
         self._deribit = ccxt.deribit({"enableRateLimit": False})
+        self._bound = Bound(largest_mb=retry.largest_answer_mb, time=time)
+        for venue in (self._binance, self._deribit):
+            mount_bounded(venue.session, self._bound)
         self._deribit.urls["api"] |= {"rest": chosen.deribit_url}
 
     @property
@@ -288,6 +292,7 @@ class CryptoSource:
 
         def call(seconds: float) -> Any:
             venue.timeout = int(1000 * seconds)
+            self._bound.deadline = self._time.elapsed() + seconds
             venue.last_response_headers = None
             answer = self._translated(venue, endpoint, parameters)
             if isinstance(answer, str):

@@ -78,7 +78,7 @@ def funding(payments: list[Any]) -> pd.DataFrame:
     # Stamps are a few milliseconds late; the venue repeats the last row of a page.
     paid = pd.Series(rates.to_numpy(), index=at.as_unit("us").floor("min"))
     paid = paid[~paid.index.duplicated(keep="last")]
-    days = paid.groupby(paid.index.floor("D"))
+    days = paid.groupby(pd.DatetimeIndex(paid.index).floor("D"))
     return days.sum(min_count=1).where(days.count() == days.size()).to_frame("funding_rate_daily")
 
 

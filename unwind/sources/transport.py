@@ -31,6 +31,10 @@ class NoAnswer(Exception):
         self.wait_seconds = wait_seconds
 
 
+# After so many requests in a row that used up their attempts, a provider is down: each further one
+# is tried once, until one is answered.
+LOST_IN_A_ROW = 3
+
 IN_TIME = "answers in time"
 WITHIN_RATE = "within its rate limit"
 AT_WORK = "answers without a server error"
@@ -82,6 +86,7 @@ class Transport:
         self._pause = 60.0 / requests_per_minute
         self._next = time.elapsed()
         self._end = self._next + retry.total_seconds
+        self._lost = 0
 
     def begin(self) -> None:
         """Start the bound on the total time anew: the next table."""
@@ -103,6 +108,7 @@ class Transport:
             Never both null: what could not be had is a fault with rule, value and remedy.
         """
         wait = self._retry.first_wait_seconds
+        attempts = self._retry.attempts if self._lost < LOST_IN_A_ROW else 1
         tried = 0
         while True:
             tried += 1
@@ -110,9 +116,12 @@ class Transport:
                 return self._given_up(entity, WITHIN_BOUND, self._used_up())
             left = self._end - self.time.elapsed()
             try:
-                return Outcome(answer=call(min(self._retry.request_seconds, left)), fault=None)
+                answer = call(min(self._retry.request_seconds, left))
+                self._lost = 0
+                return Outcome(answer=answer, fault=None)
             except NoAnswer as error:
-                if not error.passing or tried == self._retry.attempts:
+                if not error.passing or tried == attempts:
+                    self._lost = self._lost + 1 if error.passing else 0
                     times = f" ({tried} attempts)" if tried > 1 else ""
                     return self._given_up(entity, error.rule, f"{error.told}{times}")
                 # Jitter only lengthens a wait: one that the provider named is kept in full.

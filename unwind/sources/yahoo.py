@@ -198,20 +198,21 @@ class YahooSource:
                 bars.index = pd.DatetimeIndex(bars.index).as_unit("us")
         if kind != "exchange":
             bars = bars.assign(adj_close=float("nan"))
-        return bars.reindex(columns=[*BARS.values()])
+        return pd.DataFrame(bars).reindex(columns=[*BARS.values()])
 
     def _chains(self, connection: Any) -> tuple[list[pd.DataFrame], list[Fault]]:
-        parts, faults = [], []
+        parts: list[pd.DataFrame] = []
+        faults: list[Fault] = []
         for underlying in self._chosen.option_underlyings:
             ticker = self._library.Ticker(
                 self._chosen.symbols.get(underlying, underlying), session=connection
             )
-            listed = self._asked(underlying, connection, lambda t=ticker: t.options, faults)  # type: ignore[misc]
+            listed = self._asked(underlying, connection, lambda t=ticker: t.options, faults)
             pages = []
             for expiry in sorted(listed or ())[: self._chosen.option_expiries]:
                 chain = self._asked(
                     f"{underlying} {expiry}", connection,
-                    lambda t=ticker, day=expiry: _page(t.option_chain(day), day),  # type: ignore[misc]
+                    lambda t=ticker, day=expiry: _page(t.option_chain(day), day),
                     faults,
                 )  # fmt: skip
                 if chain is not None:
@@ -264,7 +265,8 @@ def _page(chain: Any, expiry: str) -> pd.DataFrame | None:
     for right, side in (("call", chain.calls), ("put", chain.puts)):
         rows = side.rename(columns=QUOTES)[[*QUOTES.values()]]
         sides.append(rows.assign(contract=side["contractSymbol"], right=right))
-    return pd.concat(sides, ignore_index=True).assign(
+    page: pd.DataFrame = pd.concat(sides, ignore_index=True)
+    return page.assign(
         expiry=pd.Timestamp(expiry),
         underlying_price=float(quote["regularMarketPrice"]),
         quoted_at=pd.Timestamp(int(quote["regularMarketTime"]), unit="s", tz="UTC"),

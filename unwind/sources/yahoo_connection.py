@@ -4,6 +4,7 @@ Left alone, the library swallows time-outs and pages, asks for other cookies whe
 and remembers a wrong answer for the life of the process.
 """
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,6 +103,10 @@ def library_faults() -> Iterator[None]:
 
     hidden = yfinance.config.debug.hide_exceptions
     yfinance.config.debug.hide_exceptions = False
+    # A cookie that could not be had is a line a request; what matters is said once, as a fault.
+    logger = logging.getLogger("yfinance")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # The library (1.7) uses keywords that pandas 3.1 deprecates for pandas 4.
@@ -119,3 +124,4 @@ def library_faults() -> Iterator[None]:
         raise NoAnswer(AS_DOCUMENTED, told, passing=False) from error
     finally:
         yfinance.config.debug.hide_exceptions = hidden
+        logger.setLevel(level)

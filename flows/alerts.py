@@ -1,0 +1,107 @@
+"""Alerts as Prefect events: `unwind.transition` and `unwind.digest`, under ids that repeat.
+
+Prefect drops an event whose id it saw in the last minutes, and stores no id twice; beyond that, the
+server is asked before an event is sent again. So a run that was killed between sending and noting
+so is followed by one that sends nothing. What is left: a server that dies within the seconds
+between taking an event and storing it has perhaps notified, and is told again (twice rather than
+never); one that dies between storing an event and running its action has lost the notification,
+which `unwind alerts` and the automation's own events then show.
+"""
+
+import time
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from prefect import runtime
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events import Event, RelatedResource, Resource
+from prefect.exceptions import PrefectHTTPStatusError
+
+from unwind.alerts import Alert, mark, write_intent
+from unwind.lake import Snapshot
+
+# The server stores events every five seconds; a busy one takes longer.
+STORED_WITHIN_SECONDS = 60.0
+POLL_SECONDS = 0.5
+
+
+class AlertError(RuntimeError):
+    """The session is published, but the server did not take what the desk has to be told."""
+
+
+def tell(lake: Path, snapshot: Snapshot, *, report: Path) -> list[str]:
+    """Hand over all that the desk has to be told, and return the subjects.
+
+    Raises
+    ------
+    AlertError
+        No server took it; it stays on record, and the next run hands it over.
+    """
+    links = {"Report": str(report.absolute())}
+    if address := runtime.flow_run.ui_url:
+        links["Run"] = address
+    owed = write_intent(lake, snapshot, links=links)
+    try:
+        with get_client(sync_client=True) as client:
+            for alert in owed:
+                _hand_over(client, lake, alert)
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        raise AlertError(
+            f"published, but the server did not take the alert ({error}); "
+            "run the session again when it answers"
+        ) from error
+    return [str(alert.message["subject"]) for alert in owed]
+
+
+def _hand_over(client: SyncPrefectClient, lake: Path, alert: Alert) -> None:
+    key = alert.notice.id
+    if not _is_stored(client, key):
+        content = _event(alert).model_dump(mode="json")
+        client.request("POST", "/events", json=[content]).raise_for_status()
+        mark(lake, alert.notice, "emitted")
+    patience = time.monotonic() + STORED_WITHIN_SECONDS
+    while not _is_stored(client, key):
+        if time.monotonic() > patience:
+            raise AlertError(
+                f"published, but the server did not store alert {key} within "
+                f"{STORED_WITHIN_SECONDS:.0f} s; run the session again when it is less busy"
+            )
+        time.sleep(POLL_SECONDS)
+    mark(lake, alert.notice, "acknowledged")
+
+
+def _is_stored(client: SyncPrefectClient, key: UUID) -> bool:
+    answer = client.request("POST", "/events/filter", json={"filter": {"id": {"id": [str(key)]}}})
+    answer.raise_for_status()
+    return bool(answer.json()["events"])
+
+
+def _event(alert: Alert) -> Event:
+    notice = alert.notice
+    run = runtime.flow_run.id
+    related = (
+        [RelatedResource({"prefect.resource.id": f"prefect.flow-run.{run}",
+                          "prefect.resource.role": "flow-run"})]
+        if run else []
+    )  # fmt: skip
+    return Event(
+        id=notice.id,
+        event=f"unwind.{notice.kind}",
+        resource=Resource(
+            {
+                "prefect.resource.id": f"unwind.state.{notice.base}",
+                "prefect.resource.name": f"State of {notice.base}",
+                "unwind.source": notice.source,
+                "unwind.state": notice.to_state,
+            }
+        ),
+        related=related,
+        payload=alert.message
+        | {
+            "session": notice.as_of.isoformat(),
+            "from": notice.from_state,
+            "to": notice.to_state,
+            "settings_digest": notice.settings_digest,
+        },
+    )

@@ -1,0 +1,234 @@
+"""What the desk needs on a Prefect server besides its deployments, declared as files.
+
+- a work pool of deployments/pools.yaml
+- the automations of deployments/automations.yaml
+- the notification block that they send through
+
+Everything is looked up by name and updated: applied twice, nothing is there twice. Nothing outside
+the server is asked: the templates of work pools are those that ship with Prefect.
+
+    python -m flows.server apply            work pool and automations; part of `make deploy`
+    python -m flows.server notification     the block, from the address of a webhook
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import prefect
+import typer
+import yaml
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.events import AutomationCore
+from prefect.exceptions import ObjectNotFound
+from pydantic import ValidationError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Put on the Prefect server in force what the desk needs there.",
+)
+
+DECLARATIONS = Path(__file__).resolve().parents[1] / "deployments"
+TEMPLATES = "server/api/collections_data/views/aggregate-worker-metadata.json"
+DEFAULT_BLOCK = "custom-webhook/unwind-alerts"
+
+
+class DeclarationError(ValueError):
+    """A declaration under deployments/ cannot be applied; the message names file and remedy."""
+
+
+def pool_template(pool: dict[str, Any]) -> dict[str, Any]:
+    """Lay out the job template of a declared pool: Prefect's own, with the declared values.
+
+    Raises
+    ------
+    DeclarationError
+        A declared variable is none of that pool type's.
+    """
+    shipped = json.loads((Path(prefect.__file__).parent / TEMPLATES).read_text(encoding="utf-8"))
+    kinds = {kind: entry for group in shipped.values() for kind, entry in group.items()}
+    if pool["type"] not in kinds:
+        raise DeclarationError(
+            f"no work pool type {pool['type']}; there are {', '.join(sorted(kinds))}"
+        )
+    template: dict[str, Any] = kinds[pool["type"]]["default_base_job_configuration"]
+    known = template["variables"]["properties"]
+    for name, value in pool.get("variables", {}).items():
+        if name not in known:
+            raise DeclarationError(
+                f"a {pool['type']} pool has no variable {name}; there are {', '.join(known)}"
+            )
+        known[name]["default"] = value
+    template["job_configuration"] |= pool.get("job_configuration", {})
+    return template
+
+
+def apply_pool(file: Path, name: str) -> str:
+    """Create or update one declared work pool; return a sentence.
+
+    Raises
+    ------
+    DeclarationError
+        The file declares no pool of that name, or not as its type allows.
+    """
+    declared = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if name not in declared:
+        raise DeclarationError(f"{file} declares no pool {name}; there are {', '.join(declared)}")
+    pool = declared[name]
+    template = pool_template(pool)
+    with get_client(sync_client=True) as client:
+        try:
+            held = client.read_work_pool(name)
+        except ObjectNotFound:
+            client.create_work_pool(
+                WorkPoolCreate(
+                    name=name,
+                    type=pool["type"],
+                    description=pool["description"],
+                    base_job_template=template,
+                )
+            )
+            return f"work pool {name} created"
+        if held.type != pool["type"]:
+            raise DeclarationError(
+                f"work pool {name} is of type {held.type} on the server, not {pool['type']}; "
+                "choose another name, or delete it there"
+            )
+        client.update_work_pool(
+            name, WorkPoolUpdate(description=pool["description"], base_job_template=template)
+        )
+        return f"work pool {name} updated"
+
+
+def read_automations(file: Path, block: UUID | None) -> list[AutomationCore]:
+    """Read the declared automations; without a block they notify nobody and show as events only.
+
+    Raises
+    ------
+    DeclarationError
+        An automation is not what Prefect can run.
+    """
+    automations = []
+    for declared in yaml.safe_load(file.read_text(encoding="utf-8")):
+        actions = [
+            {"type": "do-nothing"} if block is None else action | {"block_document_id": str(block)}
+            for action in declared["actions"]
+        ]
+        try:
+            automations.append(AutomationCore.model_validate(declared | {"actions": actions}))
+        except ValidationError as error:
+            raise DeclarationError(f"{file}: {declared['name']}: {error}") from error
+    return automations
+
+
+def apply_automations(file: Path, *, block: str) -> list[str]:
+    """Create or update every declared automation; return a sentence each.
+
+    Parameters
+    ----------
+    file : Path
+    block : str
+        Notification block to send through, as type/name.
+    """
+    with get_client(sync_client=True) as client:
+        document = _block_id(client, block)
+        told = []
+        for automation in read_automations(file, document):
+            found = client.read_automations_by_name(automation.name)
+            if found:
+                # Switched off by a person, it stays off.
+                kept = automation.model_copy(update={"enabled": found[0].enabled})
+                client.update_automation(found[0].id, kept)
+            else:
+                client.create_automation(automation)
+            told.append(f"automation {automation.name} {'updated' if found else 'created'}")
+    if document is None:
+        told.append(
+            f"no block {block} on this server: the automations notify nobody; make one with "
+            "`python -m flows.server notification`, then apply again"
+        )
+    return told
+
+
+def _block_id(client: SyncPrefectClient, block: str) -> UUID | None:
+    kind, _, name = block.partition("/")
+    if not name:
+        raise DeclarationError(
+            f"a notification block is named type/name, e.g. {DEFAULT_BLOCK}; got {block}"
+        )
+    try:
+        return client.read_block_document_by_name(name, kind).id
+    except ObjectNotFound:
+        return None
+
+
+def save_webhook(url: str, *, name: str) -> str:
+    """Keep a webhook as a Prefect block, its address as a secret; return a sentence.
+
+    The body is `{"text": …}`, which the webhooks of Slack, Mattermost, Teams and Google Chat take.
+    """
+    CustomWebhookNotificationBlock.register_type_and_schema()
+    CustomWebhookNotificationBlock.model_validate(
+        {
+            "name": name,
+            "url": "{{url}}",
+            "json_data": {"text": "{{subject}}\n{{body}}"},
+            "secrets": {"url": url},
+        }
+    ).save(name, overwrite=True)
+    return f"block custom-webhook/{name} saved"
+
+
+@app.command("apply")
+def run_apply(
+    pool: Annotated[
+        str, typer.Option("--pool", envvar="UNWIND_POOL", help="Work pool of pools.yaml.")
+    ] = "desk",
+    block: Annotated[
+        str,
+        typer.Option(
+            "--notification", envvar="UNWIND_NOTIFICATION", help="Notification block, type/name."
+        ),
+    ] = DEFAULT_BLOCK,
+    folder: Annotated[
+        Path, typer.Option("--declarations", help="Folder of pools.yaml and automations.yaml.")
+    ] = DECLARATIONS,
+) -> None:
+    """Apply work pool and automations; safe to repeat."""
+    told = [apply_pool(folder / "pools.yaml", pool)]
+    told += apply_automations(folder / "automations.yaml", block=block)
+    sys.stdout.writelines(f"{line}\n" for line in told)
+
+
+@app.command("notification")
+def run_notification(
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url", envvar="UNWIND_WEBHOOK_URL", prompt="Address of the webhook", hide_input=True,
+            help="Address of a webhook; asked for where it is left out.",
+        ),
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the block.")] = "unwind-alerts",
+) -> None:  # fmt: skip
+    """Keep the webhook that alerts go to as a Prefect block, its address as a secret."""
+    sys.stdout.write(save_webhook(url, name=name) + "\n")
+
+
+def main() -> None:
+    """Run a command; a fault of input is one sentence and exit status 2."""
+    try:
+        app()
+    except (DeclarationError, OSError) as error:
+        sys.stderr.write(f"unwind: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

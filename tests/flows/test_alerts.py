@@ -1,0 +1,211 @@
+"""The way of an alert: ledger, event, automation, notification; killed in between, told once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flows import alerts
+from flows.daily import _slot
+from flows.parameters import session_in_course
+from tests.standing import Standing, wait_for
+from tests.unwind.test_alerts import _publish
+from unwind.alerts import read_ledger
+from unwind.sessions import CalendarError
+from unwind.settings import Settings
+
+DAY = date(2026, 2, 5)
+
+
+class _Server:
+    """A server's two answers that matter: which events it holds, and whether it takes one."""
+
+    def __init__(self, *, held: bool = False, stores: bool = True, fault: bool = False) -> None:
+        self.held, self.stores, self.fault = held, stores, fault
+        self.posted: list[dict[str, Any]] = []
+
+    def request(self, method: str, path: str, *, json: Any) -> httpx.Response:
+        request = httpx.Request(method, f"http://server{path}")
+        if self.fault:
+            raise httpx.ConnectError("refused", request=request)
+        if path == "/events":
+            self.posted += json
+            self.held = self.stores
+            return httpx.Response(204, request=request)
+        (key,) = json["filter"]["id"]["id"]
+        found = [{"id": key}] if self.held else []
+        return httpx.Response(200, json={"events": found}, request=request)
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Put a server in the place of Prefect's client."""
+
+    def placed(server: _Server) -> _Server:
+        @contextmanager
+        def client(*, sync_client: bool) -> Iterator[_Server]:
+            assert sync_client
+            yield server
+
+        monkeypatch.setattr(alerts, "get_client", client)
+        monkeypatch.setattr(alerts, "STORED_WITHIN_SECONDS", 0.0)
+        monkeypatch.setattr(alerts, "POLL_SECONDS", 0.0)
+        return server
+
+    return placed
+
+
+def _tell(lake: Path, settings: Settings, state: str = "WATCH") -> list[str]:
+    return alerts.tell(lake, _publish(lake, settings, state, DAY), report=Path("report.html"))
+
+
+class TestHandOver:
+    def test_sends_once_and_is_acknowledged(
+        self, tmp_path: Path, settings: Settings, serve: Any
+    ) -> None:
+        server = serve(_Server())
+        assert _tell(tmp_path, settings) == ["IBIT: CALM → WATCH, session 2026-02-05"]
+        (event,) = server.posted
+        (alert,) = read_ledger(tmp_path)
+        assert event["event"] == "unwind.transition"
+        assert event["id"] == str(alert.notice.id)
+        assert (event["payload"]["from"], event["payload"]["to"]) == ("CALM", "WATCH")
+        assert event["payload"]["links"]["Report"].startswith("/")
+        assert alert.status == "acknowledged"
+        assert _tell(tmp_path, settings) == []
+        assert len(server.posted) == 1
+
+    def test_what_the_server_holds_is_not_sent_again(
+        self, tmp_path: Path, settings: Settings, serve: Any
+    ) -> None:
+        server = serve(_Server(held=True))
+        _tell(tmp_path, settings)
+        assert server.posted == []
+        assert read_ledger(tmp_path)[0].status == "acknowledged"
+
+    def test_a_server_out_of_reach_is_a_sentence_and_the_alert_stays_owed(
+        self, tmp_path: Path, settings: Settings, serve: Any
+    ) -> None:
+        serve(_Server(fault=True))
+        with pytest.raises(alerts.AlertError, match="published, but the server did not take"):
+            _tell(tmp_path, settings)
+        assert read_ledger(tmp_path)[0].status == "intent"
+        server = serve(_Server())
+        assert len(_tell(tmp_path, settings)) == 1
+        assert len(server.posted) == 1
+
+    def test_a_server_that_takes_and_never_stores_is_a_sentence(
+        self, tmp_path: Path, settings: Settings, serve: Any
+    ) -> None:
+        server = serve(_Server(stores=False))
+        for _ in range(2):
+            with pytest.raises(alerts.AlertError, match="did not store alert"):
+                _tell(tmp_path, settings)
+        assert read_ledger(tmp_path)[0].status == "emitted"
+        assert len({event["id"] for event in server.posted}) == 1
+
+
+class TestSlot:
+    """Which session a run does, and where it stands, by the time it was due."""
+
+    @staticmethod
+    def _of(due: str, settings: Settings, **asked: Any) -> tuple[date, str] | None:
+        slot = _slot(
+            asked.get("as_of"), asked.get("cutoff"), datetime.fromisoformat(due), settings,
+            morning_after=asked.get("morning_after", False),
+        )  # fmt: skip
+        return None if slot is None else (slot[0], f"{slot[1]:%m-%d %H:%M}")
+
+    def test_evening(self, settings: Settings) -> None:
+        assert self._of("2026-02-05T21:20+00:00", settings) == (DAY, "02-05 21:15")
+
+    def test_morning_after_a_weekend_is_friday_and_stands_on_monday(
+        self, settings: Settings
+    ) -> None:
+        looked = self._of("2026-02-09T14:35+00:00", settings, morning_after=True)
+        assert looked == (date(2026, 2, 6), "02-09 14:35")
+
+    def test_morning_after_on_a_holiday_is_skipped(self, settings: Settings) -> None:
+        assert self._of("2026-01-19T14:35+00:00", settings, morning_after=True) is None
+
+    def test_before_the_close_the_day_cannot_be_run(self, settings: Settings) -> None:
+        with pytest.raises(CalendarError, match="2026-02-05 is published at 2026-02-05 21:15Z"):
+            self._of("2026-02-05T15:00+00:00", settings)
+
+    def test_morning_after_and_a_session_are_one_too_many(self, settings: Settings) -> None:
+        with pytest.raises(CalendarError, match="looks at the session before"):
+            self._of("2026-02-09T14:35+00:00", settings, as_of=DAY, morning_after=True)
+
+    @pytest.mark.parametrize(
+        ("at", "session"),
+        [
+            ("2026-02-05T21:20", DAY), ("2026-02-06T07:00", DAY), ("2026-02-06T21:14", DAY),
+            ("2026-02-08T12:00", date(2026, 2, 6)), ("2026-07-02T20:16", date(2026, 7, 2)),
+        ],
+    )  # fmt: skip
+    def test_session_in_course(self, at: str, session: date, settings: Settings) -> None:
+        instant = datetime.fromisoformat(at).replace(tzinfo=UTC)
+        assert session_in_course(instant, settings=settings) == session
+
+
+# A run that publishes a state and tells it; on "kill" it dies where it would note that the event
+# was sent: the server has it by then.
+RUN = """
+import os, signal, sys
+from datetime import date
+from pathlib import Path
+from prefect import flow
+from flows import alerts
+from tests.unwind.test_alerts import _publish
+from unwind.settings import load_settings
+
+lake, state, days, kill = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] == ["kill"]
+if kill:
+    alerts.mark = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+
+@flow
+def told(day):
+    snapshot = _publish(lake, load_settings(), state, date.fromisoformat(day))
+    alerts.tell(lake, snapshot, report=Path("report.html"))
+
+for day in days.split():
+    told(day)
+"""
+
+
+@pytest.mark.prefect
+class TestKilledRun:
+    """On a true server, through a true webhook."""
+
+    def test_a_transition_is_told_once_and_a_quiet_day_not_at_all(
+        self, standing: Standing, tmp_path: Path
+    ) -> None:
+        lake, day, after = tmp_path / "lake", "2026-02-10", "2026-02-11"
+        assert standing.python(RUN, str(lake), "WATCH", day, "kill") == -9
+        assert [alert.status for alert in read_ledger(lake)] == ["intent"]
+        assert standing.python(RUN, str(lake), "WATCH", f"{day} {day} {after}") == 0
+        assert [alert.status for alert in read_ledger(lake)] == ["acknowledged"] * 2
+        wait_for("the notification", lambda: standing.told(f"session {day}"), patience=60)
+        (event,) = standing.events("unwind.transition", session=day)
+        assert event["id"] == str(read_ledger(lake)[0].notice.id)
+        (digest,) = standing.events("unwind.digest", session=after)
+        assert digest["payload"]["to"] == "WATCH"
+        # The digest came later than anything else that could have been sent.
+        (text,) = standing.told(f"session {day}")
+        assert text.startswith(f"IBIT: CALM → WATCH, session {day}\n")
+        assert standing.told(f"session {after}") == []
+
+    def test_a_run_that_fails_is_told_by_the_other_automation(self, standing: Standing) -> None:
+        run = standing.finished(
+            standing.start(
+                "daily/daily", due="2026-02-03T21:20:00Z",
+                source={"kind": "files", "path": str(standing.logs / "none")},
+            )
+        )  # fmt: skip
+        assert run["state_type"] == "FAILED"
+        (sent,) = wait_for("the notification", lambda: standing.told(run["id"]), patience=60)
+        assert sent.startswith(f"unwind: {run['name']} Failed\ndrop folder ")

@@ -1,0 +1,263 @@
+"""What a desk is told: net transitions, once, whatever is run again or killed in between."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import ROOT
+from tests.unwind.test_lake import _regimes
+from unwind.alerts import LEDGER, Alert, mark, read_ledger, write_intent
+from unwind.lake import LakeError, Snapshot, publish
+from unwind.notices import Notice, notice_due
+from unwind.settings import Settings
+
+STATES = ("CALM", "WATCH", "DELEVERAGING", "RELEASE", "UNKNOWN")
+LINKS = {"Report": "/lake/report.html"}
+
+
+def _stands(state: str, day: int = 5, *, source: str = "files") -> Notice:
+    return Notice(
+        kind="digest", base="IBIT", source=source, settings_digest="0a1b2c3d4e5f",
+        as_of=date(2026, 2, day), from_state=state, to_state=state,
+    )  # fmt: skip
+
+
+def _told(*standing: Notice) -> list[str]:
+    """Every run looks once; what each had to say."""
+    told: list[Notice] = []
+    said = []
+    for stands in standing:
+        due = notice_due(told, stands)
+        said.append(
+            "-" if due is None
+            else "digest" if due.kind == "digest"
+            else f"{due.from_state}>{due.to_state}"
+        )  # fmt: skip
+        told += [] if due is None else [due]
+    return said
+
+
+class TestQuietDay:
+    def test_a_digest_once_a_session(self) -> None:
+        assert _told(_stands("CALM"), _stands("CALM"), _stands("CALM", 6)) == [
+            "digest", "-", "digest",
+        ]  # fmt: skip
+
+
+class TestEpisode:
+    def test_each_net_transition_once(self) -> None:
+        path = [_stands("CALM", 3), _stands("WATCH", 4), _stands("DELEVERAGING", 5)]
+        path += [_stands("DELEVERAGING", 6), _stands("RELEASE", 9), _stands("CALM", 10)]
+        assert _told(*path) == [
+            "digest", "CALM>WATCH", "WATCH>DELEVERAGING", "digest", "DELEVERAGING>RELEASE",
+            "RELEASE>CALM",
+        ]  # fmt: skip
+
+    def test_a_desk_that_was_told_nothing_hears_of_a_state_that_stands(self) -> None:
+        assert _told(_stands("DELEVERAGING")) == ["CALM>DELEVERAGING"]
+
+    def test_sessions_that_a_backfill_published_are_told_net(self) -> None:
+        assert _told(_stands("CALM", 2), _stands("RELEASE", 9)) == ["digest", "CALM>RELEASE"]
+
+    def test_another_source_is_another_story(self) -> None:
+        mixed = [_stands("WATCH"), _stands("CALM", source="simulated:calm"), _stands("WATCH", 6)]
+        assert _told(*mixed) == ["CALM>WATCH", "digest", "digest"]
+
+    def test_not_being_able_to_tell_is_told(self) -> None:
+        assert _told(_stands("UNKNOWN")) == ["CALM>UNKNOWN"]
+
+
+class TestLateData:
+    def test_there_and_back_is_an_alert_and_one_correction(self) -> None:
+        swing = [_stands(state) for state in ("CALM", "WATCH", "CALM", "WATCH", "CALM", "WATCH")]
+        assert _told(*swing) == ["digest", "CALM>WATCH", "WATCH>CALM", "-", "-", "-"]
+
+    def test_what_stands_in_the_end_is_told_by_the_session_after(self) -> None:
+        swing = [_stands(state) for state in ("WATCH", "CALM", "WATCH")]
+        assert _told(*swing, _stands("WATCH", 6))[-1] == "CALM>WATCH"
+
+    def test_an_old_session_that_is_run_again_says_nothing(self) -> None:
+        assert _told(_stands("CALM", 5), _stands("WATCH", 4))[-1] == "-"
+
+    @given(st.lists(st.tuples(st.integers(2, 6), st.sampled_from(STATES)), max_size=60))
+    def test_no_id_is_ever_told_twice_and_a_session_never_storms(self, looks) -> None:
+        told: list[Notice] = []
+        for day, state in looks:
+            due = notice_due(told, _stands(state, day))
+            if due is not None:
+                assert due.id not in {notice.id for notice in told}
+                told.append(due)
+        steps = [notice for notice in told if notice.kind == "transition"]
+        assert all(step.from_state != step.to_state for step in steps)
+        assert [step.from_state for step in steps[1:]] == [step.to_state for step in steps[:-1]]
+        for day in range(2, 7):
+            mine = [step for step in steps if step.as_of.day == day]
+            assert len(mine) <= len(STATES) * (len(STATES) - 1)
+
+
+class TestIdentity:
+    def test_is_that_of_the_notice_on_any_machine(self) -> None:
+        notice = replace(_stands("WATCH"), kind="transition", from_state="CALM")
+        assert str(notice.id) == "9844ae5a-38ac-5386-84af-4f5d21195200"
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"base": "GLD"}, {"source": "yahoo"}, {"settings_digest": "ffffffffffff"},
+            {"as_of": date(2026, 2, 6)}, {"from_state": "RELEASE"}, {"to_state": "CALM"},
+            {"kind": "transition"},
+        ],
+    )  # fmt: skip
+    def test_differs_with_each_of_its_parts(self, changed: dict[str, object]) -> None:
+        assert replace(_stands("WATCH"), **changed).id != _stands("WATCH").id
+
+
+def _publish(lake: Path, settings: Settings, state: str, day: date, hour: int = 21) -> Snapshot:
+    drivers = [
+        {"driver": name, "contribution": points, "value": 1.0, "evidence": 1.0, "meaning": meaning}
+        for name, points, meaning in (
+            ("breadth", 0.96, "joint tail"), ("concentration", 1.82, "depth of the fall"),
+            ("crowding", None, "losses of sleeves"),
+        )
+    ]  # fmt: skip
+    rows = _regimes(day, settings, hour=hour)
+    rows = rows.assign(state=state, headline=f"{day}: {state}", drivers=[drivers])
+    return publish(lake, {"regimes": rows}, settings=settings, source="files", run="run")
+
+
+DAY = date(2026, 2, 5)
+
+
+class TestLedger:
+    def test_an_intent_is_owed_until_it_is_acknowledged(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        snapshot = _publish(tmp_path, settings, "WATCH", DAY)
+        (owed,) = write_intent(tmp_path, snapshot, links=LINKS)
+        assert owed.status == "intent"
+        (again,) = write_intent(tmp_path, snapshot, links={"Report": "another"})
+        assert (again.notice.id, again.message) == (owed.notice.id, owed.message)
+        mark(tmp_path, owed.notice, "emitted")
+        assert write_intent(tmp_path, snapshot, links=LINKS)[0].status == "emitted"
+        mark(tmp_path, owed.notice, "acknowledged")
+        assert write_intent(tmp_path, snapshot, links=LINKS) == ()
+
+    def test_a_slower_run_takes_nothing_back(self, tmp_path: Path, settings: Settings) -> None:
+        (owed,) = write_intent(
+            tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS
+        )  # fmt: skip
+        mark(tmp_path, owed.notice, "acknowledged")
+        mark(tmp_path, owed.notice, "emitted")
+        assert read_ledger(tmp_path)[0].status == "acknowledged"
+
+    def test_a_run_that_was_overtaken_tells_what_stands_now(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        slow = _publish(tmp_path, settings, "WATCH", DAY)
+        _publish(tmp_path, settings, "DELEVERAGING", DAY, hour=22)
+        (owed,) = write_intent(tmp_path, slow, links=LINKS)
+        assert (owed.notice.from_state, owed.notice.to_state) == ("CALM", "DELEVERAGING")
+
+    def test_what_a_killed_run_owed_comes_first(self, tmp_path: Path, settings: Settings) -> None:
+        write_intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS)
+        after = _publish(tmp_path, settings, "CALM", DAY + timedelta(days=1))
+        owed = write_intent(tmp_path, after, links=LINKS)
+        assert [alert.notice.to_state for alert in owed] == ["WATCH", "CALM"]
+
+    def test_a_damaged_line_is_a_sentence(self, tmp_path: Path, settings: Settings) -> None:
+        write_intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS)
+        path = tmp_path / LEDGER
+        path.write_text(path.read_text().replace("WATCH", "CALM!"))
+        with pytest.raises(LakeError, match="line 1 of .* is damaged; restore the file"):
+            read_ledger(tmp_path)
+
+    def test_odd_signs_in_a_text_break_no_line(self, tmp_path: Path, settings: Settings) -> None:
+        snapshot = _publish(tmp_path, settings, "WATCH", DAY)
+        write_intent(tmp_path, snapshot, links={"Report": "a\u2028b\nc"})
+        assert read_ledger(tmp_path)[0].message["links"]["Report"] == "a\u2028b\nc"
+
+    def test_kill_at_any_moment_leaves_a_ledger_that_reads(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        """A writer is killed while it renames: the old ledger stands, whole."""
+        snapshot = _publish(tmp_path, settings, "WATCH", DAY)
+        write_intent(tmp_path, snapshot, links=LINKS)
+        killed = subprocess.run(
+            [sys.executable, "-c",
+             "import os, signal, sys; from pathlib import Path; from unwind import alerts\n"
+             "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+             "lake = Path(sys.argv[1])\n"
+             "alerts.mark(lake, alerts.read_ledger(lake)[0].notice, 'acknowledged')",
+             str(tmp_path)],
+            cwd=ROOT, check=False, env={**os.environ},
+        )  # fmt: skip
+        assert killed.returncode == -9
+        assert write_intent(tmp_path, snapshot, links=LINKS)[0].status == "intent"
+
+
+class TestMessage:
+    def _alert(self, lake: Path, settings: Settings) -> Alert:
+        (owed,) = write_intent(lake, _publish(lake, settings, "WATCH", DAY), links=LINKS)
+        return owed
+
+    def test_holds_verdict_drivers_doubts_attribution_and_links(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        message = self._alert(tmp_path, settings).message
+        assert message["subject"] == "IBIT: CALM → WATCH, session 2026-02-05"
+        assert message["body"].splitlines() == [
+            "Session 3 in this state.",
+            "2026-02-05: WATCH",
+            "Score 1.00; WATCH from 1.60, DELEVERAGING from 2.40, released below 0.70.",
+            "Of sessions with such a score 2\u202f% lay in an episode (1\u202f% to 3\u202f%).",
+            "Driver: +1.82 depth of the fall",
+            "Driver: +0.96 joint tail",
+            "Mechanism: not weighed for this session.",
+            "Uncertain: 1 driver is missing: crowding. With what is missing the score may be "
+            "1.00 to 1.00; no threshold lies in between.",
+            "Known by 2026-02-05 16:15 New York = 2026-02-05 21:15 UTC.",
+            "Report: /lake/report.html",
+        ]
+        assert message["score"] == 1.0
+        assert message["probability_interval"] == [0.01, 0.03]
+        assert json.loads(json.dumps(message, allow_nan=False)) == message
+
+    def test_a_second_state_of_the_same_session_says_that_it_corrects(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        self._alert(tmp_path, settings)
+        later = _publish(tmp_path, settings, "CALM", DAY, hour=23)
+        corrected = write_intent(tmp_path, later, links=LINKS)[-1].message
+        assert corrected["subject"] == "Correction. IBIT: WATCH → CALM, session 2026-02-05"
+
+    def test_simulated_data_say_so(self, tmp_path: Path, settings: Settings) -> None:
+        rows = _regimes(DAY, settings).assign(state="WATCH", source="simulated:calm")
+        snapshot = publish(
+            tmp_path, {"regimes": rows}, settings=settings, source="simulated:calm", run="run"
+        )
+        (owed,) = write_intent(tmp_path, snapshot, links=LINKS)
+        assert owed.message["subject"].startswith("SIMULATED DATA. ")
+        assert owed.message["body"].startswith("SIMULATED DATA. ")
+        assert owed.message["simulated"] is True
+
+
+class TestCommand:
+    def test_lists_what_was_told(self, tmp_path: Path, settings: Settings) -> None:
+        write_intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS)
+        for options in ([], ["--json"]):
+            printed = subprocess.run(
+                [sys.executable, "-m", "unwind.cli", "alerts", "--lake", str(tmp_path), *options],
+                cwd=ROOT, check=True, capture_output=True, text=True,
+            ).stdout  # fmt: skip
+            assert "IBIT: CALM → WATCH, session 2026-02-05" in printed
+            assert "intent" in printed
+        assert pd.Timestamp(json.loads(printed)[0]["notice"]["as_of"]) == pd.Timestamp(DAY)

@@ -1,0 +1,347 @@
+"""The published copy of a lake behind an fsspec URL: pushed to, pulled from, read in place.
+
+    URL/LATEST                          the pointer, written last, on the condition that it stands
+                                        as it was read
+    URL/snapshots/<name>/_manifest.json
+    URL/files/<sha256>.parquet          each file once, however many snapshots hold it
+    URL/market/<table>/<segment>        the vintages
+    URL/settings/…, URL/reports/…
+
+Runs work on a local folder; the copy is where others read, and where a fresh worker starts from.
+Whatever is under a final name is complete before the pointer names it.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unwind.durable import DRAFT, flush, folder_lock, write_atomically
+from unwind.lake import LATEST, MANIFEST, Snapshot, latest, opened, snapshot_names
+from unwind.publication import clear_drafts
+from unwind.segments import in_force, is_intact, listed, segment_of, verified
+from unwind.storage import Damaged, LakeError, content, is_url, names, place, sha256
+
+# Reports are written anew under one name: what each one holds is remembered beside them.
+_REPORTS = "reports/_checksums.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What a push or a pull moved; snapshot is what the pointer names now."""
+
+    snapshot: str
+    files: int
+    bytes: int
+
+
+def push(lake: Path, url: str) -> Copied:
+    """Bring the copy up to the lake: what it lacks, then the pointer.
+
+    Parameters
+    ----------
+    lake : Path
+        The working lake.
+    url : str
+        e.g. s3://bucket/lake. Credentials come from the environment or fsspec's configuration.
+
+    Raises
+    ------
+    LakeError
+        The copy's snapshot is unknown to this lake, another push came first, or the store cannot
+        be reached. The copy stays as it was.
+    Damaged
+        A file of this lake is not as it was published: it is not spread.
+    """
+    if not is_url(url):
+        raise LakeError(f"a copy is named by a URL, got {url}; write e.g. s3://bucket/lake")
+    storage, root = place(url)
+    # Before the lock: it would make the folder of a lake that is not there.
+    latest(lake)
+    with folder_lock(lake):
+        current = latest(lake)
+        before = _pointer(storage, root)
+        if before.name is not None and before.name not in _ancestry(lake):
+            raise LakeError(
+                f"{url} stands at snapshot {before.name}, which {lake} never held; "
+                f"pull it into an empty folder and go on from there"
+            )
+        sent = _Sent(storage, root)
+        for name in snapshot_names(lake):
+            if name <= current.name:
+                _push_snapshot(sent, opened(lake, name))
+        _push_market(sent, lake / "market", url)
+        for path in sorted((lake / "settings").glob("*.json")):
+            sent.once(f"settings/{path.name}", path.read_bytes())
+        _push_reports(sent, lake / "reports")
+        if before.name != current.name:
+            _repoint(storage, root, url, before, current.name)
+    return Copied(snapshot=current.name, files=sent.files, bytes=sent.bytes)
+
+
+def _ancestry(lake: Path) -> set[str | None]:
+    """Snapshots that the lake holds, and those that they followed on: one may be pruned."""
+    held = snapshot_names(lake)
+    return {*held, *(opened(lake, name).manifest["parent"] for name in held)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pointer:
+    """What the copy's pointer held, and the tag by which the store knows that content."""
+
+    name: str | None
+    tag: str | None
+
+
+class _Sent:
+    """Counts what goes out, and knows what is there: name and size, listed once."""
+
+    def __init__(self, storage: Any, root: str) -> None:
+        self.storage, self.root = storage, root
+        self.files = self.bytes = 0
+        with _plainly(root):
+            storage.invalidate_cache()
+            found = storage.find(root, detail=True)
+        self.held = {path: int(entry["size"]) for path, entry in found.items()}
+
+    def once(self, relative: str, held: bytes) -> None:
+        """Send what never changes, unless it is there whole: a killed push may leave it short."""
+        if self.held.get(f"{self.root}/{relative}") != len(held):
+            self.anew(relative, held)
+
+    def anew(self, relative: str, held: bytes) -> None:
+        path = f"{self.root}/{relative}"
+        with _plainly(path):
+            self.storage.pipe_file(path, held)
+        self.held[path] = len(held)
+        self.files += 1
+        self.bytes += len(held)
+
+
+@contextmanager
+def _plainly(path: str) -> Iterator[None]:
+    """Turn the faults of a store's client, which share no class, into one sentence."""
+    try:
+        yield
+    except LakeError:
+        raise
+    except Exception as error:
+        raise LakeError(
+            f"{path} cannot be reached or written: {error}; check the network, the credentials and "
+            "the rights on the bucket, and push again"
+        ) from error
+
+
+def _pointer(storage: Any, root: str) -> _Pointer:
+    path = f"{root}/{LATEST}"
+    with _plainly(path):
+        storage.invalidate_cache()
+        try:
+            # The tag first: should the content change in between, the condition fails.
+            tag = storage.info(path).get("ETag")
+            name = storage.cat_file(path).decode("utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            return _Pointer(name=None, tag=None)
+    return _Pointer(name=name, tag=tag)
+
+
+def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> None:
+    """Write the pointer if it stands as it was read: S3 checks that itself, others are asked."""
+    path = f"{root}/{LATEST}"
+    overtaken = LakeError(
+        f"another push to {url} came first; pull it into an empty folder and go on from there"
+    )
+    condition: dict[str, str] = {}
+    if "s3" in storage.protocol:
+        condition = {"IfMatch": before.tag} if before.tag else {"IfNoneMatch": "*"}
+    elif _pointer(storage, root) != before:
+        raise overtaken
+    try:
+        storage.pipe_file(path, name.encode("utf-8"), **condition)
+    except Exception as error:
+        if _pointer(storage, root) != before:
+            raise overtaken from error
+        raise LakeError(
+            f"{path} cannot be written: {error}; check the rights on the bucket and push again"
+        ) from error
+
+
+def _push_snapshot(sent: _Sent, snapshot: Snapshot) -> None:
+    manifest = f"snapshots/{snapshot.name}/{MANIFEST}"
+    held = Path(snapshot.path, MANIFEST).read_bytes()
+    if sent.held.get(f"{sent.root}/{manifest}") == len(held):
+        return
+    for relative, entry in snapshot.manifest["files"].items():
+        target = f"files/{entry['sha256']}.parquet"
+        if f"{sent.root}/{target}" not in sent.held or "bytes" not in entry:
+            sent.once(target, snapshot.verified(relative))
+        elif sent.held[f"{sent.root}/{target}"] != entry["bytes"]:
+            sent.anew(target, snapshot.verified(relative))
+    sent.once(manifest, held)
+
+
+def _push_market(sent: _Sent, store: Path, url: str) -> None:
+    for folder in sorted(path for path in store.glob("*") if path.is_dir()):
+        there = {
+            (found.first, found.last): found.path.name
+            for path in sent.held
+            if path.startswith(f"{sent.root}/market/{folder.name}/")
+            and (found := segment_of(Path(path))) is not None
+            and found.checksum is not None
+        }
+        for segment in in_force(listed(folder)):
+            rival = there.get((segment.first, segment.last), segment.path.name)
+            if segment.checksum is not None and rival != segment.path.name:
+                raise LakeError(
+                    f"{url} holds {rival} of {folder.name} where {store} holds "
+                    f"{segment.path.name}: two lakes went on from one copy; pull it into an empty "
+                    "folder and go on from there"
+                )
+            sent.once(f"market/{folder.name}/{segment.path.name}", verified(segment))
+
+
+def _push_reports(sent: _Sent, folder: Path) -> None:
+    known: dict[str, str] = {}
+    if f"{sent.root}/{_REPORTS}" in sent.held:
+        known = json.loads(content(sent.storage, f"{sent.root}/{_REPORTS}"))
+    changed = False
+    for path in sorted(folder.glob("*/*.html")):
+        held, name = path.read_bytes(), f"reports/{path.parent.name}/{path.name}"
+        if known.get(name) != sha256(held):
+            sent.anew(name, held)
+            known[name] = sha256(held)
+            changed = True
+    if changed:
+        sent.anew(_REPORTS, json.dumps(known, indent=1).encode())
+
+
+def pull(url: str, lake: Path) -> Copied:
+    """Bring a lake up to the copy: its snapshot in force, the market, settings and reports.
+
+    What the lake already holds is checked, and fetched anew where it is damaged.
+
+    Parameters
+    ----------
+    url : str
+    lake : Path
+        Empty, or one that the copy knows.
+
+    Raises
+    ------
+    LakeError
+        The lake holds a snapshot that the copy does not know, or the store cannot be reached.
+    Damaged
+        What arrived is not what the copy's manifest says.
+    Unwritable
+        The disk refuses; what was in force still is.
+    """
+    if not is_url(url):
+        raise LakeError(f"a copy is named by a URL, got {url}; write e.g. s3://bucket/lake")
+    storage, root = place(url)
+    current = latest(url)
+    fetched = _Fetched(storage, root, lake)
+    with folder_lock(lake):
+        clear_drafts(lake)
+        known = snapshot_names(url)
+        if strangers := [name for name in snapshot_names(lake) if name not in known]:
+            raise LakeError(
+                f"{lake} holds snapshot {strangers[-1]}, which {url} does not know; push it first, "
+                "or pull into an empty folder"
+            )
+        for table in names(storage, f"{root}/market"):
+            _pull_segments(fetched, table)
+        for name in names(storage, f"{root}/settings"):
+            fetched.file(f"settings/{name}", expected=None, again=False)
+        _pull_reports(fetched)
+        for name in sorted({*snapshot_names(lake), current.name}):
+            _pull_snapshot(fetched, opened(url, name))
+        write_atomically(lake / LATEST, lambda draft: draft.write_text(current.name))
+    return Copied(snapshot=current.name, files=fetched.files, bytes=fetched.bytes)
+
+
+class _Fetched:
+    """Counts what comes in; every file is whole, and as it was sent, before it has its name."""
+
+    def __init__(self, storage: Any, root: str, lake: Path) -> None:
+        self.storage, self.root, self.lake = storage, root, lake
+        self.files = self.bytes = 0
+        # Checksum → a local file that holds it, to link from.
+        self.known: dict[str, Path] = {}
+
+    def bytes_of(self, relative: str, expected: str | None) -> bytes:
+        held = content(self.storage, f"{self.root}/{relative}")
+        if expected is not None and not sha256(held).startswith(expected):
+            raise Damaged(
+                f"{relative} of the copy at {self.root} differs from its checksum; "
+                "push it again from the lake that made it"
+            )
+        self.files += 1
+        self.bytes += len(held)
+        return held
+
+    def file(self, relative: str, *, expected: str | None, again: bool) -> None:
+        target = self.lake / relative
+        if again or not target.exists():
+            held = self.bytes_of(relative, expected)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, lambda draft: draft.write_bytes(held))
+
+
+def _pull_segments(fetched: _Fetched, table: str) -> None:
+    folder = fetched.lake / "market" / table
+    found = [
+        segment_of(Path(name)) for name in names(fetched.storage, f"{fetched.root}/market/{table}")
+    ]
+    there = [segment for segment in found if segment is not None]
+    held = [segment for segment in listed(folder) if is_intact(segment)]
+    for segment in in_force(there):
+        if not any(own.first <= segment.first and own.last >= segment.last for own in held):
+            relative = f"market/{table}/{segment.path.name}"
+            fetched.file(relative, expected=segment.checksum, again=True)
+
+
+def _pull_reports(fetched: _Fetched) -> None:
+    try:
+        known = json.loads(content(fetched.storage, f"{fetched.root}/{_REPORTS}"))
+    except FileNotFoundError:
+        return
+    for name, checksum in known.items():
+        own = fetched.lake / name
+        if not own.exists() or sha256(own.read_bytes()) != checksum:
+            fetched.file(name, expected=checksum, again=True)
+
+
+def _pull_snapshot(fetched: _Fetched, snapshot: Snapshot) -> None:
+    """Make a snapshot whole: in place where it stands, by rename where it is new."""
+    final = fetched.lake / "snapshots" / snapshot.name
+    folder = final if final.exists() else final.with_name(f"{DRAFT}{snapshot.name}")
+    for relative, entry in snapshot.manifest["files"].items():
+        target, checksum = folder / relative, entry["sha256"]
+        if target.exists() and sha256(target.read_bytes()) == checksum:
+            fetched.known.setdefault(checksum, target)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if checksum in fetched.known:
+            link = target.with_name(f"{DRAFT}link")
+            link.unlink(missing_ok=True)
+            os.link(fetched.known[checksum], link)
+            link.replace(target)
+        else:
+            held = fetched.bytes_of(f"files/{checksum}.parquet", checksum)
+            write_atomically(target, partial(_put, held))
+        fetched.known[checksum] = target
+    manifest = content(fetched.storage, str(snapshot.path / MANIFEST))
+    write_atomically(folder / MANIFEST, partial(_put, manifest))
+    if folder != final:
+        folder.rename(final)
+        flush(final.parent)
+        for relative, entry in snapshot.manifest["files"].items():
+            fetched.known[entry["sha256"]] = final / relative
+
+
+def _put(held: bytes, draft: Path) -> None:
+    draft.write_bytes(held)
