@@ -28,19 +28,19 @@ def split_faults(rows: pd.DataFrame) -> tuple[Fault, ...]:
     held = rows[rows["close"].notna()].sort_values(["symbol", "session", "known_at"], kind="stable")
     held = held.drop_duplicates(["symbol", "session"], keep="last", ignore_index=True)
     same = held["symbol"].eq(held["symbol"].shift())
-    change = np.log(held["close"] / held["close"].shift().where(same))
-    gaps = np.abs(np.abs(change.to_numpy())[:, None] - np.log(RATIOS))
-    nearest = gaps.argmin(axis=1)
-    split = np.nan_to_num(gaps, nan=np.inf).min(axis=1) < TOLERANCE
+    ratio = (held["close"] / held["close"].shift().where(same)).to_numpy()
+    gaps = np.abs(np.abs(np.log(ratio))[:, None] - np.log(RATIOS))
+    jumps = held.assign(ratio=ratio, split=np.array(RATIOS)[gaps.argmin(axis=1)])
+    jumps = jumps[np.nan_to_num(gaps, nan=np.inf).min(axis=1) < TOLERANCE]
     return tuple(
         Fault(
-            entity=str(held.loc[place, "symbol"]),
+            entity=str(row["symbol"]),
             rule="no jump of an unadjusted split",
             severity="warning",
-            value=f"times {np.exp(change[place]):.4g}, like a split of {RATIOS[nearest[place]]}",
+            value=f"times {row['ratio']:.4g}, like a split of {row['split']}",
             remedy="ask the vendor: history before a split must be divided by it",
             column="close",
-            session=held.loc[place, "session"],
+            session=row["session"],
         )
-        for place in np.flatnonzero(split)
+        for row in jumps.to_dict("records")
     )
