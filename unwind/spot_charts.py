@@ -160,7 +160,8 @@ def barrier_text(view: BarrierView) -> str:
     ahead = view.notes[view.notes["barrier"] < view.spot]
     below = float(ahead["notional"].sum()) / MILLION
     gone = number(view.knocked_in / MILLION, decimals=1)
-    lead = f"{len(view.notes)} notes of {number(total, decimals=1)} USD m wait, {gone} m are knocked in"
+    amount = number(total, decimals=1)
+    lead = f"{len(view.notes)} notes of {amount} USD m wait, {gone} m are knocked in"
     if ahead.empty:
         return f"{lead}; no barrier lies below spot"
     mean = float(np.average(ahead["probability"], weights=ahead["notional"]))
