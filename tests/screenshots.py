@@ -42,7 +42,7 @@ SHOTS = (
 
 
 def save(page: "Page", target: Path, *, first: str, last: str) -> None:
-    """Write the part of an open page between two elements, below the banner that follows it.
+    """Write the part of an open page between two elements, below the report's banner.
 
     Raises
     ------
@@ -50,13 +50,14 @@ def save(page: "Page", target: Path, *, first: str, last: str) -> None:
         An element is not there, or the picture is too heavy for the docs.
     """
     boxes = [page.locator(name).first.bounding_box() for name in (first, last)]
-    banner = page.locator(".simulated").first.bounding_box()
-    if None in (*boxes, banner):
-        raise ValueError(f"{first}, {last} or the banner is not on the page; name what is")
-    height = boxes[1]["y"] + boxes[1]["height"] - boxes[0]["y"] + banner["height"] + 2 * MARGIN
+    if None in boxes:
+        raise ValueError(f"{first} or {last} is not on the page; name elements that are")
+    banner = page.locator(".simulated")
+    above = banner.bounding_box()["height"] if banner.count() else 0.0
+    height = boxes[1]["y"] + boxes[1]["height"] - boxes[0]["y"] + above + 2 * MARGIN
     # As tall as the picture: the banner stands at its top, and nothing is cut.
     page.set_viewport_size({"width": WIDTH, "height": int(height)})
-    page.evaluate("top => scrollTo(0, top)", boxes[0]["y"] - banner["height"] - MARGIN)
+    page.evaluate("top => scrollTo(0, top)", boxes[0]["y"] - above - MARGIN)
     page.screenshot(path=target)
     if target.stat().st_size > LARGEST:
         raise ValueError(

@@ -26,7 +26,7 @@ from unwind.rows.mechanism import MISSING
 from unwind.rows.mechanisms import MECHANISM_INPUTS
 from unwind.rows.moment import Moment
 from unwind.rows.note_mechanisms import touch_probability
-from unwind.rows.notes import barrier_map, live_notes, standing_notes
+from unwind.rows.notes import KNOCKED_IN, barrier_map, live_notes, standing_notes
 from unwind.settings import Settings
 
 # Sessions of the flow chart: more, and its bars would touch.
@@ -81,7 +81,7 @@ class FlowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BarrierView:
-    """Structured notes on the base: where their barriers lie, and how likely each is touched.
+    """Notes on the base whose barrier still waits: where it lies, and how likely it is touched.
 
     Attributes
     ----------
@@ -93,6 +93,8 @@ class BarrierView:
         Probability of a touch within the horizon, by level of a barrier.
     sessions : int
         The horizon.
+    knocked_in : float
+        Notional of the notes that no longer wait, USD.
     """
 
     spot: float
@@ -100,6 +102,7 @@ class BarrierView:
     notes: pd.DataFrame
     curve: pd.Series
     sessions: int
+    knocked_in: float
     volatility: str
 
 
@@ -247,7 +250,10 @@ def _barriers(
     notes, fault = standing_notes(own, base, inputs, panel, moment, settings)
     if fault is not None:
         return fault
-    density = barrier_map(notes, reach=chosen.reach)
+    waiting = [note for note in notes if note.state != KNOCKED_IN]
+    if not waiting:
+        return f"every note on {base} was knocked in: no barrier waits"
+    density = barrier_map(waiting, reach=chosen.reach)
     horizon = chosen.horizon_sessions / SESSIONS_A_YEAR
     levels = density["lower"].to_numpy(dtype=np.float64)
     spot, volatility = notes[0].spot, notes[0].volatility
@@ -256,11 +262,11 @@ def _barriers(
         density=density,
         notes=pd.DataFrame(
             {
-                "note": [note.name for note in notes],
-                "barrier": [note.barrier for note in notes],
-                "notional": [note.notional for note in notes],
+                "note": [note.name for note in waiting],
+                "barrier": [note.barrier for note in waiting],
+                "notional": [note.notional for note in waiting],
                 "probability": [
-                    touch_probability(note, min(horizon, note.years), settings) for note in notes
+                    touch_probability(note, min(horizon, note.years), settings) for note in waiting
                 ],
             }
         ),
@@ -271,5 +277,6 @@ def _barriers(
             index=levels,
         ),
         sessions=chosen.horizon_sessions,
+        knocked_in=sum(note.notional for note in notes if note.state == KNOCKED_IN),
         volatility=volatility.detail,
     )

@@ -159,7 +159,9 @@ def barrier_text(view: BarrierView) -> str:
     total = float(view.notes["notional"].sum()) / MILLION
     ahead = view.notes[view.notes["barrier"] < view.spot]
     below = float(ahead["notional"].sum()) / MILLION
-    lead = f"{len(view.notes)} notes of {number(total, decimals=1)} USD m"
+    gone = number(view.knocked_in / MILLION, decimals=1)
+    amount = number(total, decimals=1)
+    lead = f"{len(view.notes)} notes of {amount} USD m wait, {gone} m are knocked in"
     if ahead.empty:
         return f"{lead}; no barrier lies below spot"
     mean = float(np.average(ahead["probability"], weights=ahead["notional"]))

@@ -93,6 +93,7 @@ def barriers() -> BarrierView:
         notes=notes,
         curve=pd.Series(np.linspace(0.1, 1.0, 40), index=edges[:-1]),
         sessions=21,
+        knocked_in=5e6,
         volatility="σ 46.6%: DVOL of 2026-02-04",
     )
 

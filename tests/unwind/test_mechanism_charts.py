@@ -140,14 +140,17 @@ class TestBarriers:
     def test_mean_is_over_notional(self):
         # (40 · 0.1 + 60 · 0.6) / 100 below spot; the third note lies above it.
         assert barrier_text(mechanism_samples.barriers()).startswith(
-            "3 notes of 120.0 USD m; barriers of 100.0 m lie below spot, touched within 21 "
-            "sessions with probability 40"
+            "3 notes of 120.0 USD m wait, 5.0 m are knocked in; barriers of 100.0 m lie below "
+            "spot, touched within 21 sessions with probability 40"
         )
 
     def test_nothing_below_spot(self):
         view = mechanism_samples.barriers()
         high = replace(view, notes=view.notes.assign(barrier=38.0))
-        assert barrier_text(high) == "3 notes of 120.0 USD m; no barrier lies below spot"
+        assert (
+            barrier_text(high)
+            == "3 notes of 120.0 USD m wait, 5.0 m are knocked in; no barrier lies below spot"
+        )
 
 
 class TestHostileNames:

@@ -93,11 +93,11 @@ class TestSimulatedDay:
         notes = views.barriers.notes
         ahead = notes[notes["barrier"] < views.barriers.spot]
         mean = np.average(ahead["probability"], weights=ahead["notional"])
-        # A barrier that was touched and counts no longer waits: the published mean leaves it out.
-        published = rows.loc[("barrier_proximity", "IBIT"), "value"]
-        assert mean == pytest.approx(published, abs=0.05)
+        assert mean == pytest.approx(rows.loc[("barrier_proximity", "IBIT"), "value"], abs=1e-12)
         below = views.barriers.density[views.barriers.density["percent"] < 0]
-        assert below["notional"].mean() >= rows.loc[("notional_density", "IBIT"), "value"]
+        published = rows.loc[("notional_density", "IBIT"), "value"]
+        assert below["notional"].mean() == pytest.approx(published, rel=1e-12)
+        assert rows.loc[("barrier_proximity", "IBIT"), "n"] == len(ahead)
         for note, probability in zip(notes["note"], notes["probability"], strict=True):
             assert probability == rows.loc[("hitting_probability", note), "value"]
 
