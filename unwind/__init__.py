@@ -19,7 +19,8 @@
   `verdict_tables`; `unwind.columns`: what a table is made of
 - `unwind.lake`: the snapshots, read; `publication`: written; `storage`: a folder, or a copy behind
   a URL; `schema_changes`: files of an earlier schema
-- `unwind.verification`, `retention`, `object_storage`: checksums, old snapshots, copies
+- `unwind.verification`, `retention`: checksums; old snapshots and segments
+- `unwind.object_storage`, `retrieval`: the published copy, pushed and pulled
 - `unwind.difference`, `difference_text`: what changed in a conclusion between two instants, and why
 - `unwind.duckdb_views`: the tables as views
 - `unwind.durable`: writing whole or not at all, one writer at a time

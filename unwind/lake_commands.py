@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unwind import duckdb_views, object_storage, retention, verification
+from unwind import duckdb_views, object_storage, retention, retrieval, verification
 from unwind.command_options import DEFAULT_LAKE, AsJson, Lake, answered, print_json
 from unwind.object_storage import Copied
 from unwind.storage import local
@@ -99,7 +99,7 @@ def push(lake: Folder, url: Url, as_json: AsJson = False) -> None:
 @app.command()
 def pull(url: Url, lake: Folder, as_json: AsJson = False) -> None:
     """Bring a lake up to its copy: a fresh worker's start, and the repair of a damaged one."""
-    _copied(object_storage.pull(url, local(lake, purpose="a pull")), as_json=as_json)
+    _copied(retrieval.pull(url, local(lake, purpose="a pull")), as_json=as_json)
 
 
 def _copied(done: Copied, *, as_json: bool) -> None:

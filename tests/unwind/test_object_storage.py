@@ -17,8 +17,9 @@ from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
 from unwind import cli, object_storage
 from unwind.lake import latest, read, snapshot_known_by, snapshot_names
 from unwind.market import ingest, read_vintages
-from unwind.object_storage import pull, push
+from unwind.object_storage import push
 from unwind.retention import compact_market, prune
+from unwind.retrieval import pull
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 from unwind.storage import Damaged, LakeError
