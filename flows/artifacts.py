@@ -1,4 +1,7 @@
-"""The day as Prefect artifacts, in reading order: verdict, why, attribution, charts, tables."""
+"""The day as Prefect artifacts: verdict, why, attribution, mechanisms, charts, tables.
+
+The run page lists artifacts in an order of its own, so each says its place in its description.
+"""
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -35,14 +38,19 @@ def publish_artifacts(day: SessionDay, views: MechanismViews) -> None:
         ),
         "charts": ("Charts:", charts_markdown(day.tables, views, base=regime["base"])),
     }
-    for key, (lead, markdown) in pages.items():
-        create_markdown_artifact(key=key, description=f"{lead} {day.as_of}", markdown=markdown)
-    for key, grid, description in (
+    for place, (key, (lead, markdown)) in enumerate(pages.items(), start=1):
+        create_markdown_artifact(
+            key=key, description=f"{place}. {lead} {day.as_of}", markdown=markdown
+        )
+    grids = (
         ("correlations", correlation_grid(day.tables["correlations"]), "Correlation with the base"),
         ("shocks", shock_grid(day.tables["shocks"]), "Shocks, largest first"),
         ("data-quality", quality_grid(day.tables["quality"]), "Missing, late, quarantined"),
-    ):
-        create_table_artifact(key=key, table=_rows(grid), description=f"{description}, {day.as_of}")
+    )
+    for place, (key, grid, description) in enumerate(grids, start=len(pages) + 1):
+        create_table_artifact(
+            key=key, table=_rows(grid), description=f"{place}. {description}, {day.as_of}"
+        )
 
 
 def _rows(grid: Grid) -> list[dict[str, str]]:
