@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
@@ -172,8 +173,44 @@ def confusion(answers: Answers, settings: Settings) -> dict[str, dict[str, Count
     return told
 
 
-def page(told: dict[str, dict[str, Counter[str]]], markets: int, settings: Settings) -> str:
-    """The record as Markdown."""
+def amplified(answers: Answers, settings: Settings) -> dict[str, list[float]]:
+    """Probability of the amplifier in each market of a scenario, with all data."""
+    chosen = settings.attribution
+    found: dict[str, list[float]] = {scenario: [] for scenario in SCENARIOS}
+    for (scenario, _), (held, alarmed) in answers.items():
+        found[scenario].append(account(held, alarmed=alarmed, chosen=chosen).ledger.amplifier)
+    return found
+
+
+def amplifier_lines(found: dict[str, list[float]], settings: Settings) -> list[str]:
+    """How often the amplifier is said to be at work, scenario by scenario."""
+    bound = settings.attribution.amplifier_from
+    return [
+        "",
+        "## The amplifier",
+        "",
+        "Dealer and short-volatility feedback is scored beside the mechanisms. No scenario knows its "
+        "truth, so this is no confusion matrix: it shows that quiet markets do not raise it, and how "
+        "far volume, hours, options and the session after raise it where books are sold.",
+        "",
+        f"| scenario | median probability | share from {bound} |",
+        "| --- | ---: | ---: |",
+        *(
+            f"| {scenario} | {float(np.median(values)):.2f} | "
+            f"{float(np.mean([value >= bound for value in values])):.1%} |"
+            for scenario, values in found.items()
+        ),
+    ]
+
+
+def page(
+    told: dict[str, dict[str, Counter[str]]],
+    markets: int,
+    settings: Settings,
+    *,
+    beside: list[str],
+) -> str:
+    """The record as Markdown, `beside` at its end."""
     columns = [*HYPOTHESES, MIXED, AMBIGUOUS, ABSTAIN]
     lines = [
         "# Attribution on simulated markets",
@@ -207,7 +244,7 @@ def page(told: dict[str, dict[str, Counter[str]]], markets: int, settings: Setti
                 f"| {scenario} ({truth}) | {' | '.join(cells)} | {right / total:.1%} | "
                 f"{wrong / total:.1%} |"
             )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *beside]) + "\n"
 
 
 def main() -> None:
@@ -220,7 +257,10 @@ def main() -> None:
     chosen = parser.parse_args()
     settings = load_settings()
     answers = gather(chosen.markets, settings, workers=chosen.workers, kept=chosen.evidence)
-    text = page(confusion(answers, settings), chosen.markets, settings)
+    text = page(
+        confusion(answers, settings), chosen.markets, settings,
+        beside=amplifier_lines(amplified(answers, settings), settings),
+    )  # fmt: skip
     chosen.output.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
