@@ -189,9 +189,9 @@ def amplifier_lines(found: dict[str, list[float]], settings: Settings) -> list[s
         "",
         "## The amplifier",
         "",
-        "Dealer and short-volatility feedback is scored beside the mechanisms. No scenario knows its "
-        "truth, so this is no confusion matrix: it shows that quiet markets do not raise it, and how "
-        "far volume, hours, options and the session after raise it where books are sold.",
+        "Dealer and short-volatility feedback is scored beside the mechanisms. No scenario knows "
+        "its truth, so this is no confusion matrix: it shows that quiet markets do not raise it, "
+        "and how far volume, hours, options and the session after raise it where books are sold.",
         "",
         f"| scenario | median probability | share from {bound} |",
         "| --- | ---: | ---: |",
