@@ -29,7 +29,7 @@ def published(monkeypatch):
 
 
 def day(tables, tmp_path):
-    snapshot = Snapshot(name="000001-0", path=tmp_path, manifest={})
+    snapshot = Snapshot(name="000001-0", lake=tmp_path, manifest={})
     return SessionDay(
         snapshot=snapshot, as_of=AS_OF, tables=empty() | tables, around=tables["correlations"]
     )

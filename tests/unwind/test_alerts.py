@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.unwind.test_lake import _regimes
+from tests.unwind.lake_rows import regimes_row
 from unwind.alerts import LEDGER, Alert, mark, read_ledger, write_intent
-from unwind.lake import LakeError, Snapshot, publish
+from unwind.lake import Snapshot
 from unwind.notices import Notice, notice_due
+from unwind.publication import publish
 from unwind.settings import Settings
+from unwind.storage import LakeError
 
 STATES = ("CALM", "WATCH", "DELEVERAGING", "RELEASE", "UNKNOWN")
 LINKS = {"Report": "/lake/report.html"}
@@ -129,7 +131,7 @@ def _publish(lake: Path, settings: Settings, state: str, day: date, hour: int = 
             ("crowding", None, "losses of sleeves"),
         )
     ]  # fmt: skip
-    rows = _regimes(day, settings, hour=hour)
+    rows = regimes_row(day, settings, hour=hour)
     rows = rows.assign(state=state, headline=f"{day}: {state}", drivers=[drivers])
     return publish(lake, {"regimes": rows}, settings=settings, source="files", run="run")
 
@@ -240,7 +242,7 @@ class TestMessage:
         assert corrected["subject"] == "Correction. IBIT: WATCH → CALM, session 2026-02-05"
 
     def test_simulated_data_say_so(self, tmp_path: Path, settings: Settings) -> None:
-        rows = _regimes(DAY, settings).assign(state="WATCH", source="simulated:calm")
+        rows = regimes_row(DAY, settings).assign(state="WATCH", source="simulated:calm")
         snapshot = publish(
             tmp_path, {"regimes": rows}, settings=settings, source="simulated:calm", run="run"
         )

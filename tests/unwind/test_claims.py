@@ -35,7 +35,7 @@ def day_of(day: date, tables: dict[str, pd.DataFrame]) -> SessionDay:
     empty = {name: table.schema.empty_table().to_pandas() for name, table in TABLES.items()}
     regimes = pd.DataFrame({"cutoff": [pd.Timestamp("2026-02-10T21:15Z")], "source": ["files"]})
     return SessionDay(
-        snapshot=Snapshot(name="000001-x", path=Path(), manifest={}),
+        snapshot=Snapshot(name="000001-x", lake=Path(), manifest={}),
         as_of=day,
         tables=empty | {"regimes": regimes} | tables,
         around=pd.DataFrame(),
