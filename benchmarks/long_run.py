@@ -3,7 +3,7 @@
 `python -m benchmarks.long_run` takes two minutes. `--sessions 2500 --runs 1000` is the full size,
 `--desk` the whole default desk on a simulated market in place of the small one: some seconds a
 session. `--every 12` takes each twelfth session of the stretch: as much history, fewer sessions.
-`--minutes` ends either part where it is by then; what was reached is printed.
+`--skip 1500` begins so much later, when every window of the settings is full. `--minutes` ends either part where it is by then; what was reached is printed.
 
 The first part is a backfill: sessions are analysed and published in chunks as
 `python -m flows backfill` does, on ever longer history. The second runs the flow `daily` again and
@@ -121,7 +121,7 @@ def printed(unit: str, steps: list[int], columns: dict[str, list[float]]) -> Non
 
 
 def backfill(
-    source: Source, settings_path: Path | None, lake: Path, *, sessions: int, every: int,
+    source: Source, settings_path: Path | None, lake: Path, *, sessions: int, every: int, skip: int,
     chunk: int, minutes: float,
 ) -> None:  # fmt: skip
     """Analyse and publish session after session; print memory and time."""
@@ -130,7 +130,7 @@ def backfill(
         lake / "market", source, settings=settings, received_at=pd.Timestamp("2026-11-22T00:00Z")
     )
     market = load_market(lake / "market")
-    days = [stamp.date() for stamp in sessions_between(FIRST, LAST)][WARM:][:sessions:every]
+    days = [stamp.date() for stamp in sessions_between(FIRST, LAST)][WARM + skip :][:sessions:every]
     began, steps = time.perf_counter(), []
     samples: dict[str, list[float]] = {
         "CPU s a session": [], "s a publication": [], "resident MiB": [],
@@ -150,10 +150,10 @@ def backfill(
         publish(lake, rows, settings=settings, source=source.label, run="long run")
         samples["s a publication"].append(time.perf_counter() - before)
         samples["resident MiB"].append(resident())
-        steps.append((start + len(moments)) * every)
+        steps.append(skip + (start + len(moments)) * every)
     print(
-        f"\nbackfill: {steps[-1] // every} sessions in one process, each {every}. of a stretch of "
-        f"{steps[-1]} (asked: {sessions}), {chunk} a publication, {len(settings.universe.symbols)} "
+        f"\nbackfill: {(steps[-1] - skip) // every} sessions in one process, each {every}. of a stretch of "
+        f"{steps[-1] - skip} (asked: {sessions}) after {WARM + skip} of history, {chunk} a publication, {len(settings.universe.symbols)} "
         f"assets, {time.perf_counter() - began:.0f} s"
     )
     printed("session", steps, samples)
@@ -221,6 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Memory and time of a long run.")
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--chunk", type=int, default=10)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=600.0, help="most for either part")
@@ -235,7 +236,7 @@ def main() -> None:
         if chosen.sessions:
             backfill(
                 simulated if chosen.desk else drop, settings, folder / "backfill",
-                sessions=chosen.sessions, every=chosen.every, chunk=chosen.chunk,
+                sessions=chosen.sessions, every=chosen.every, skip=chosen.skip, chunk=chosen.chunk,
                 minutes=chosen.minutes,
             )  # fmt: skip
         if chosen.runs:

@@ -171,7 +171,7 @@ def open_scan(
         raise NotEnoughData(need=2, got=returns.shape[1], what="priced assets of a scan")
     rows = settings.scan.history + max(settings.correlation.windows)
     used = returns.sort_index(axis=1).loc[: moment.stamp].iloc[-rows:]
-    values = np.ascontiguousarray(used.to_numpy(dtype=np.float64, na_value=np.nan).T)
+    values = np.array(used.to_numpy(dtype=np.float64, na_value=np.nan).T, order="C")
     values[np.isnan(values)] = np.nan  # one bit pattern for all that is missing
     terms = {
         "assets": [str(name) for name in used.columns],
