@@ -3,7 +3,8 @@
 `python -m benchmarks.long_run` takes two minutes. `--sessions 2500 --runs 1000` is the full size,
 `--desk` the whole default desk on a simulated market in place of the small one: some seconds a
 session. `--every 12` takes each twelfth session of the stretch: as much history, fewer sessions.
-`--skip 1500` begins so much later, when every window of the settings is full. `--minutes` ends either part where it is by then; what was reached is printed.
+`--skip 1500` begins so much later, when every window of the settings is full. `--minutes` ends
+either part where it is by then; what was reached is printed.
 
 The first part is a backfill: sessions are analysed and published in chunks as
 `python -m flows backfill` does, on ever longer history. The second runs the flow `daily` again and
@@ -151,10 +152,11 @@ def backfill(
         samples["s a publication"].append(time.perf_counter() - before)
         samples["resident MiB"].append(resident())
         steps.append(skip + (start + len(moments)) * every)
+    stretch = steps[-1] - skip
     print(
-        f"\nbackfill: {(steps[-1] - skip) // every} sessions in one process, each {every}. of a stretch of "
-        f"{steps[-1] - skip} (asked: {sessions}) after {WARM + skip} of history, {chunk} a publication, {len(settings.universe.symbols)} "
-        f"assets, {time.perf_counter() - began:.0f} s"
+        f"\nbackfill: {stretch // every} sessions in one process, each {every}. of a stretch of "
+        f"{stretch} (asked: {sessions}) after {WARM + skip} sessions of history,\n{chunk} a "
+        f"publication, {len(settings.universe.symbols)} assets, {time.perf_counter() - began:.0f} s"
     )
     printed("session", steps, samples)
 

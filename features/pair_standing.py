@@ -110,7 +110,7 @@ def pair_standings(
         )
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
 def _stand(values: Matrix, history: int, change: int, min_history: int, figures: Matrix) -> None:
     """Fill value, change, percentile and z of each row of `values`."""
     sessions = values.shape[1]
