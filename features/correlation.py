@@ -201,6 +201,55 @@ def correlation_blocks(
     return blocks()
 
 
+def correlation_strips(
+    returns: pd.DataFrame | Matrix, *, window: int, min_observations: int, stop: int, height: int
+) -> Iterator[tuple[Pairs, Matrix]]:
+    """Compute the rolling Pearson correlation of the first assets with every later one, in strips.
+
+    Parameters
+    ----------
+    returns, window, min_observations
+        As in `rolling_correlation`.
+    stop : int
+        Assets whose pairs with every later asset are wanted, the first ones; below n_assets.
+    height : int
+        First assets of a strip; a strip takes 8·height·n_assets·n_sessions bytes, beside
+        56·n_assets·n_sessions that all strips share. A multiple of 4 wastes nothing.
+
+    Yields
+    ------
+    pairs, values
+        As in `correlation_blocks`.
+
+    Raises
+    ------
+    ValueError
+        As in `rolling_correlation`, and where `stop` lies outside 1 … n_assets − 1 or `height` is
+        below 1.
+    """
+    _check_window(window, min_observations)
+    columns = _columns(returns)
+    assets = columns.shape[0]
+    if not 1 <= stop < assets:
+        raise ValueError(f"stop must lie in 1 … n_assets − 1 ({assets - 1}), got {stop}")
+    if height < 1:
+        raise ValueError(f"height must be at least 1, got {height}")
+    prepared = rolling_planes.prepare(columns, window)
+
+    def strips() -> Iterator[tuple[Pairs, Matrix]]:
+        for top in range(0, stop, height):
+            bottom = min(stop, top + height)
+            left = np.repeat(
+                np.arange(top, bottom), np.arange(assets - top - 1, assets - bottom - 1, -1)
+            )
+            right = np.concatenate([np.arange(first + 1, assets) for first in range(top, bottom)])
+            begin, end = (row * (2 * assets - row - 1) // 2 for row in (top, bottom))
+            pairs = np.column_stack([left, right])
+            yield pairs, _filled(columns, prepared, window, min_observations, begin, end)
+
+    return strips()
+
+
 def latest_correlation(
     returns: pd.DataFrame | Matrix, *, window: int, min_observations: int
 ) -> Matrix:

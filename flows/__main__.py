@@ -21,6 +21,7 @@ from flows.daily import daily
 from flows.evaluate import evaluate
 from flows.parameters import READABLE, DataSource, open_source
 from flows.replay import replay
+from flows.scan import scan
 from flows.universe import universe
 from unwind.episodes import read_labels
 from unwind.record_report import record_markdown
@@ -160,6 +161,9 @@ def run_backfill(
     workers: Annotated[
         int, typer.Option("--workers", min=1, max=64, help="Processes that share a chunk.")
     ] = 1,
+    dask: Annotated[
+        bool, typer.Option("--dask", help="Give whole chunks to Dask workers.")
+    ] = False,
     copy_to: CopyTo = None,
     as_json: AsJson = False,
 ) -> None:
@@ -173,6 +177,7 @@ def run_backfill(
         settings=settings,
         chunk=chunk,
         workers=workers,
+        dask=dask,
         copy_to=copy_to,
         return_state=True,
     )
@@ -328,6 +333,51 @@ def run_universe(
         workers=workers,
         dask=dask,
         links=links,
+        return_state=True,
+    )
+    _finish(state, as_json=as_json)
+
+
+@app.command("scan")
+def run_scan(
+    source: Sources = FILES,
+    path: FolderPath = None,
+    scenario: ScenarioName = "multi_strat_unwind",
+    seed: Seed = 1,
+    event: Event = DEFAULT_EVENT,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Session. Default: today."),
+    ] = None,
+    simulated: Annotated[
+        int | None, typer.Option("--simulated", min=2, help="Simulate so many assets instead.")
+    ] = None,
+    years: Annotated[int, typer.Option("--years", min=1, max=30, help="For --simulated.")] = 4,
+    lake: Lake = "lake",
+    settings: SettingsPath = None,
+    chunk: Annotated[
+        int, typer.Option("--chunk", min=1, max=5000, help="Assets a worker takes at once.")
+    ] = 100,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=256, help="Processes, or Dask workers.")
+    ] = 1,
+    dask: Annotated[bool, typer.Option("--dask", help="Spread over Dask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Correlate every pair of a universe at one session."""
+    load_settings(None if settings is None else Path(settings))
+    state = scan(
+        source=_source(source, path, scenario, seed, event, settings)
+        if simulated is None
+        else DataSource(kind="simulated", seed=seed),
+        lake=lake,
+        as_of=None if as_of is None else as_of.date(),
+        simulated=simulated,
+        years=years,
+        settings=settings,
+        chunk=chunk,
+        workers=workers,
+        dask=dask,
         return_state=True,
     )
     _finish(state, as_json=as_json)

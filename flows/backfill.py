@@ -2,16 +2,11 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, cast
-from uuid import UUID
+from typing import Annotated, Any
 
 import pandas as pd
 from prefect import flow, runtime
-from prefect.artifacts import (
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -19,7 +14,7 @@ from pydantic import Field
 from flows import tasks
 from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
-from flows.progress import progress_bar
+from flows.spread import in_order, progress, runner_of
 from unwind.lake import read
 from unwind.markdown import escape_markdown
 from unwind.reading import session_day
@@ -37,6 +32,7 @@ def backfill(
     settings: str | None = None,
     chunk: Annotated[int, Field(ge=1, le=250)] = 10,
     workers: Annotated[int, Field(ge=1, le=64)] = 1,
+    dask: bool = False,
     copy_to: str | None = None,
 ) -> State[dict[str, Any]]:
     """Publish every session of a range, each as its own run at publication time would have seen it.
@@ -51,11 +47,12 @@ def backfill(
         lake: Folder of the lake.
         settings: Settings file. Empty: the default desk.
         chunk: Sessions analysed and published at a time.
-        workers: Processes that share the sessions of a chunk.
+        workers: Processes that share the sessions of a chunk, or workers of a local Dask cluster.
+        dask: Give whole chunks to Dask (the official integration) in place of processes.
         copy_to: URL of a copy to push to after the last chunk, e.g. s3://bucket/lake. Empty: none.
     """
     try:
-        return _backfill(source, first, last, Path(lake), settings, chunk, workers, copy_to)
+        return _backfill(source, first, last, Path(lake), settings, chunk, workers, dask, copy_to)
     except READABLE as error:
         return Failed(message=str(error))
 
@@ -68,6 +65,7 @@ def _backfill(
     settings_path: str | None,
     chunk: int,
     workers: int,
+    dask: bool,
     copy_to: str | None,
 ) -> State[dict[str, Any]]:
     settings = load_settings(None if settings_path is None else Path(settings_path))
@@ -87,18 +85,22 @@ def _backfill(
         for day in days
     ]
     run = f"flow run {runtime.flow_run.id}"
-    # The call is synchronous here; its type also covers the asynchronous one.
-    shown = cast(UUID, create_progress_artifact(progress=0.0, description=f"{len(days)} sessions"))
-    with progress_bar() as progress:
-        bar = progress.add_task("sessions", total=len(moments))
-        for start in range(0, len(moments), chunk):
-            part = moments[start : start + chunk]
-            rows = tasks.analyse_chunk(
-                market, part, settings, workers, str(part[0].as_of), str(part[-1].as_of)
-            )
+    parts = [moments[start : start + chunk] for start in range(0, len(moments), chunk)]
+    calls = [
+        {
+            "market": market, "moments": part, "settings": settings,
+            "workers": 1 if dask else workers,
+            "first": str(part[0].as_of), "last": str(part[-1].as_of),
+        }
+        for part in parts
+    ]  # fmt: skip
+    runner = runner_of(workers, dask=True) if dask else None
+    # However the chunks are spread, one writer publishes them, in their order.
+    analysed = in_order(tasks.analyse_chunk, calls, runner, ahead=workers)
+    with progress(len(moments), unit="sessions", what="sessions") as advance:
+        for part, rows in zip(parts, analysed, strict=True):
             snapshot = tasks.publish_tables(lake, rows, settings, source.label, run)
-            progress.advance(bar, len(part))
-            update_progress_artifact(shown, progress=100.0 * (start + len(part)) / len(moments))
+            advance(len(part))
     regimes = read(snapshot, "regimes")
     regimes = regimes[regimes["as_of"].isin(days)]
     create_table_artifact(

@@ -14,7 +14,7 @@ from prefect.tasks import exponential_backoff
 
 from features.panel import Panel
 from flows import alerts
-from unwind import analysis, history, track_record, universe
+from unwind import analysis, history, scan, track_record, universe
 from unwind.analysis import Market
 from unwind.durable import write_atomically
 from unwind.episodes import Labels
@@ -30,6 +30,7 @@ from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
+from unwind.scan import Chunk, Scan, Scanned
 from unwind.settings import Settings
 from unwind.sources.protocol import Source, SourceUnavailable
 from unwind.universe import Walked
@@ -206,3 +207,15 @@ def publish_universe(
 ) -> Path:
     """Run `unwind.universe.publish_universe`."""
     return universe.publish_universe(lake, walked, link, moment, settings=settings)
+
+
+@task(name="scan a chunk of pairs", task_run_name="{name}", cache_policy=NO_CACHE)
+def scan_chunk(opened: Scan, chunk: Chunk, name: str) -> Scanned:
+    """Run `unwind.scan.scan_chunk`; `name` names the run."""
+    return scan.scan_chunk(opened, chunk)
+
+
+@task(name="publish the scan", cache_policy=NO_CACHE)
+def publish_scan(opened: Scan, parts: list[Scanned]) -> pd.DataFrame:
+    """Run `unwind.scan.publish_scan`."""
+    return scan.publish_scan(opened, parts)

@@ -1,30 +1,22 @@
 """A whole universe through history: walk-forward volatility of every asset, in chunks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, cast
-from uuid import UUID
+from typing import Annotated, Any
 
 import pandas as pd
 from prefect import flow, runtime
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.futures import as_completed
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from pydantic import Field
 
 from flows import tasks
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source, session_of
-from flows.progress import progress_bar
+from flows.spread import as_done, counted, progress, runner_of
 from unwind.rows.moment import Moment
 from unwind.sessions import sessions_between
-from unwind.settings import Settings, SettingsError, load_settings
-from unwind.universe import Walked, chunks, gathered, simulated_returns
+from unwind.settings import Settings, load_settings
+from unwind.universe import chunks, gathered, simulated_returns
 
 
 @flow(name="universe", flow_run_name="universe {as_of}")
@@ -82,16 +74,16 @@ def _universe(
     session = session_of(as_of, scheduled=scheduled)
     if session is None:
         return Completed(name="Skipped", message=f"{scheduled:%Y-%m-%d} is no NYSE session")
-    cutoff = cutoff_of(None, session=session, settings=settings)
-    if simulated is None:
-        source = open_source(chosen, settings)
-        moment = Moment(as_of=session, cutoff=cutoff, source=source.label)
-        tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
-        returns = tasks.universe_returns(tasks.load_market(lake), moment, settings)
-    else:
-        moment = Moment(as_of=session, cutoff=cutoff, source="simulated:universe")
-        returns = _simulated(simulated, session, years, chosen.seed)
-    walked = _spread(chunks(returns, size=chunk), settings, _runner(workers, dask=dask))
+    received_at = pd.Timestamp(scheduled).tz_convert("UTC")
+    moment, returns = returns_of_all(
+        chosen, lake, session, received_at, settings, simulated=simulated, years=years
+    )
+    calls = [
+        {"returns": block, "rule": settings.walk_forward} for block in chunks(returns, size=chunk)
+    ]
+    runner = runner_of(workers, dask=dask)
+    with progress(len(calls), unit="chunks", what="chunks of assets") as advance:
+        walked = gathered(counted(as_done(tasks.walk_chunk, calls, runner), advance))
     link = tasks.link_universe(walked, settings) if links else None
     folder = tasks.publish_universe(lake, walked, link, moment, settings)
     failed = int((walked.assets["model"] == "none").sum())
@@ -110,66 +102,24 @@ def _universe(
     )
 
 
-def _simulated(assets: int, last: date, years: int, seed: int) -> pd.DataFrame:
-    days = sessions_between((pd.Timestamp(last) - pd.DateOffset(years=years)).date(), last)
-    return simulated_returns(assets, days, seed=seed)
-
-
-def _runner(workers: int, *, dask: bool) -> TaskRunner[Any] | None:
-    """Who runs the chunks: nobody else, a pool of processes, or a local Dask cluster."""
-    if dask:
-        try:
-            from prefect_dask import DaskTaskRunner
-        except ImportError as error:
-            raise SettingsError("dask needs prefect-dask; pip install 'unwind[dask]'") from error
-        return cast(
-            TaskRunner[Any],
-            DaskTaskRunner(
-                cluster_kwargs={
-                    "n_workers": workers, "threads_per_worker": 1, "dashboard_address": None,
-                }
-            ),
-        )  # fmt: skip
-    return ProcessPoolTaskRunner(max_workers=workers) if workers > 1 else None
-
-
-@contextmanager
-def _server_in_force() -> Iterator[None]:
-    with get_client(sync_client=True) as client:
-        address = str(client.api_url)
-    with temporary_settings({PREFECT_API_URL: address}):
-        yield
-
-
-def _spread(
-    blocks: list[pd.DataFrame], settings: Settings, runner: TaskRunner[Any] | None
-) -> Walked:
-    # The call is synchronous here; its type also covers the asynchronous one.
-    shown = cast(
-        UUID, create_progress_artifact(progress=0.0, description=f"{len(blocks)} chunks of assets")
-    )
-    parts: list[Walked] = []
-    with progress_bar() as progress:
-        bar = progress.add_task("chunks", total=len(blocks))
-
-        def keep(part: Walked) -> None:
-            parts.append(part)
-            progress.advance(bar)
-            update_progress_artifact(shown, progress=100.0 * len(parts) / len(blocks))
-
-        if runner is None:
-            for block in blocks:
-                keep(tasks.walk_chunk(block, settings.walk_forward))
-            return gathered(parts)
-        # Told of no server, each worker would start a temporary one of its own.
-        with _server_in_force(), runner as started:
-            futures = [
-                started.submit(
-                    tasks.walk_chunk,
-                    parameters={"returns": block, "rule": settings.walk_forward},
-                )
-                for block in blocks
-            ]
-            for future in as_completed(futures):
-                keep(future.result())
-    return gathered(parts)
+def returns_of_all(
+    chosen: DataSource,
+    lake: Path,
+    session: date,
+    received_at: pd.Timestamp,
+    settings: Settings,
+    *,
+    simulated: int | None,
+    years: int,
+) -> tuple[Moment, pd.DataFrame]:
+    """Returns of everything that a source prices by a session, or of a simulated universe."""
+    cutoff = cutoff_of(None, session=session, settings=settings)
+    if simulated is not None:
+        first = (pd.Timestamp(session) - pd.DateOffset(years=years)).date()
+        days = sessions_between(first, session)
+        moment = Moment(as_of=session, cutoff=cutoff, source="simulated:universe")
+        return moment, simulated_returns(simulated, days, seed=chosen.seed)
+    source = open_source(chosen, settings)
+    moment = Moment(as_of=session, cutoff=cutoff, source=source.label)
+    tasks.read_source(lake, source, settings, received_at)
+    return moment, tasks.universe_returns(tasks.load_market(lake), moment, settings)

@@ -49,6 +49,7 @@ class TestPrefectFile:
     def test_names_what_a_desk_runs(self, declared: dict[str, dict[str, Any]]) -> None:
         assert set(declared) == {
             "daily", "morning-after", "backfill", "replay", "calibrate", "evaluate", "universe",
+            "scan",
         }  # fmt: skip
         for deployment in declared.values():
             assert deployment["work_pool"]["name"] == "desk"

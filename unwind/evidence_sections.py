@@ -76,6 +76,14 @@ class WalkForward(Section):
         return self
 
 
+class Scan(Section):
+    """All pairs of a universe at the last session; rows in sessions."""
+
+    history: int = Field(ge=60, le=2520)
+    change: int = Field(ge=1, le=60)
+    rises: int = Field(ge=1, le=10000)
+
+
 class TailRisk(Section):
     """Value at risk and expected shortfall, their backtests, and CoVaR; windows in sessions."""
 

@@ -15,6 +15,7 @@ from unwind.evidence_sections import (
     CorrelationTests,
     PairEvidence,
     RegimeModels,
+    Scan,
     Shocks,
     Sigma,
     Systemic,
@@ -70,6 +71,7 @@ class Settings(Section):
     volatility: Volatility
     tail_risk: TailRisk
     walk_forward: WalkForward
+    scan: Scan
     changepoint: Changepoint
     systemic: Systemic
     futures: Futures

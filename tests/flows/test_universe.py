@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from flows import tasks
-from flows.universe import _runner, universe
+from flows.spread import runner_of
+from flows.universe import universe
 from unwind.settings import Settings
 
 DAY = date(2026, 2, 5)
@@ -32,7 +33,7 @@ class TestTasks:
         assert len(walked.paths) == 40
 
     def test_nobody_else_is_asked_where_one_works(self) -> None:
-        assert _runner(1, dask=False) is None
+        assert runner_of(1, dask=False) is None
 
 
 @pytest.mark.prefect

@@ -35,7 +35,7 @@ def links(panel: Panel, *, settings: Settings) -> tuple[Link, ...]:
             returns,
             base=settings.universe.base,
             window=window,
-            min_observations=_share(window, chosen.min_share),
+            min_observations=pairs_needed(window, chosen.min_share),
         )
         answer.append(Link(method="pearson", window=window, value=rolled.value, n=rolled.n))
     for half_life in chosen.half_lives:
@@ -43,13 +43,14 @@ def links(panel: Panel, *, settings: Settings) -> tuple[Link, ...]:
             returns,
             base=settings.universe.base,
             half_life=half_life,
-            min_observations=_share(2 * half_life, chosen.min_share),
+            min_observations=pairs_needed(2 * half_life, chosen.min_share),
         )
         answer.append(Link(method="ewma", window=half_life, value=faded.value, n=faded.n))
     return tuple(answer)
 
 
-def _share(window: int, share: float) -> int:
+def pairs_needed(window: int, share: float) -> int:
+    """Complete pairs that a window must hold for a value."""
     return max(3, int(np.ceil(window * share)))
 
 

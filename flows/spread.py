@@ -1,0 +1,109 @@
+"""Who runs the chunks of a long flow: this process, a pool of processes, or Dask."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import Task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import get_client
+from prefect.futures import as_completed
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+
+from flows.progress import progress_bar
+from unwind.settings import SettingsError
+
+Calls = list[dict[str, Any]]
+
+
+def runner_of(workers: int, *, dask: bool) -> TaskRunner[Any] | None:
+    """Choose who runs the chunks: nobody else, a pool of processes, or a local Dask cluster."""
+    if dask:
+        try:
+            from prefect_dask import DaskTaskRunner
+        except ImportError as error:
+            raise SettingsError("dask needs prefect-dask; pip install 'unwind[dask]'") from error
+        return cast(
+            TaskRunner[Any],
+            DaskTaskRunner(
+                cluster_kwargs={
+                    "n_workers": workers, "threads_per_worker": 1, "dashboard_address": None,
+                }
+            ),
+        )  # fmt: skip
+    return ProcessPoolTaskRunner(max_workers=workers) if workers > 1 else None
+
+
+@contextmanager
+def started(runner: TaskRunner[Any]) -> Iterator[TaskRunner[Any]]:
+    """Start a runner whose workers report to the server in force.
+
+    Told of no server, each worker would start a temporary one of its own.
+    """
+    with get_client(sync_client=True) as client:
+        address = str(client.api_url)
+    with temporary_settings({PREFECT_API_URL: address}), runner as begun:
+        yield begun
+
+
+def as_done(task: Task[..., Any], calls: Calls, runner: TaskRunner[Any] | None) -> Iterator[Any]:
+    """Run a task for each set of parameters; give the answers as they are done, in any order."""
+    if runner is None:
+        for call in calls:
+            yield task(**call)
+        return
+    with started(runner) as begun:
+        futures = [begun.submit(task, parameters=call) for call in calls]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def in_order(
+    task: Task[..., Any], calls: Calls, runner: TaskRunner[Any] | None, *, ahead: int
+) -> Iterator[Any]:
+    """Run a task for each set of parameters; give the answers in the order of the calls.
+
+    At most `ahead` chunks beyond the one that is waited for are begun: answers do not pile up.
+    """
+    if runner is None:
+        for call in calls:
+            yield task(**call)
+        return
+    with started(runner) as begun:
+        waiting: deque[Any] = deque()
+        for call in calls:
+            waiting.append(begun.submit(task, parameters=call))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def progress(total: int, *, unit: str, what: str) -> Iterator[Callable[[int], None]]:
+    """Show how far a flow is, on the terminal and as an artifact; gives what counts further."""
+    # The call is synchronous here; its type also covers the asynchronous one.
+    shown = cast(UUID, create_progress_artifact(progress=0.0, description=f"{total} {what}"))
+    done = 0
+    with progress_bar() as drawn:
+        bar = drawn.add_task(unit, total=total)
+
+        def advance(steps: int) -> None:
+            nonlocal done
+            done += steps
+            drawn.advance(bar, steps)
+            update_progress_artifact(shown, progress=100.0 * done / total)
+
+        yield advance
+
+
+def counted(answers: Iterable[Any], advance: Callable[[int], None]) -> list[Any]:
+    """Collect answers, counting each."""
+    held = []
+    for answer in answers:
+        held.append(answer)
+        advance(1)
+    return held
