@@ -189,6 +189,15 @@ class TestMissingInput:
         assert gap.score.item() == silent.score.item()
         assert gap.contributions.sum(axis=1).item() == pytest.approx(gap.score.item())
 
+    def test_the_range_ends_where_the_missing_driver_speaks_at_the_cap(self) -> None:
+        # Evidence 1 and 0, the third anything up to 4: (10 + 1 + 10⁴) / 3.
+        gap = deleveraging_score(
+            _row(breadth=1.0, concentration=0.0, crowding=np.nan),
+            scales=dict.fromkeys(NAMES, PLAIN),
+            cap=CAP,
+        )
+        assert gap.highest.item() == pytest.approx(np.log10((10 + 1 + 1e4) / 3), rel=1e-14)
+
     def test_without_any_driver_nothing_is_told(self) -> None:
         gap = deleveraging_score(
             _row(breadth=np.nan, concentration=np.nan, crowding=np.nan), scales=SCALES, cap=CAP
