@@ -1,4 +1,4 @@
-"""Mutation check of the core: which small changes of the code would no test notice?
+"""Mutation check of the core: the small changes of the code that no test would notice.
 
 ``python -m benchmarks.mutation`` changes one operator, number, argument, name or text of
 ``features/`` and ``models/deleveraging.py`` at a time (mutmut does), runs the module's own tests
@@ -9,7 +9,7 @@ A mutant is killed by the tests of its own module only (``tests/features/test_<m
 another module's test would notice by accident does not count. mutmut leaves decorated functions
 alone, so the working copy drops ``@njit`` and runs those kernels as the Python they are;
 `COMPILED` lists the modules where that is not possible. Hypothesis draws the same examples in every
-run.
+run and does not shrink what fails.
 """
 
 import argparse
@@ -45,10 +45,15 @@ SHARED_TESTS = {
     "features/yen.py": "mechanism_indicators",
 }
 
-TOO_SLOW = {
-    "features/correlation_kernels.py": "not SpeedOfCompiledCode",
-}
-"""Tests left out where the kernels run as Python, as pytest's ``-k``."""
+
+PROFILE = """
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile(
+    "mutation", derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,7 @@ class Outcome:
 
     @property
     def tried(self) -> int:
+        """How many were run."""
         return sum(map(len, (self.killed, self.survived, self.timed_out, self.untested)))
 
 
@@ -91,9 +97,8 @@ def copy_to_work() -> None:
         path = WORK / module
         path.write_text(re.sub(r"^@njit\(.*\n", "", path.read_text(), flags=re.MULTILINE))
     conftest = WORK / "tests" / "conftest.py"
-    conftest.write_text(
-        re.sub(r"^import flows\b.*\n", "", conftest.read_text(), flags=re.MULTILINE)
-    )
+    ours = re.sub(r"^import flows\b.*\n", "", conftest.read_text(), flags=re.MULTILINE)
+    conftest.write_text(ours + PROFILE)
 
 
 def configure(module: str) -> None:
@@ -102,13 +107,12 @@ def configure(module: str) -> None:
     A fork server, since Hypothesis refuses a test that one process runs twice: forked from a
     process that has run the tests, every mutant would look killed.
     """
-    arguments = ["-k", TOO_SLOW[module]] if module in TOO_SLOW else []
     section = f"""
 [tool.mutmut]
 source_paths = ["features", "models", "unwind", "flows"]
 only_mutate = ["{module}"]
 pytest_add_cli_args_test_selection = ["{tests_of(module)}"]
-pytest_add_cli_args = {arguments}
+pytest_add_cli_args = ["--hypothesis-profile=mutation"]
 process_isolation = "forkserver"
 use_git_change_detection = false
 timeout_multiplier = 5.0
@@ -143,7 +147,6 @@ def check(module: str, *, sample: int | None, seed: int) -> Outcome:
         [Path(sys.executable).with_name("mutmut"), "run", "--max-children", "1", *chosen],
         env=os.environ
         | {
-            "CI": "true",  # Hypothesis: the same examples in every run, none remembered
             "NUMBA_THREADING_LAYER": "workqueue",  # the one that survives a fork
             "NUMBA_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",

@@ -90,6 +90,10 @@ class TestEvidence:
         with pytest.raises(ValueError, match="mean_excess must be positive, got 0"):
             evidence_of(pd.Series([1.0]), Scale(knots=(1, 2, 3), mean_excess=0), cap=CAP)
 
+    def test_a_scale_has_one_knot_a_level(self) -> None:
+        with pytest.raises(ValueError, match="argument 2 is longer"):
+            evidence_of(pd.Series([1.0]), Scale(knots=(1.0, 2.0), mean_excess=1.0), cap=CAP)
+
 
 class TestScore:
     def test_is_the_harmonic_mean_of_the_probabilities(self) -> None:
