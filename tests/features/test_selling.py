@@ -111,6 +111,16 @@ class TestFlatMarket:
         found = scaled_moves(returns, horizon=1, window=20, min_observations=12)
         assert np.isnan(found["A"].iloc[-1])
 
+    def test_the_day_after_a_peg_breaks_the_break_is_its_volatility(self) -> None:
+        returns = pd.DataFrame({"PEG": [0.0] * 25 + [-0.01, -0.01]})
+        found = scaled_moves(returns, horizon=1, window=20, min_observations=12)["PEG"]
+        assert np.isnan(found.iloc[25])
+        assert found.iloc[26] == pytest.approx(-1 / np.std([0] * 19 + [1], ddof=1), rel=1e-12)
+
+    def test_moves_too_small_to_square_are_none(self) -> None:
+        found = scaled_moves(1e-170 * _returns(), horizon=1, window=20, min_observations=12)
+        assert found.isna().all(axis=None)
+
     @pytest.mark.parametrize(
         ("seed", "drift", "horizon", "pegged_from", "holes"),
         [
