@@ -27,7 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "mutation"
-PACKAGES = ("features", "models", "unwind", "flows", "tests")
+PACKAGES = ("features", "models", "unwind", "flows", "tests", "benchmarks")
 
 COMPILED = frozenset(
     {"features/lanes.py", "features/rolling_kernels.py", "features/rolling_planes.py"}
@@ -45,6 +45,9 @@ SHARED_TESTS = {
     "features/yen.py": "mechanism_indicators",
 }
 
+
+EXACT = "not TestSize and not TestCoverage"
+"""Simulations of a thousand samples are left out: minutes where a kernel runs as Python."""
 
 PROFILE = """
 from hypothesis import Phase
@@ -112,7 +115,8 @@ def configure(module: str) -> None:
 source_paths = ["features", "models", "unwind", "flows"]
 only_mutate = ["{module}"]
 pytest_add_cli_args_test_selection = ["{tests_of(module)}"]
-pytest_add_cli_args = ["--hypothesis-profile=mutation"]
+also_copy = ["benchmarks"]
+pytest_add_cli_args = ["--hypothesis-profile=mutation", "-k", "{EXACT}"]
 process_isolation = "forkserver"
 use_git_change_detection = false
 timeout_multiplier = 5.0
