@@ -229,6 +229,7 @@ class TestStateMachine:
             ([5, 2.0], "DELEVERAGING"),
             ([5, 1.4, 1.6, 1.4], "RELEASE"),  # the dwell starts again
             ([5, 1.4, 1.4], "CALM"),
+            ([5, 1.5, 1.4], "RELEASE"),  # at the threshold is not below it
             ([5, 3.0, 1.4, 1.5, 1.4, 1.4], "CALM"),
             ([2.0, 1.4], "WATCH"),
             ([0.0, 1.99], "CALM"),
@@ -238,6 +239,14 @@ class TestStateMachine:
     )
     def test_transitions(self, score: list[float], state: str) -> None:
         assert _states(score)["state"].iloc[-1] == state
+
+    def test_the_sessions_stay_and_no_session_is_no_state(self) -> None:
+        score = pd.Series([0.0, 5.0], pd.bdate_range("2026-02-04", periods=2))
+        told = states(score, **LIMITS)  # type: ignore[arg-type]
+        assert told.index.equals(score.index)
+        assert told["previous_state"].tolist() == [UNKNOWN, "CALM"]
+        for rows in (told, told.iloc[:0], states(score.iloc[:0], **LIMITS)):  # type: ignore[arg-type]
+            assert rows["state"].dtype == "str"
 
     def test_unknown_interrupts_and_changes_nothing(self) -> None:
         told = _states([0, 5, np.nan, 3])
