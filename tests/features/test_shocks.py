@@ -85,6 +85,12 @@ class TestRobustZ:
         with pytest.raises(ValueError, match="window must be at least 3 rows, got 2"):
             robust_z(_series([1, 2, 3]), window=2, min_observations=2)
 
+    @pytest.mark.parametrize("wrong", [1, 6])
+    def test_a_baseline_holds_two_rows_to_a_window(self, wrong: int) -> None:
+        said = f"^min_observations must lie between 2 and the window 5, got {wrong}$"
+        with pytest.raises(ValueError, match=said):
+            robust_z(_series([1, 2, 3]), window=5, min_observations=wrong)
+
 
 class TestFlatMarket:
     def test_no_spread_gives_no_z(self) -> None:
