@@ -17,7 +17,7 @@ export OPENBLAS_NUM_THREADS := 1
 demo serve deploy: export PREFECT_HOME := $(CURDIR)/.prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench serve deploy docs screenshots clean
+.PHONY: help setup demo test check format bench mutation serve deploy docs screenshots clean
 
 help: ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ format: $(STAMP) ## Format the code
 
 bench: $(STAMP) ## Print speed ratios against peers and limits, in one interleaved run
 	$(BIN)/python -m benchmarks
+
+mutation: $(STAMP) ## Change the core one spot at a time and print what no test notices (half an hour; all of it: make mutation ARGUMENTS=--full)
+	$(BIN)/python -m benchmarks.mutation $(ARGUMENTS)
 
 serve: $(STAMP) ## Start Prefect's server and UI, the deployments and a worker on 127.0.0.1:4200
 	BIN=$(BIN) deployments/serve.sh

@@ -37,10 +37,11 @@ def scaled_moves(
     if window < 3:
         raise ValueError(f"window must be at least 3 rows, got {window}")
     moved = returns.rolling(horizon, min_periods=horizon).sum()
-    # A rolling variance drifts after an outlier and never comes back to zero on a flat stretch:
+    # A rolling variance drifts after an outlier and need not come back to zero on a flat stretch:
     # what it leaves there is rounding, not volatility.
-    scale = moved.rolling(window, min_periods=min_observations).std().shift(1)
-    flat = (moved.rolling(window).max() - moved.rolling(window).min()).shift(1) == 0
+    baseline = moved.rolling(window, min_periods=min_observations)
+    scale = baseline.std().shift(1)
+    flat = (baseline.max() - baseline.min()).shift(1) == 0
     return moved / scale.where((scale > 0) & ~flat)
 
 

@@ -64,8 +64,16 @@ class TestFisherInterval:
     def test_refuses_what_is_no_correlation(self):
         with pytest.raises(ValueError, match=r"correlation must lie in \[-1, 1\], got 1.2"):
             fisher_interval(1.2, 30, confidence=0.95)
-        with pytest.raises(ValueError, match="confidence must lie between 0 and 1, got 95"):
-            fisher_interval(0.2, 30, confidence=95)
+        with pytest.raises(ValueError, match="got 1.2; compute it on complete pairs$"):
+            fisher_interval([0.5, 1.2], 30, confidence=0.95)  # the one that is wrong is named
+        for confidence in (95, 1, 0):
+            said = f"confidence must lie between 0 and 1, got {confidence}"
+            with pytest.raises(ValueError, match=said):
+                fisher_interval(0.2, 30, confidence=confidence)
+
+    def test_rounding_beyond_one_is_one(self):
+        lower, upper = fisher_interval(1 + 1e-12, 30, confidence=0.95)
+        assert (float(lower), float(upper)) == (1, 1)
 
 
 class TestPseudoValues:
@@ -224,6 +232,23 @@ class TestRollingWithBase:
             robust_interval_with_base(
                 returns, base="Z", window=20, min_observations=20, confidence=0.95
             )
+        with pytest.raises(ValueError, match="^returns must be finite or NaN, .* for zero$"):
+            robust_interval_with_base(
+                returns.replace(returns.iloc[3, 1], -np.inf),
+                base="A", window=20, min_observations=20, confidence=0.95,
+            )  # fmt: skip
+
+    def test_sixteen_rows_are_the_shortest_window(self):
+        dated = pd.DataFrame(
+            fat_tailed(20, 2, seed=12), pd.bdate_range("2026-01-01", periods=20), ["A", "B"]
+        )
+        lower, upper = robust_interval_with_base(
+            dated, base="A", window=16, min_observations=3, confidence=0.95
+        )
+        assert lower["B"].notna().tolist() == [False] * 15 + [True] * 5
+        for frame in (lower, upper):
+            assert frame.index.equals(dated.index)
+            assert frame.columns.tolist() == ["B"]
 
 
 class TestLateListing:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.panel import Panel, align
+from features.panel import NOTE_COLUMNS, Panel, align
 
 SESSIONS = pd.DatetimeIndex(
     ["2026-01-02", "2026-01-05", "2026-01-06", "2026-01-07"], dtype="datetime64[us]"
@@ -94,6 +94,25 @@ class TestRoundTheClock:
         # both ends of each return are UTC days, and each is noted
         assert panel.returns["BTC-USD"].iloc[1:].tolist() == pytest.approx([np.log(2)] * 3)
         assert (panel.notes["rule"] == "UTC-day return").sum() == 3
+        assert panel.close["BTC-USD"].tolist() == [60, 200, 400, 800]
+
+    def test_is_known_when_its_hour_is_and_by_day_where_there_is_none(self) -> None:
+        prices = _prices(_days("BTC-USD", [100, 200, 400, 800], [None] * 4))
+        known = _align(prices, _hourly([("2026-01-02T20:00Z", 60)])).known_at["BTC-USD"]
+        assert known.iloc[0] == pd.Timestamp("2026-01-02T21:00Z")  # the hour's end
+        assert known.iloc[1] == pd.Timestamp("2026-01-05T21:15Z")  # the daily print's
+        assert known.dtype == "datetime64[us, UTC]"
+
+    def test_a_series_outside_the_universe_is_passed_over_and_the_next_is_not(self) -> None:
+        prices = _prices(_days("BTC-USD", [100, 200, 400, 800], [None] * 4))
+        hourly = _hourly([(f"{day.date()}T20:00Z", 50.0 + n) for n, day in enumerate(SESSIONS)])
+        panel = align(
+            prices, hourly, symbols=("BTC-USD",), sessions=SESSIONS, cuts=CUTS,
+            hourly_symbols={"ETH-USD": "ETHUSDT", "BTC-USD": "BTCUSDT"},
+            utc_day_symbols=("BTC-USD",), proxied_symbols=(), level_symbols=(),
+        )  # fmt: skip
+        assert panel.close.columns.tolist() == ["BTC-USD"]
+        assert panel.close["BTC-USD"].tolist() == [50, 51, 52, 53]
 
     def test_forward_fill_trap(self) -> None:
         # A weekend-filled panel shares zero returns and correlates by construction.
@@ -123,6 +142,36 @@ class TestLateListing:
         panel = _align(_prices(rows))
         assert panel.returns["ETHA"].notna().tolist() == [False, False, False, True]
         assert panel.notes.empty
+
+    def test_one_without_any_price_is_an_empty_column_in_its_place(self) -> None:
+        prices = _prices(_days("IBIT", [10, 11, 12, 13]))
+        panel = align(
+            prices, _hourly([]), symbols=("ETHA", "IBIT"), sessions=SESSIONS, cuts=CUTS,
+            hourly_symbols={}, utc_day_symbols=(), proxied_symbols=(), level_symbols=(),
+        )  # fmt: skip
+        for frame in (panel.returns, panel.close, panel.shares, panel.dollars, panel.known_at):
+            assert frame.columns.tolist() == ["ETHA", "IBIT"]
+            assert frame.index.equals(SESSIONS)
+            assert frame["ETHA"].isna().all()
+        assert panel.close["IBIT"].tolist() == [10, 11, 12, 13]
+        assert panel.notes.columns.tolist() == list(NOTE_COLUMNS)
+
+
+class TestReplay:
+    def test_a_panel_as_it_stood_holds_nothing_later(self) -> None:
+        rows = _days("HYG", [100, 101, 102, 103], [None] * 4)
+        panel = _align(_prices(rows))
+        stood = panel.through(SESSIONS[2])
+        assert stood.sessions.equals(SESSIONS[:3])
+        for name in ("returns", "close", "shares", "dollars", "known_at"):
+            pd.testing.assert_frame_equal(
+                getattr(stood, name), getattr(panel, name).iloc[:3], check_freq=False
+            )
+        assert panel.notes["session"].tolist() == list(SESSIONS[1:])
+        assert stood.notes["session"].tolist() == list(SESSIONS[1:3])
+        assert stood.notes.iloc[0].tolist() == [
+            SESSIONS[1], "HYG", "unadjusted return", "no adjusted close: a dividend would show",
+        ]  # fmt: skip
 
 
 class TestVolume:

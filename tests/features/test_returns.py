@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.returns import standardised_returns
+from features.returns import standardised_returns, trailing_volatility
 
 
 def returns_of(n_sessions, n_assets, *, seed):
@@ -102,5 +102,20 @@ class TestProperties:
         with pytest.raises(ValueError, match="min_observations must be at least 1, got 0"):
             standardised_returns(x, half_life=5, min_observations=0)
         x.iloc[3] = np.inf
-        with pytest.raises(ValueError, match="infinite"):
+        with pytest.raises(ValueError, match="^returns must be finite .* the price behind it$"):
             standardised_returns(x, half_life=5, min_observations=5)
+
+
+class TestTrailingVolatility:
+    def test_by_hand(self):
+        # The last two of (9 %, 3 %, 4 %): mean square 12.5 bp, times 252 sessions.
+        x = pd.Series([0.09, 0.03, -0.04])
+        found = trailing_volatility(x, window=2, min_observations=2)
+        assert found == pytest.approx(np.sqrt(252 * (0.0009 + 0.0016) / 2), rel=1e-14)
+
+    def test_a_missing_return_is_left_out_not_replaced_by_an_earlier_one(self):
+        x = pd.Series([0.09, np.nan, -0.04])
+        assert trailing_volatility(x, window=2, min_observations=1) == pytest.approx(
+            0.04 * np.sqrt(252), rel=1e-14
+        )
+        assert np.isnan(trailing_volatility(x, window=2, min_observations=2))

@@ -85,6 +85,12 @@ class TestScaledMoves:
         with pytest.raises(ValueError, match=said):
             scaled_moves(_returns(), min_observations=2, **wrong)
 
+    def test_three_rows_are_the_shortest_baseline(self) -> None:
+        # σ of (1, 2, 3) is 1.
+        returns = pd.DataFrame({"A": [0.01, 0.02, 0.03, -0.05]})
+        found = scaled_moves(returns, horizon=1, window=3, min_observations=3)["A"]
+        assert found.iloc[3] == pytest.approx(-5, rel=1e-12)
+
 
 class TestFlatMarket:
     def test_a_pegged_series_has_no_move(self) -> None:
@@ -105,6 +111,39 @@ class TestFlatMarket:
         found = scaled_moves(returns, horizon=1, window=20, min_observations=12)
         assert np.isnan(found["A"].iloc[-1])
 
+    def test_the_day_after_a_peg_breaks_the_break_is_its_volatility(self) -> None:
+        returns = pd.DataFrame({"PEG": [0.0] * 25 + [-0.01, -0.01]})
+        found = scaled_moves(returns, horizon=1, window=20, min_observations=12)["PEG"]
+        assert np.isnan(found.iloc[25])
+        assert found.iloc[26] == pytest.approx(-1 / np.std([0] * 19 + [1], ddof=1), rel=1e-12)
+
+    def test_moves_too_small_to_square_are_none(self) -> None:
+        found = scaled_moves(1e-170 * _returns(), horizon=1, window=20, min_observations=12)
+        assert found.isna().all(axis=None)
+
+    @pytest.mark.parametrize(
+        ("seed", "drift", "horizon", "pegged_from", "holes"),
+        [
+            (48, 0.0001, 2, 12, [37, 52]),  # rounding alone: 6.8 million σ
+            (45, 0.0, 2, 4, [32, 40]),
+            (1737, 0.1, 3, 11, []),
+            (867, 0.1, 2, 6, [21, 46]),
+        ],
+    )
+    def test_rounding_in_sums_of_a_steady_accrual_is_no_volatility(
+        self, seed: int, drift: float, horizon: int, pegged_from: int, holes: list[int]
+    ) -> None:
+        generator = np.random.default_rng(seed)
+        generator.choice(4), generator.integers(1, 4)
+        returns = generator.standard_t(4, 60) * 0.01 * 10.0 ** generator.integers(0, 2)
+        returns[pegged_from:-1] = drift
+        returns[holes] = np.nan
+        returns[-1] = -0.001
+        found = scaled_moves(
+            pd.DataFrame({"CASH": returns}), horizon=horizon, window=20, min_observations=12
+        )
+        assert np.isnan(found["CASH"].iloc[-1])
+
 
 class TestLateListing:
     def test_has_no_move_before_its_baseline_is_there(self) -> None:
@@ -121,6 +160,10 @@ class TestLateListing:
         assert found["crypto"].tolist() == [-1.0, -4.0]
         assert found["gold"].tolist() == [-2.0, -1.0]
         assert found["oil"].isna().all()
+
+    def test_without_classes_the_sessions_stay(self) -> None:
+        moves = _returns(5)
+        assert class_moves(moves, classes={}).index.equals(moves.index)
 
 
 class TestTailExcess:
@@ -176,6 +219,14 @@ class TestConcentratedTail:
         found = concentrated_tail(_frame([1.0, 4.0, 0.0, 3.0, np.nan]), leading=2, fewest=4)
         assert found.item() == 7.0
 
+    def test_each_session_is_judged_alone_and_keeps_its_date(self) -> None:
+        excess = _frame([1.0, 4.0, 2.0], [0.5, np.nan, 0.25]).set_index(
+            pd.DatetimeIndex(["2026-02-04", "2026-02-05"])
+        )
+        found = concentrated_tail(excess, leading=2, fewest=2)
+        assert found.tolist() == [6.0, 0.75]  # a missing class adds nothing
+        assert found.index.equals(excess.index)
+
     def test_too_few_classes_are_not_judged(self) -> None:
         assert np.isnan(concentrated_tail(_frame([1.0, np.nan]), leading=1, fewest=2).item())
 
@@ -204,3 +255,7 @@ class TestSpreads:
         assert found.columns.tolist() == ["MTUM-SPY", "QUAL-SPY"]
         assert found["QUAL-SPY"].isna().all()
         assert np.isnan(found["MTUM-SPY"].iloc[1])
+
+    def test_without_spreads_the_sessions_stay(self) -> None:
+        returns = _returns(5)
+        assert spread_returns(returns, spreads=()).index.equals(returns.index)

@@ -59,9 +59,37 @@ class TestRobustZ:
             robust_z(250 * x + 3, window=30, min_observations=20), z, rtol=1e-9
         )
 
+    def test_a_frame_is_scored_column_by_column(self) -> None:
+        x = pd.DataFrame(
+            np.random.default_rng(4).standard_t(4, (40, 2)),
+            pd.bdate_range("2026-01-01", periods=40),
+            ["IBIT", "IGV"],
+        )
+        x["IGV"] = np.arange(40) ** 2 % 17  # whole numbers, as counts are
+        z = robust_z(x, window=10, min_observations=5)
+        assert z.index.equals(x.index)
+        assert z.columns.tolist() == ["IBIT", "IGV"]
+        for name in x.columns:
+            told = robust_z(x[name], window=10, min_observations=5)
+            pd.testing.assert_series_equal(z[name], told, check_exact=True)
+            slow = naive.robust_z(x[name].to_numpy(float), window=10, min_observations=5)
+            np.testing.assert_allclose(told.to_numpy(), slow, rtol=1e-9)
+            assert told.name == name
+            assert told.index.equals(x.index)
+
+    def test_a_frame_without_series_keeps_its_sessions(self) -> None:
+        x = pd.DataFrame(index=pd.bdate_range("2026-01-01", periods=9))
+        assert robust_z(x, window=5, min_observations=5).index.equals(x.index)
+
     def test_window_of_two_is_refused_with_the_rule(self) -> None:
         with pytest.raises(ValueError, match="window must be at least 3 rows, got 2"):
             robust_z(_series([1, 2, 3]), window=2, min_observations=2)
+
+    @pytest.mark.parametrize("wrong", [1, 6])
+    def test_a_baseline_holds_two_rows_to_a_window(self, wrong: int) -> None:
+        said = f"^min_observations must lie between 2 and the window 5, got {wrong}$"
+        with pytest.raises(ValueError, match=said):
+            robust_z(_series([1, 2, 3]), window=5, min_observations=wrong)
 
 
 class TestFlatMarket:
@@ -83,7 +111,9 @@ class TestCrash:
 class TestLateListing:
     def test_counts_only_printed_rows(self) -> None:
         x = _series([np.nan, np.nan, 1, 2, np.nan, 3])
-        assert baseline_count(x, window=3).tolist() == [0, 0, 0, 1, 2, 2]
+        counts = baseline_count(x, window=3)
+        assert counts.tolist() == [0, 0, 0, 1, 2, 2]
+        assert counts.dtype == "int64"
 
 
 class TestRecordVolume:
@@ -92,6 +122,24 @@ class TestRecordVolume:
         assert held.multiple["v"].iloc[-1] == pytest.approx(1.7)
         assert held.is_record["v"].tolist() == [False, False, False, True]
         assert held.previous_on["v"].iloc[-1] == pd.Timestamp("2026-01-02")
+
+    def test_before_enough_values_there_is_no_record_and_no_date(self) -> None:
+        volume = _series([10, 20, 15, 34]).astype("int64").to_frame("v")  # whole shares
+        held = records(volume, min_observations=2)
+        day = volume.index
+        assert held.previous["v"].tolist()[2:] == [20, 20]
+        assert held.previous["v"].iloc[:2].isna().all()
+        assert held.previous_on["v"].tolist() == [pd.NaT, pd.NaT, day[1], day[1]]
+        assert held.previous_on["v"].dtype == "datetime64[us]"
+        for frame in (held.previous, held.previous_on, held.multiple, held.is_record):
+            assert frame.index.equals(day)
+            assert frame.columns.tolist() == ["v"]
+
+    def test_an_infinite_amount_is_a_missing_one(self) -> None:
+        held = records(_series([10, np.inf, 20]).to_frame("v"), min_observations=1)
+        assert held.is_record["v"].tolist() == [False, False, True]
+        assert np.isnan(held.multiple["v"].iloc[1])
+        assert held.multiple["v"].iloc[2] == 2
 
     def test_a_missing_day_sets_no_record(self) -> None:
         held = records(_series([10, np.nan, 20]).to_frame("v"), min_observations=1)

@@ -90,6 +90,10 @@ class TestEvidence:
         with pytest.raises(ValueError, match="mean_excess must be positive, got 0"):
             evidence_of(pd.Series([1.0]), Scale(knots=(1, 2, 3), mean_excess=0), cap=CAP)
 
+    def test_a_scale_has_one_knot_a_level(self) -> None:
+        with pytest.raises(ValueError, match="argument 2 is longer"):
+            evidence_of(pd.Series([1.0]), Scale(knots=(1.0, 2.0), mean_excess=1.0), cap=CAP)
+
 
 class TestScore:
     def test_is_the_harmonic_mean_of_the_probabilities(self) -> None:
@@ -189,6 +193,15 @@ class TestMissingInput:
         assert gap.score.item() == silent.score.item()
         assert gap.contributions.sum(axis=1).item() == pytest.approx(gap.score.item())
 
+    def test_the_range_ends_where_the_missing_driver_speaks_at_the_cap(self) -> None:
+        # Evidence 1 and 0, the third anything up to 4: (10 + 1 + 10⁴) / 3.
+        gap = deleveraging_score(
+            _row(breadth=1.0, concentration=0.0, crowding=np.nan),
+            scales=dict.fromkeys(NAMES, PLAIN),
+            cap=CAP,
+        )
+        assert gap.highest.item() == pytest.approx(np.log10((10 + 1 + 1e4) / 3), rel=1e-14)
+
     def test_without_any_driver_nothing_is_told(self) -> None:
         gap = deleveraging_score(
             _row(breadth=np.nan, concentration=np.nan, crowding=np.nan), scales=SCALES, cap=CAP
@@ -216,6 +229,7 @@ class TestStateMachine:
             ([5, 2.0], "DELEVERAGING"),
             ([5, 1.4, 1.6, 1.4], "RELEASE"),  # the dwell starts again
             ([5, 1.4, 1.4], "CALM"),
+            ([5, 1.5, 1.4], "RELEASE"),  # at the threshold is not below it
             ([5, 3.0, 1.4, 1.5, 1.4, 1.4], "CALM"),
             ([2.0, 1.4], "WATCH"),
             ([0.0, 1.99], "CALM"),
@@ -225,6 +239,14 @@ class TestStateMachine:
     )
     def test_transitions(self, score: list[float], state: str) -> None:
         assert _states(score)["state"].iloc[-1] == state
+
+    def test_the_sessions_stay_and_no_session_is_no_state(self) -> None:
+        score = pd.Series([0.0, 5.0], pd.bdate_range("2026-02-04", periods=2))
+        told = states(score, **LIMITS)  # type: ignore[arg-type]
+        assert told.index.equals(score.index)
+        assert told["previous_state"].tolist() == [UNKNOWN, "CALM"]
+        for rows in (told, told.iloc[:0], states(score.iloc[:0], **LIMITS)):  # type: ignore[arg-type]
+            assert rows["state"].dtype == "str"
 
     def test_unknown_interrupts_and_changes_nothing(self) -> None:
         told = _states([0, 5, np.nan, 3])

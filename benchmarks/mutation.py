@@ -1,0 +1,237 @@
+"""Mutation check of the core: the small changes of the code that no test would notice.
+
+``python -m benchmarks.mutation`` changes one operator, number, argument, name or text of
+``features/`` and ``models/deleveraging.py`` at a time (mutmut does), runs the module's own tests
+against it, and prints module | mutants | killed | survived | timed out, then every survivor as a
+difference. `docs/reliability-mutation.md` quotes it.
+
+A mutant is killed by the tests of its own module only (``tests/features/test_<module>.py``): what
+another module's test would notice by accident does not count. mutmut leaves decorated functions
+alone, so the working copy drops ``@njit`` and runs those kernels as the Python they are;
+`COMPILED` lists the modules where that is not possible. Hypothesis draws the same examples in every
+run and does not shrink what fails.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "build" / "mutation"
+PACKAGES = ("features", "models", "unwind", "flows", "tests", "benchmarks")
+
+COMPILED = frozenset(
+    {"features/lanes.py", "features/rolling_kernels.py", "features/rolling_planes.py"}
+)
+"""Vector intrinsics and what is built of them: not Python without the compiler."""
+
+SHARED_TESTS = {
+    "features/correlation_kernels.py": "correlation",
+    "features/futures.py": "basis",
+    "features/jackknife.py": "correlation_tests",
+    "features/organic_demand.py": "mechanism_indicators",
+    "features/rebound.py": "mechanism_indicators",
+    "features/spot.py": "basis",
+    "features/volume.py": "mechanism_indicators",
+    "features/yen.py": "mechanism_indicators",
+}
+
+
+EXACT = "not TestSize and not TestCoverage"
+"""Simulations of a thousand samples are left out: minutes where a kernel runs as Python."""
+
+PROFILE = """
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile(
+    "mutation", derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Mutants of one module by what became of them."""
+
+    module: str
+    mutants: int  # in the module
+    killed: tuple[str, ...]
+    survived: tuple[str, ...]
+    timed_out: tuple[str, ...]
+    untested: tuple[str, ...]  # no test of the module runs the function
+    seconds: float
+
+    @property
+    def tried(self) -> int:
+        """How many were run."""
+        return sum(map(len, (self.killed, self.survived, self.timed_out, self.untested)))
+
+
+def modules() -> list[str]:
+    """Return the modules of the check, as paths from the root of the repository."""
+    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "features").glob("[!_]*.py")}
+    return [*sorted(found - COMPILED), "models/deleveraging.py"]
+
+
+def tests_of(module: str) -> str:
+    """Return the module's own test file."""
+    package, name = module.removesuffix(".py").split("/")
+    return f"tests/{package}/test_{SHARED_TESTS.get(module, name)}.py"
+
+
+def copy_to_work() -> None:
+    """Copy what the tests need, kernels without their compiler, no orchestration at the start."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package, WORK / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for module in modules():
+        path = WORK / module
+        path.write_text(re.sub(r"^@njit\(.*\n", "", path.read_text(), flags=re.MULTILINE))
+    conftest = WORK / "tests" / "conftest.py"
+    ours = re.sub(r"^import flows\b.*\n", "", conftest.read_text(), flags=re.MULTILINE)
+    conftest.write_text(ours + PROFILE)
+
+
+def configure(module: str) -> None:
+    """Write the working copy's pyproject.toml: ours, with mutmut set to one module.
+
+    A fork server, since Hypothesis refuses a test that one process runs twice: forked from a
+    process that has run the tests, every mutant would look killed.
+    """
+    section = f"""
+[tool.mutmut]
+source_paths = ["features", "models", "unwind", "flows"]
+only_mutate = ["{module}"]
+pytest_add_cli_args_test_selection = ["{tests_of(module)}"]
+also_copy = ["benchmarks"]
+pytest_add_cli_args = ["--hypothesis-profile=mutation", "-k", "{EXACT}"]
+process_isolation = "forkserver"
+use_git_change_detection = false
+timeout_multiplier = 5.0
+timeout_constant = 3.0
+"""
+    ours = (ROOT / "pyproject.toml").read_text()
+    (WORK / "pyproject.toml").write_text(ours + section)
+    # mutmut takes a copy newer than its source for one that it has mutated already.
+    shutil.rmtree(WORK / "mutants", ignore_errors=True)
+
+
+def names_of(module: str) -> list[str]:
+    """Return the names of all mutants of a module."""
+    from mutmut.mutation.file_mutation import mutate_file_contents
+
+    mutated = mutate_file_contents(module, Path(module).read_text())
+    prefix = module.removesuffix(".py").replace("/", ".")
+    return [f"{prefix}.{name}" for name in mutated.mutant_names]
+
+
+def check(module: str, *, sample: int | None, seed: int) -> Outcome:
+    """Run the module's tests against its mutants, or `sample` of them; from the working copy."""
+    from mutmut.mutation.data import SourceFileMutationData
+    from mutmut.stats import status_by_exit_code
+
+    configure(module)
+    names = names_of(module)
+    chosen = names
+    if sample is not None and sample < len(names):
+        chosen = sorted(random.Random(f"{seed} {module}").sample(names, sample), key=names.index)
+    began = time.monotonic()
+    ran = subprocess.run(
+        [Path(sys.executable).with_name("mutmut"), "run", "--max-children", "1", *chosen],
+        env=os.environ
+        | {
+            "NUMBA_THREADING_LAYER": "workqueue",  # the one that survives a fork
+            "NUMBA_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    data = SourceFileMutationData(path=module)
+    data.load()
+    verdicts = {name: status_by_exit_code[data.exit_code_by_key.get(name)] for name in chosen}
+    if "not checked" in verdicts.values():
+        raise SystemExit(
+            f"mutation: the tests of {module} did not run\n{ran.stdout[-3000:]}{ran.stderr[-2000:]}"
+        )
+
+    def told(*verdict: str) -> tuple[str, ...]:
+        return tuple(name for name, found in verdicts.items() if found in verdict)
+
+    return Outcome(
+        module=module,
+        mutants=len(names),
+        killed=told("killed", "segfault"),
+        survived=told("survived"),
+        timed_out=told("timeout", "suspicious"),
+        untested=told("no tests"),
+        seconds=time.monotonic() - began,
+    )
+
+
+def changes(outcome: Outcome) -> Iterator[str]:
+    """Yield each survivor as the lines that differ."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    for word, names in (
+        ("survived", outcome.survived),
+        ("no test", outcome.untested),
+        ("timed out", outcome.timed_out),
+    ):
+        for name in names:
+            lines = get_diff_for_mutant(name, path=outcome.module).splitlines()
+            kept = [line for line in lines if re.match(r"[-+](?![-+]{2} )", line)]
+            yield "\n".join([f"{word}: {name}", *(f"    {line}" for line in kept)])
+
+
+def table(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield the rows of the table, Markdown."""
+    yield "| module | mutants | tried | killed | survived | no test | timed out | seconds |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+    for one in outcomes:
+        counts = (
+            one.mutants,
+            one.tried,
+            *map(len, (one.killed, one.survived, one.untested, one.timed_out)),
+            round(one.seconds),
+        )
+        yield f"| {one.module} | " + " | ".join(map(str, counts)) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", help="e.g. features/selling.py; all without any")
+    parser.add_argument("--sample", type=int, default=12, help="mutants a module")
+    parser.add_argument("--seed", type=int, default=20260205)
+    parser.add_argument("--full", action="store_true", help="every mutant")
+    asked = parser.parse_args()
+    if unknown := set(asked.modules) - set(modules()):
+        parser.error(f"modules must be of {', '.join(modules())}; got {', '.join(unknown)}")
+    copy_to_work()
+    outcomes = []
+    with contextlib.chdir(WORK):
+        for module in asked.modules or modules():
+            outcome = check(module, sample=None if asked.full else asked.sample, seed=asked.seed)
+            outcomes.append(outcome)
+            print(f"{module}: {len(outcome.killed)} of {outcome.tried} killed", flush=True)
+            for change in changes(outcome):
+                print(change, flush=True)
+    print()
+    print("\n".join(table(outcomes)))
+
+
+if __name__ == "__main__":
+    main()
