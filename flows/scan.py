@@ -15,6 +15,7 @@ from flows import tasks
 from flows.parameters import READABLE, DataSource, session_of
 from flows.spread import as_done, counted, progress, runner_of
 from flows.universe import returns_of_all
+from unwind.formatting import percent, records
 from unwind.markdown import escape_markdown
 from unwind.scan import chunks_of, open_scan
 from unwind.settings import load_settings
@@ -113,11 +114,11 @@ def _shown(rises: pd.DataFrame) -> list[dict[str, Any]]:
     """The first ten of each window, as the UI shows them."""
     return [
         {
-            "window": int(row.window),
-            "pair": escape_markdown(f"{row.asset} ~ {row.counterpart}"),
-            "correlation": f"{row.value:+.2f}",
-            "change": f"{row.change:+.2f}",
-            "percentile": "" if pd.isna(row.percentile) else f"{row.percentile:.0%}",
+            "window": row["window"],
+            "pair": escape_markdown(f"{row['asset']} ~ {row['counterpart']}"),
+            "correlation": f"{row['value']:+.2f}",
+            "change": f"{row['change']:+.2f}",
+            "percentile": percent(row["percentile"], decimals=0),
         }
-        for row in rises[rises["rank"] <= SHOWN].itertuples()
+        for row in records(rises[rises["rank"] <= SHOWN])
     ]

@@ -20,7 +20,8 @@ class Correlation(Section):
 class CorrelationTests(Section):
     """Tests of the base's links; windows in sessions."""
 
-    tested: tuple[Symbol, ...]
+    # Software first, gold second: the attribution reads the links of both.
+    tested: tuple[Symbol, ...] = Field(min_length=2)
     window: int = Field(ge=40, le=2520)
     tail_window: int = Field(ge=60, le=5040)
     half_life: int = Field(ge=2, le=252)

@@ -322,7 +322,8 @@ def _summed(scan: Scan, chunk: Chunk, *, kept: bool) -> Scanned:
 def _places(column: pa.ChunkedArray, places: dict[str, int]) -> NDArray[np.int64]:
     encoded = column.combine_chunks()
     held = np.array([places[name] for name in encoded.dictionary.to_pylist()], dtype=np.int64)
-    return held[encoded.indices.to_numpy()]
+    found: NDArray[np.int64] = held[encoded.indices.to_numpy()]
+    return found
 
 
 def _largest(table: pa.Table, rises: int) -> pd.DataFrame:

@@ -115,11 +115,12 @@ class Settings(Section):
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON, `sources` left out.
+        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON without two sections.
 
-        Rows say themselves where they came from; an address or a patience changes no figure.
+        `sources`: rows say themselves where they came from; an address or a patience changes no
+        figure. `scan`: its output stands beside the desk's tables and carries a key of its own.
         """
-        terms = self.model_dump(mode="json", exclude={"sources"})
+        terms = self.model_dump(mode="json", exclude={"sources", "scan"})
         canonical = json.dumps(terms, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
