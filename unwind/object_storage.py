@@ -20,8 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fsspec.implementations.local import LocalFileSystem
+
 from unwind.durable import DRAFT, flush, folder_lock, write_atomically
-from unwind.lake import LATEST, MANIFEST, Snapshot, latest, opened, snapshot_names
+from unwind.lake import LATEST, MANIFEST, NAME, Snapshot, latest, opened, snapshot_names
 from unwind.publication import clear_drafts
 from unwind.segments import in_force, is_intact, listed, segment_of, verified
 from unwind.storage import Damaged, LakeError, content, is_url, names, place, sha256
@@ -65,9 +67,10 @@ def push(lake: Path, url: str) -> Copied:
     with folder_lock(lake):
         current = latest(lake)
         before = _pointer(storage, root)
-        if before.name is not None and before.name not in _ancestry(lake):
+        stood = _stood(url, before)
+        if stood is not None and stood not in _ancestry(lake):
             raise LakeError(
-                f"{url} stands at snapshot {before.name}, which {lake} never held; "
+                f"{url} stands at snapshot {stood}, which {lake} never held; "
                 f"pull it into an empty folder and go on from there"
             )
         sent = _Sent(storage, root)
@@ -87,6 +90,13 @@ def _ancestry(lake: Path) -> set[str | None]:
     """Snapshots that the lake holds, and those that they followed on: one may be pruned."""
     held = snapshot_names(lake)
     return {*held, *(opened(lake, name).manifest["parent"] for name in held)}
+
+
+def _stood(url: str, before: "_Pointer") -> str | None:
+    """Return the snapshot that the copy stands at; the newest there where the pointer is torn."""
+    if before.name is None or NAME.fullmatch(before.name):
+        return before.name
+    return next(iter(reversed(snapshot_names(url))), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +171,11 @@ def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> 
     elif _pointer(storage, root) != before:
         raise overtaken
     try:
-        storage.pipe_file(path, name.encode("utf-8"), **condition)
+        if isinstance(storage, LocalFileSystem):
+            # Object stores replace a file whole; a disk has to be told to.
+            write_atomically(Path(path), partial(_put, name.encode("utf-8")))
+        else:
+            storage.pipe_file(path, name.encode("utf-8"), **condition)
     except Exception as error:
         if _pointer(storage, root) != before:
             raise overtaken from error

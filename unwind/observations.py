@@ -16,7 +16,7 @@ LEAST_PRICE, MOST_PRICE = 1e-9, 1e12
 EARLIEST = pd.Timestamp("1970-01-01")
 # No control, direction or line character, and no beginning that a spreadsheet runs as a formula.
 PLAIN_TEXT = (
-    r"^(?![=+@-])[^\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}$"
+    r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}"
 )
 NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*|\s*[+-]?(?:inf|Infinity)\s*"
 
@@ -78,8 +78,8 @@ class InputTable:
             columns[name] = pa.Column(float, rules, nullable=True)
         for name in self.texts:
             columns[name] = pa.Column(
-                checks=pa.Check.str_matches(
-                    PLAIN_TEXT, error="plain text of 1 to 64 characters|correct the name"
+                checks=pa.Check(
+                    _plain_text, error="plain text of 1 to 64 characters|correct the name"
                 ),
                 nullable=False,
             )
@@ -89,6 +89,12 @@ class InputTable:
 def _a_price(values: pd.Series) -> pd.Series:
     """Beyond these no market quotes; what is not positive or not finite is named as that."""
     return ~((values > 0) & (values < LEAST_PRICE)) & ~((values > MOST_PRICE) & _finite(values))
+
+
+def _plain_text(values: pd.Series) -> pd.Series:
+    """Whether each is plain; a name is looked at once, however many rows carry it."""
+    distinct = pd.Series(values.unique(), dtype="str")
+    return values.isin(distinct[distinct.str.fullmatch(PLAIN_TEXT)])
 
 
 def _finite(values: pd.Series) -> pd.Series:

@@ -129,6 +129,8 @@ def _leftovers(lake: Path, store: Path) -> list[str]:
         path.relative_to(lake)
         for path in (
             *sorted(lake.glob(f"{DRAFT}*")),
+            *sorted(lake.glob(f"alerts/{DRAFT}*")),
+            *sorted(lake.glob(f"settings/{DRAFT}*")),
             *sorted((lake / "snapshots").glob(f"{DRAFT}*")),
             *drafts(store),
             *sorted((lake / "reports").glob(f"*/{DRAFT}*")),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 FIGURES = pytest.StashKey[list[str]]()
-SHORT, LONG = 8, 70
+SHORT, LONG = 5, 64
 
 
 def pytest_configure(config: pytest.Config) -> None:
