@@ -115,7 +115,8 @@ def read_ledger(lake: Path) -> tuple[Alert, ...]:
     if not path.exists():
         return ()
     # Not splitlines: a text may hold other signs that it takes for an end of line.
-    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    held = path.read_text(encoding="utf-8", errors="replace")
+    lines = held.removesuffix("\n").split("\n")
     return tuple(_parse(path, place, line) for place, line in enumerate(lines, start=1))
 
 

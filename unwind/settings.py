@@ -117,9 +117,14 @@ class Settings(Section):
 
         Rows say themselves where they came from; an address or a patience changes no figure.
         """
-        terms = self.model_dump(mode="json", exclude={"sources"})
-        canonical = json.dumps(terms, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        return digest_of(self.model_dump(mode="json"))
+
+
+def digest_of(terms: dict[str, Any]) -> str:
+    """Digest of settings laid out as JSON: what `Settings.digest` of the same settings is."""
+    told = {name: section for name, section in terms.items() if name != "sources"}
+    canonical = json.dumps(told, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 def load_settings(path: Path | None = None) -> Settings:
