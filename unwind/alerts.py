@@ -128,7 +128,7 @@ def _parse(path: Path, place: int, line: str) -> Alert:
             raise ValueError("checksum")
         notice = Notice(**entry["notice"] | {"as_of": date.fromisoformat(entry["notice"]["as_of"])})
         return Alert(notice=notice, message=entry["message"], status=entry["status"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LakeError(
             f"line {place} of {path} is damaged; restore the file from a copy, or delete the line: "
             "what it told may then be told once more"

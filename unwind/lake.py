@@ -183,7 +183,9 @@ def opened(lake: Path | str, name: str) -> Snapshot:
     try:
         manifest = json.loads(content(storage, f"{root}/snapshots/{name}/{MANIFEST}"))
         sound = manifest["snapshot"] == name and _sealed(manifest)
-    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+    except (
+        FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
         raise Damaged(
             f"snapshot {name} of {lake} cannot be read; restore it from a copy, or point {LATEST} "
             "at an older one"

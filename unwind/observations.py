@@ -243,7 +243,7 @@ def screen(
     -------
     Observations
     """
-    raw = extract.rows.reset_index(drop=True)
+    raw = extract.rows.reset_index(drop=True).apply(_legible)
     ledger = _Ledger(extract.origin, table)
     missing = [
         name for name in table.columns if name not in raw.columns and name not in table.optional
@@ -337,6 +337,17 @@ def screen(
     return Observations(table.name, kept[~(repeats | conflicts)].copy(), ledger.frame())
 
 
+def _legible(values: pd.Series) -> pd.Series:
+    """Decode bytes, which Parquet may hold in place of text; what is no UTF-8 shows as escapes."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype("object")
+    if values.dtype != "object":
+        return values
+    return values.map(
+        lambda held: held.decode("utf-8", "backslashreplace") if isinstance(held, bytes) else held
+    )
+
+
 def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     parsed = pd.to_datetime(_written(values), errors="coerce", format="ISO8601", utc=True)
     dates = parsed.dt.tz_localize(None).dt.as_unit("us")
@@ -356,7 +367,10 @@ def _numbers(values: pd.Series) -> pd.Series:
     Python would also read "36_1", "３６", a truth value as 1 and a date as nanoseconds since 1970:
     figures that nobody wrote.
     """
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+    ordinary = not (
+        pd.api.types.is_bool_dtype(values) or pd.api.types.is_complex_dtype(values)
+    )
+    if pd.api.types.is_numeric_dtype(values) and ordinary:
         return pd.to_numeric(values, errors="coerce").astype("float64")
     written = values.astype("object").map(
         lambda value: value if isinstance(value, str | Decimal | int | float) else None

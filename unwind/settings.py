@@ -143,6 +143,10 @@ def load_settings(path: Path | None = None) -> Settings:
         raise SettingsError(f"settings file {chosen} does not exist; copy desk.toml") from error
     except OSError as error:
         raise SettingsError(f"settings file {chosen} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise SettingsError(
+            f"settings file {chosen} nests too deeply; write it as desk.toml shows"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"settings file {chosen} is not valid TOML: {error}") from error
     return parse_settings(raw, origin=chosen.name, folder=chosen.parent)
@@ -181,6 +185,8 @@ def read_calibrated(path: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise SettingsError(f"calibration {path} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise SettingsError(f"calibration {path} nests too deeply; calibrate again") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"calibration {path} is not valid JSON: {error}") from error
     if not isinstance(held, dict):

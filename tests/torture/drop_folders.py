@@ -308,6 +308,14 @@ def _(folder: Path) -> None:
     rows.to_parquet(folder / "prices.parquet", index=False)
 
 
+@_add("bytes that are no text for symbols", SET_ASIDE, "symbol: plain text", ROWS - 1)
+def _(folder: Path) -> None:
+    rows = prices()
+    symbols = [symbol.encode() for symbol in rows["symbol"]]
+    symbols[5] = b"\x07\xff"
+    rows.assign(symbol=symbols).to_parquet(folder / "prices.parquet", index=False)
+
+
 @_add("categories for symbols", TAKEN, kept=ROWS)
 def _(folder: Path) -> None:
     prices().astype({"symbol": "category"}).to_parquet(folder / "prices.parquet", index=False)
