@@ -26,7 +26,7 @@ from unwind.durable import DRAFT, flush, folder_lock, write_atomically
 from unwind.lake import LATEST, MANIFEST, NAME, Snapshot, latest, opened, snapshot_names
 from unwind.publication import clear_drafts
 from unwind.segments import in_force, is_intact, listed, segment_of, verified
-from unwind.storage import Damaged, LakeError, content, is_url, names, place, sha256
+from unwind.storage import Damaged, LakeError, content, is_url, names, place, sha256, shown
 
 # Reports are written anew under one name: what each one holds is remembered beside them.
 _REPORTS = "reports/_checksums.json"
@@ -141,7 +141,7 @@ def _plainly(path: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be reached or written: {error}; check the network, the credentials and "
+            f"{path} cannot be reached or written: {shown(error)}; check the network, the credentials and "
             "the rights on the bucket, and push again"
         ) from error
 
@@ -180,7 +180,7 @@ def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> 
         if _pointer(storage, root) != before:
             raise overtaken from error
         raise LakeError(
-            f"{path} cannot be written: {error}; check the rights on the bucket and push again"
+            f"{path} cannot be written: {shown(error)}; check the rights on the bucket and push again"
         ) from error
 
 

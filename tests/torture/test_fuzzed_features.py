@@ -34,7 +34,6 @@ from features.exceedance import exceedance_test
 from features.multiplicity import family_wise
 from features.open_interest import ordinary_change
 from features.option_chains import put_share
-from features.options import european_options, implied_volatilities
 from features.positioning import funding_measures
 from features.rebound import cross_sectional_rebound, regained
 from features.regime_features import comovement_features, volatility_features
@@ -79,9 +78,9 @@ BETWEEN = {"correlation": (-1.0, 1.0), "share": (0.0, 1.0), "any": (-np.inf, np.
 
 CALLS: dict[str, tuple[str, Call]] = {
     "correlation with base": ("correlation", lambda x, g: correlation_with_base(
-        x, "A", window=20, min_observations=10)),
+        x, base="A", window=20, min_observations=10).value),
     "ewma correlation": ("correlation", lambda x, g: ewma_correlation_with_base(
-        x, "A", half_life=10.0, min_observations=5)),
+        x, base="A", half_life=10.0, min_observations=5).value),
     "rolling correlation": ("correlation", lambda x, g: rolling_correlation(
         x, window=20, min_observations=10)),
     "latest correlation": ("correlation", lambda x, g: latest_correlation(
@@ -94,16 +93,17 @@ CALLS: dict[str, tuple[str, Call]] = {
         x["A"].to_numpy(), variance_increase=x["B"].to_numpy())),
     "normal downside": ("any", lambda x, g: normal_downside(x["A"].to_numpy())),
     "partial correlation": ("any", lambda x, g: partial_correlation(
-        x["A"], x["B"], x[["C"]], window=20, min_observations=10)),
+        x["A"], x["B"], x[["C"]], min_observations=10)),
     "volatility-adjusted": ("any", lambda x, g: adjust_for_volatility(
-        x["A"], x["B"], window=20, min_observations=10, baseline=60)),
+        x["A"], x["B"], window=20, min_observations=10)),
     "dependent correlations": ("any", lambda x, g: compare_dependent_correlations(
         x["A"], x["B"], x["C"], confidence=0.95)),
     "asymmetry": ("any", lambda x, g: asymmetry_test(
-        x["A"], x["B"], thresholds=[0.0, 0.5], min_exceedances=5)),
+        x["A"], x["B"], thresholds=[0.0, 0.5], min_exceedances=5, draws=20, seed=1)),
     "constancy": ("any", lambda x, g: constancy_test(x["A"], x["B"], draws=20, seed=1)),
     "exceedance": ("any", lambda x, g: exceedance_test(
-        x["A"], x["B"], thresholds=[0.5], min_exceedances=5, draws=20, seed=1)),
+        x["A"], x["B"], thresholds=[0.5], side="lower", null="normal", min_exceedances=5, draws=20,
+        seed=1)),
     "connectedness": ("any", lambda x, g: connectedness(x, lags=1, horizon=5)),
     "robust z": ("any", lambda x, g: robust_z(x, window=20, min_observations=10)),
     "baseline count": ("any", lambda x, g: baseline_count(x, window=20)),
@@ -111,10 +111,10 @@ CALLS: dict[str, tuple[str, Call]] = {
     "worst since": ("any", lambda x, g: worst_since(x["A"])),
     "turbulence": ("any", lambda x, g: turbulence(x, window=20, min_observations=10)),
     "absorption": ("share", lambda x, g: absorption_ratio(
-        x, window=20, half_life=10.0, components=1, min_observations=10)),
+        x, window=20, min_observations=10, share=0.2)),
     "marchenko pastur": ("any", lambda x, g: marchenko_pastur(x, window=20, min_observations=10)),
     "standardised": ("any", lambda x, g: standardised_returns(
-        x, window=20, min_observations=10)),
+        x, half_life=10.0, min_observations=10)),
     "trailing volatility": ("any", lambda x, g: trailing_volatility(
         x["A"], window=20, min_observations=10)),
     "contrarian": ("any", lambda x, g: contrarian_sleeve(x)),
@@ -123,7 +123,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "surprise": ("any", lambda x, g: cumulative_surprise(x["A"], sessions=5)),
     "family-wise": ("share", lambda x, g: family_wise(x["A"])),
     "ordinary change": ("any", lambda x, g: ordinary_change(
-        x["A"], window=20, min_observations=10)),
+        x, window=20, min_observations=10, floor=0.01, confidence=0.95)),
     "put share": ("share", lambda x, g: put_share(
         pd.Series(g.choice(["C", "P"], len(x)), x.index), x["A"])),
     "funding": ("any", lambda x, g: funding_measures(x["A"], days=7, flip_window=20)),
@@ -132,15 +132,52 @@ CALLS: dict[str, tuple[str, Call]] = {
     "volatility features": ("any", lambda x, g: volatility_features(x["A"], half_lives=(5.0,))),
     "comovement features": ("any", lambda x, g: comovement_features(
         x["A"], x["B"], half_life=5.0)),
-    "scaled moves": ("any", lambda x, g: scaled_moves(x, window=20, min_observations=10)),
+    "scaled moves": ("any", lambda x, g: scaled_moves(
+        x, horizon=2, window=20, min_observations=10)),
     "volume design": ("any", lambda x, g: volume_design(x["A"])),
     "risk average": ("any", lambda x, g: risk_average(x, min_assets=2)),
     "carry": ("any", lambda x, g: carry_unwind(x["A"], x["B"], start=1.0)),
     "hitting": ("share", lambda x, g: hitting_probability(
-        x["A"].to_numpy(), barrier=x["B"].to_numpy(), sigma=x["C"].to_numpy(), years=0.5,
-        rate=0.03, dividend=0.0)),
+        x["A"], x["B"], volatility=x["C"], years=0.5, drift=0.03)),
     "terminal": ("share", lambda x, g: terminal_probability(
-        x["A"].to_numpy(), barrier=x["B"].to_numpy(), sigma=x["C"].to_numpy(), years=0.5,
-        rate=0.03, dividend=0.0)),
-    "distance": ("any", lambda x, g: barrier_distance(x["A"].to_numpy(), x["B"].to_numpy())),
+        x["A"], x["B"], volatility=x["C"], years=0.5, drift=0.03)),
+    "distance": ("any", lambda x, g: barrier_distance(
+        x["A"], x["B"], volatility=x["C"], years=0.5)),
 }  # fmt: skip
+
+
+def figures(answer: Any) -> np.ndarray:
+    """Every number of an answer."""
+    if isinstance(answer, pd.DataFrame | pd.Series):
+        frame = pd.DataFrame(answer).select_dtypes("number")
+        return frame.to_numpy(dtype="float64", na_value=np.nan).ravel()
+    if isinstance(answer, tuple):
+        return np.concatenate([figures(one) for one in answer]) if answer else np.array([])
+    if isinstance(answer, np.ndarray | float | int):
+        return np.asarray(answer, dtype="float64").ravel()
+    fields = getattr(answer, "__dataclass_fields__", ())
+    return np.concatenate([np.array([]), *(figures(getattr(answer, name)) for name in fields)])
+
+
+def asked(name: str, seed: int, *, infinite: bool) -> np.ndarray | None:
+    """Figures of one indicator; None where it refuses in a sentence."""
+    kind, call = CALLS[name]
+    lowest, highest = BETWEEN[kind]
+    try:
+        found = figures(call(numbers(seed, infinite=infinite), np.random.default_rng(seed)))
+    except ValueError as error:  # NotEnoughData is one too
+        assert len(str(error)) > 15, str(error)
+        return None
+    held = found[~np.isnan(found)]
+    assert ((held >= lowest - 1e-9) & (held <= highest + 1e-9)).all(), held
+    return found
+
+
+@pytest.mark.parametrize("name", list(CALLS))
+class TestAnyNumbers:
+    @fuzz
+    @given(seed=SEEDS, infinite=st.booleans())
+    def test_a_figure_in_its_bounds_or_a_sentence(
+        self, name: str, seed: int, infinite: bool
+    ) -> None:
+        asked(name, seed, infinite=infinite)
