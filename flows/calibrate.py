@@ -1,6 +1,5 @@
 """Scales and thresholds of the verdict, from the ordinary sessions of one or several folders."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ from prefect.states import Completed, Failed
 
 from flows import tasks
 from flows.parameters import READABLE
-from unwind.durable import write_atomically
+from unwind.calibration_files import write_calibration
 from unwind.episodes import read_labels
 from unwind.history import folder_names
-from unwind.record_report import calibration_markdown
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
 
@@ -44,13 +42,7 @@ def calibrate(
             for path, name in zip(paths, folder_names(paths), strict=True)
         )
         held = tasks.calibrate_verdict(histories, labels, desk)
-        told = calibration_markdown(held)
-        text = json.dumps(held, indent=1, ensure_ascii=False) + "\n"
-        file = Path(target)
-        write_atomically(file, lambda draft: draft.write_text(text, encoding="utf-8"))
-        write_atomically(
-            file.with_suffix(".md"), lambda draft: draft.write_text(told, encoding="utf-8")
-        )
+        told = write_calibration(Path(target), held)
     except READABLE as error:
         return Failed(message=str(error))
     except OSError as error:

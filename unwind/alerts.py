@@ -115,7 +115,8 @@ def read_ledger(lake: Path) -> tuple[Alert, ...]:
     if not path.exists():
         return ()
     # Not splitlines: a text may hold other signs that it takes for an end of line.
-    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    held = path.read_text(encoding="utf-8", errors="replace")
+    lines = held.removesuffix("\n").split("\n")
     return tuple(_parse(path, place, line) for place, line in enumerate(lines, start=1))
 
 
@@ -127,7 +128,7 @@ def _parse(path: Path, place: int, line: str) -> Alert:
             raise ValueError("checksum")
         notice = Notice(**entry["notice"] | {"as_of": date.fromisoformat(entry["notice"]["as_of"])})
         return Alert(notice=notice, message=entry["message"], status=entry["status"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LakeError(
             f"line {place} of {path} is damaged; restore the file from a copy, or delete the line: "
             "what it told may then be told once more"

@@ -75,6 +75,13 @@ def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
                 draft.unlink()
 
 
+def remove_drafts(folder: Path) -> None:
+    """Remove files that killed writers left; the caller holds the lock, so no draft is anyone's."""
+    for draft in folder.glob(f"{DRAFT}*"):
+        if draft.is_file():
+            draft.unlink()
+
+
 def flush(path: Path) -> None:
     """Force a file, or the entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)

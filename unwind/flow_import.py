@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.durable import folder_lock, write_atomically
+from unwind.durable import folder_lock, remove_drafts, write_atomically
 from unwind.flow_tables import LARGEST_BYTES, FlowTable, FlowTableError, read_flow_table
 
 TABLE = "etf_flows"
@@ -110,6 +110,7 @@ def import_flow_table(
         )
     path = drop / f"{TABLE}.parquet"
     with folder_lock(drop):
+        remove_drafts(drop)
         held = _held(path)
         incoming = table.rows.assign(vendor=vendor)
         newest = held.sort_values([*KEY, "known_at"], kind="stable", na_position="first")

@@ -34,6 +34,10 @@ MANIFEST = "_manifest.json"
 LATEST = "LATEST"
 NAME = re.compile(r"\d{6,}-[0-9a-f]{12}")
 
+_BEFORE_SEALS = {
+    "snapshot", "parent", "schema_version", "terms", "knowledge", "run", "files", "passed_over",
+}  # fmt: skip
+
 Answer = TypeVar("Answer")
 
 
@@ -179,7 +183,9 @@ def opened(lake: Path | str, name: str) -> Snapshot:
     try:
         manifest = json.loads(content(storage, f"{root}/snapshots/{name}/{MANIFEST}"))
         sound = manifest["snapshot"] == name and _sealed(manifest)
-    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+    except (
+        FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
         raise Damaged(
             f"snapshot {name} of {lake} cannot be read; restore it from a copy, or point {LATEST} "
             "at an older one"
@@ -209,6 +215,8 @@ def content_digest(files: dict[str, Any], terms: dict[str, str]) -> str:
 def _sealed(manifest: dict[str, Any]) -> bool:
     if "sha256" in manifest:
         return bool(manifest["sha256"] == seal(manifest))
+    if not set(manifest) <= _BEFORE_SEALS:
+        return False
     # Written before manifests were sealed: the name still says what the files are.
     digest = content_digest(manifest["files"], manifest["terms"])
     return str(manifest["snapshot"]).endswith(digest)

@@ -177,14 +177,32 @@ def _new_vintages(
     revised = marked["new"] & seen & ~dated
     late = marked["known_at"].where(marked["known_at"] > received_at, received_at)
     marked["known_at"] = marked["known_at"].where(~revised, late)
+    known_later = _known_later(marked, held, revised, key=[*key, *values])
     marked = marked.sort_values([*key, "known_at", "new"], kind="stable")
     before = marked.groupby(key, sort=False)[values].shift()
     same = pd.Series(True, index=marked.index)
     for name in values:
         same &= (marked[name] == before[name]) | (marked[name].isna() & before[name].isna())
     first = ~marked.duplicated(key)
-    keep = marked["new"] & (first | ~same)
+    keep = marked["new"] & (first | ~same) & ~known_later
     return marked.loc[keep, rows.columns].reset_index(drop=True)
+
+
+def _known_later(
+    marked: pd.DataFrame, held: pd.DataFrame, revised: pd.Series, *, key: list[str]
+) -> pd.Series:
+    """Mark revisions whose very values are on file as known later than now.
+
+    A run that stands before the store's newest rows, after a clock was set back or a slot is run
+    again, would date back what was not known then.
+    """
+    found = pd.Series(False, index=marked.index)
+    if revised.any():
+        own = marked.loc[revised, [*key, "known_at"]]
+        last = held.groupby(key, dropna=False, as_index=False)["known_at"].max()
+        both = own.merge(last, on=key, how="left", suffixes=("", "_held"))
+        found.loc[own.index] = (both["known_at_held"] > both["known_at"]).to_numpy()
+    return found
 
 
 def _contradicting(marked: pd.DataFrame, key: list[str], values: list[str]) -> pd.Series:

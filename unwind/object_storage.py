@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unwind.durable import folder_lock
-from unwind.lake import LATEST, MANIFEST, Snapshot, latest, opened, snapshot_names
+from fsspec.implementations.local import LocalFileSystem
+
+from unwind.durable import folder_lock, write_atomically
+from unwind.lake import LATEST, MANIFEST, NAME, Snapshot, latest, opened, snapshot_names
 from unwind.segments import in_force, listed, segment_of, verified
-from unwind.storage import LakeError, content, is_url, place, sha256
+from unwind.storage import LakeError, content, is_url, place, sha256, shown
 
 # Reports are written anew under one name: what each one holds is remembered beside them.
 REPORTS = "reports/_checksums.json"
@@ -63,9 +65,10 @@ def push(lake: Path, url: str) -> Copied:
     with folder_lock(lake):
         current = latest(lake)
         before = _pointer(storage, root)
-        if before.name is not None and before.name not in _ancestry(lake):
+        stood = _stood(url, before)
+        if stood is not None and stood not in _ancestry(lake):
             raise LakeError(
-                f"{url} stands at snapshot {before.name}, which {lake} never held; "
+                f"{url} stands at snapshot {stood}, which {lake} never held; "
                 f"pull it into an empty folder and go on from there"
             )
         sent = _Sent(storage, root)
@@ -85,6 +88,13 @@ def _ancestry(lake: Path) -> set[str | None]:
     """Snapshots that the lake holds, and those that they followed on: one may be pruned."""
     held = snapshot_names(lake)
     return {*held, *(opened(lake, name).manifest["parent"] for name in held)}
+
+
+def _stood(url: str, before: "_Pointer") -> str | None:
+    """Return the snapshot that the copy stands at; the newest there where the pointer is torn."""
+    if before.name is None or NAME.fullmatch(before.name):
+        return before.name
+    return next(iter(reversed(snapshot_names(url))), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +139,7 @@ def _plainly(path: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be reached or written: {error}; check the network, the credentials and "
+            f"{path} cannot be reached or written: {shown(error)}; check the network, the credentials and "
             "the rights on the bucket, and push again"
         ) from error
 
@@ -159,12 +169,16 @@ def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> 
     elif _pointer(storage, root) != before:
         raise overtaken
     try:
-        storage.pipe_file(path, name.encode("utf-8"), **condition)
+        if isinstance(storage, LocalFileSystem):
+            # Object stores replace a file whole; a disk has to be told to.
+            write_atomically(Path(path), lambda draft: draft.write_bytes(name.encode("utf-8")))
+        else:
+            storage.pipe_file(path, name.encode("utf-8"), **condition)
     except Exception as error:
         if _pointer(storage, root) != before:
             raise overtaken from error
         raise LakeError(
-            f"{path} cannot be written: {error}; check the rights on the bucket and push again"
+            f"{path} cannot be written: {shown(error)}; check the rights on the bucket and push again"
         ) from error
 
 

@@ -16,7 +16,7 @@ LEAST_PRICE, MOST_PRICE = 1e-9, 1e12
 EARLIEST = pd.Timestamp("1970-01-01")
 # No control, direction or line character, and no beginning that a spreadsheet runs as a formula.
 PLAIN_TEXT = (
-    r"^(?![=+@-])[^\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}$"
+    r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}"
 )
 NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*|\s*[+-]?(?:inf|Infinity)\s*"
 
@@ -78,8 +78,8 @@ class InputTable:
             columns[name] = pa.Column(float, rules, nullable=True)
         for name in self.texts:
             columns[name] = pa.Column(
-                checks=pa.Check.str_matches(
-                    PLAIN_TEXT, error="plain text of 1 to 64 characters|correct the name"
+                checks=pa.Check(
+                    _plain_text, error="plain text of 1 to 64 characters|correct the name"
                 ),
                 nullable=False,
             )
@@ -89,6 +89,12 @@ class InputTable:
 def _a_price(values: pd.Series) -> pd.Series:
     """Beyond these no market quotes; what is not positive or not finite is named as that."""
     return ~((values > 0) & (values < LEAST_PRICE)) & ~((values > MOST_PRICE) & _finite(values))
+
+
+def _plain_text(values: pd.Series) -> pd.Series:
+    """Whether each is plain; a name is looked at once, however many rows carry it."""
+    distinct = pd.Series(values.unique(), dtype="str")
+    return values.isin(distinct[distinct.str.fullmatch(PLAIN_TEXT)])
 
 
 def _finite(values: pd.Series) -> pd.Series:
@@ -237,7 +243,7 @@ def screen(
     -------
     Observations
     """
-    raw = extract.rows.reset_index(drop=True)
+    raw = extract.rows.reset_index(drop=True).apply(_legible)
     ledger = _Ledger(extract.origin, table)
     missing = [
         name for name in table.columns if name not in raw.columns and name not in table.optional
@@ -331,6 +337,17 @@ def screen(
     return Observations(table.name, kept[~(repeats | conflicts)].copy(), ledger.frame())
 
 
+def _legible(values: pd.Series) -> pd.Series:
+    """Decode bytes, which Parquet may hold in place of text; what is no UTF-8 shows as escapes."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype("object")
+    if values.dtype != "object":
+        return values
+    return values.map(
+        lambda held: held.decode("utf-8", "backslashreplace") if isinstance(held, bytes) else held
+    )
+
+
 def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     parsed = pd.to_datetime(_written(values), errors="coerce", format="ISO8601", utc=True)
     dates = parsed.dt.tz_localize(None).dt.as_unit("us")
@@ -350,7 +367,8 @@ def _numbers(values: pd.Series) -> pd.Series:
     Python would also read "36_1", "３６", a truth value as 1 and a date as nanoseconds since 1970:
     figures that nobody wrote.
     """
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+    ordinary = not (pd.api.types.is_bool_dtype(values) or pd.api.types.is_complex_dtype(values))
+    if pd.api.types.is_numeric_dtype(values) and ordinary:
         return pd.to_numeric(values, errors="coerce").astype("float64")
     written = values.astype("object").map(
         lambda value: value if isinstance(value, str | Decimal | int | float) else None

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unwind.columns import SCHEMA_VERSION, SLOT, Table
-from unwind.durable import DRAFT, flush, folder_lock, write_atomically
+from unwind.durable import DRAFT, flush, folder_lock, remove_drafts, write_atomically
 from unwind.lake import (
     LATEST,
     MANIFEST,
@@ -256,8 +256,8 @@ def clear_drafts(lake: Path) -> None:
     """Remove what a killed writer left; the lock is held, so no draft is anyone's."""
     for draft in (lake / "snapshots").glob(f"{DRAFT}*"):
         shutil.rmtree(draft)
-    for draft in lake.glob(f"{DRAFT}*"):
-        draft.unlink()
+    for folder in (lake, lake / "alerts", lake / "settings"):
+        remove_drafts(folder)
     for orphan in orphans(lake):
         shutil.rmtree(lake / "snapshots" / orphan)
 

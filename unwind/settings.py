@@ -120,9 +120,14 @@ class Settings(Section):
         `sources`: rows say themselves where they came from; an address or a patience changes no
         figure. `scan`: its output stands beside the desk's tables and carries a key of its own.
         """
-        terms = self.model_dump(mode="json", exclude={"sources", "scan"})
-        canonical = json.dumps(terms, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        return digest_of(self.model_dump(mode="json"))
+
+
+def digest_of(terms: dict[str, Any]) -> str:
+    """Digest of settings laid out as JSON: what `Settings.digest` of the same settings is."""
+    told = {name: section for name, section in terms.items() if name not in ("sources", "scan")}
+    canonical = json.dumps(told, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -141,6 +146,10 @@ def load_settings(path: Path | None = None) -> Settings:
         raise SettingsError(f"settings file {chosen} does not exist; copy desk.toml") from error
     except OSError as error:
         raise SettingsError(f"settings file {chosen} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise SettingsError(
+            f"settings file {chosen} nests too deeply; write it as desk.toml shows"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"settings file {chosen} is not valid TOML: {error}") from error
     return parse_settings(raw, origin=chosen.name, folder=chosen.parent)
@@ -179,6 +188,8 @@ def read_calibrated(path: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise SettingsError(f"calibration {path} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise SettingsError(f"calibration {path} nests too deeply; calibrate again") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"calibration {path} is not valid JSON: {error}") from error
     if not isinstance(held, dict):

@@ -9,6 +9,7 @@ fsspec's own configuration, never from here.
 """
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ def is_url(lake: Path | str) -> bool:
     return "://" in str(lake)
 
 
+def shown(told: object) -> str:
+    """Return an address, or a message that holds some, without the credentials before an @."""
+    return re.sub(r"://[^/@\s]*@", "://…@", str(told))
+
+
 def local(lake: Path | str, *, purpose: str) -> Path:
     """Return the folder of a working lake.
 
@@ -39,8 +45,8 @@ def local(lake: Path | str, *, purpose: str) -> Path:
     """
     if is_url(lake):
         raise LakeError(
-            f"{purpose} needs a working lake, got {lake}; fetch it first: "
-            f"`unwind lake pull {lake} FOLDER`"
+            f"{purpose} needs a working lake, got {shown(lake)}; fetch it first: "
+            f"`unwind lake pull {shown(lake)} FOLDER`"
         )
     return Path(lake)
 
@@ -103,7 +109,7 @@ def content(storage: Any, path: str) -> bytes:
     # Clients of object stores raise faults of their own libraries, of no common class.
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be read: {error}; check the disk, or the network and the credentials"
+            f"{path} cannot be read: {shown(error)}; check the disk, or the network and the credentials"
         ) from error
     return held
 
@@ -121,7 +127,7 @@ def names(storage: Any, path: str) -> list[str]:
         ) from error
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be listed: {error}; check the disk, or the network and the credentials"
+            f"{path} cannot be listed: {shown(error)}; check the disk, or the network and the credentials"
         ) from error
     return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
 

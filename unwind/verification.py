@@ -1,13 +1,16 @@
 """Is the lake as it was written? Checksums of snapshots, manifests and market segments."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from unwind.alerts import read_ledger
 from unwind.durable import DRAFT
 from unwind.lake import LATEST, MANIFEST, Snapshot, latest, opened, snapshot_names
 from unwind.publication import orphans
 from unwind.segments import drafts, segment_faults, unsealed
-from unwind.storage import Damaged, content, is_url, place, sha256
+from unwind.settings import digest_of
+from unwind.storage import Damaged, LakeError, content, is_url, place, sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         store = Path(lake) / "market"
         for folder in sorted(path for path in store.glob("*") if path.is_dir()):
             faults += segment_faults(folder)
+        faults += _ledger_faults(Path(lake)) + _settings_faults(Path(lake))
         leftovers = _leftovers(Path(lake), store)
     return Verification(
         snapshot=None if current is None else current.name,
@@ -105,6 +109,30 @@ def _snapshot_faults(snapshot: Snapshot, seen: dict[object, str]) -> list[str]:
     return found
 
 
+def _ledger_faults(lake: Path) -> list[str]:
+    try:
+        read_ledger(lake)
+    except LakeError as error:
+        return [str(error)]
+    return []
+
+
+def _settings_faults(lake: Path) -> list[str]:
+    """Name settings that are not what their digest says; an address of a source is not covered."""
+    found = []
+    for path in sorted((lake / "settings").glob("*.json")):
+        try:
+            digest = digest_of(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, AttributeError):
+            digest = ""
+        if digest != path.stem:
+            found.append(
+                f"settings/{path.name} differs from the digest in its name; remove it: the next "
+                "run under those settings writes it anew"
+            )
+    return found
+
+
 def _digest(snapshot: Snapshot, relative: str, seen: dict[object, str]) -> str:
     """Checksum of a file; one that snapshots share is read once."""
     storage, _ = place(snapshot.lake)
@@ -129,6 +157,8 @@ def _leftovers(lake: Path, store: Path) -> list[str]:
         path.relative_to(lake)
         for path in (
             *sorted(lake.glob(f"{DRAFT}*")),
+            *sorted(lake.glob(f"alerts/{DRAFT}*")),
+            *sorted(lake.glob(f"settings/{DRAFT}*")),
             *sorted((lake / "snapshots").glob(f"{DRAFT}*")),
             *drafts(store),
             *sorted((lake / "reports").glob(f"*/{DRAFT}*")),

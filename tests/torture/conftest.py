@@ -3,13 +3,25 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 FIGURES = pytest.StashKey[list[str]]()
-SHORT, LONG = 8, 70
+SHORT, LONG = 5, 64
+FUZZED_SHORT, FUZZED_LONG = 12, 300
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = []
+    # Taken by name, so that no other folder's tests change with it.
+    settings.register_profile(
+        "torture",
+        max_examples=FUZZED_LONG if config.getoption("--torture") else FUZZED_SHORT,
+        deadline=None,
+        derandomize=not config.getoption("--torture"),
+        database=None,
+        phases=[Phase.generate],  # a failure is told as it was found: shrinking has no bound
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,14 @@ def prices() -> pd.DataFrame:
 
 ROWS = len(prices())
 CASES: list[Case] = []
+# Seconds each: run under --torture alone.
+LARGE = frozenset(
+    {
+        "a million rows of one key",
+        "a hundred thousand symbols",
+        "Parquet that unpacks to billions of rows",
+    }
+)
 
 
 def _add(name: str, outcome: str, told: str = "", kept: int | None = None):
@@ -300,6 +308,14 @@ def _(folder: Path) -> None:
     rows.to_parquet(folder / "prices.parquet", index=False)
 
 
+@_add("bytes that are no text for symbols", SET_ASIDE, "symbol: plain text", ROWS - 1)
+def _(folder: Path) -> None:
+    rows = prices()
+    symbols = [symbol.encode() for symbol in rows["symbol"]]
+    symbols[5] = b"\x07\xff"
+    rows.assign(symbol=symbols).to_parquet(folder / "prices.parquet", index=False)
+
+
 @_add("categories for symbols", TAKEN, kept=ROWS)
 def _(folder: Path) -> None:
     prices().astype({"symbol": "category"}).to_parquet(folder / "prices.parquet", index=False)
@@ -469,13 +485,13 @@ def _(folder: Path) -> None:
 @_add("a million rows of one key", SET_ASIDE, "unique row", 1)
 def _(folder: Path) -> None:
     one = prices().head(1)
-    pd.concat([one] * 1_000_000).to_parquet(folder / "prices.parquet", index=False)
+    one.loc[one.index.repeat(1_000_000)].to_parquet(folder / "prices.parquet", index=False)
 
 
 @_add("a hundred thousand symbols", TAKEN, kept=100_000)
 def _(folder: Path) -> None:
     one = prices().head(1)
-    many = pd.concat([one] * 100_000, ignore_index=True)
+    many = one.loc[one.index.repeat(100_000)].reset_index(drop=True)
     many["symbol"] = [f"S{number}" for number in range(100_000)]
     many.to_parquet(folder / "prices.parquet", index=False)
 
@@ -527,6 +543,7 @@ for _name, _value, _told in (
     ("a control character in a symbol", "IB\x07IT", "symbol: plain text"),
     ("text turned right to left", "IB\u202eTI", "symbol: plain text"),
     ("a symbol of a thousand letters", "A" * 1000, "symbol: plain text"),
+    ("a line break after a symbol", "IBIT\n", "symbol: plain text"),
     ("no symbol", "", "symbol: plain text"),
 ):
     CASES.append(
