@@ -371,9 +371,7 @@ def _numbers(values: pd.Series) -> pd.Series:
     Python would also read "36_1", "３６", a truth value as 1 and a date as nanoseconds since 1970:
     figures that nobody wrote.
     """
-    ordinary = not (
-        pd.api.types.is_bool_dtype(values) or pd.api.types.is_complex_dtype(values)
-    )
+    ordinary = not (pd.api.types.is_bool_dtype(values) or pd.api.types.is_complex_dtype(values))
     if pd.api.types.is_numeric_dtype(values) and ordinary:
         return pd.to_numeric(values, errors="coerce").astype("float64")
     written = values.astype("object").map(

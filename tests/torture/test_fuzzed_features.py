@@ -168,7 +168,8 @@ def asked(name: str, seed: int, *, infinite: bool) -> np.ndarray | None:
     try:
         found = figures(call(numbers(seed, infinite=infinite), np.random.default_rng(seed)))
     except ValueError as error:  # NotEnoughData is one too
-        assert len(str(error)) > 15, str(error)
+        said = str(error)
+        assert len(said) > 15
         return None
     held = found[~np.isnan(found)]
     assert ((held >= lowest - 1e-9) & (held <= highest + 1e-9)).all(), held

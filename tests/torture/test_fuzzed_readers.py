@@ -28,7 +28,7 @@ from unwind.alerts import LEDGER, read_ledger
 from unwind.durable import Busy, Unwritable
 from unwind.episodes import LabelError, read_labels
 from unwind.flow_tables import FlowTableError, read_flow_table
-from unwind.lake import latest, read, served, snapshot_names
+from unwind.lake import latest, served, snapshot_names
 from unwind.market import ingest, read_vintages
 from unwind.observations import INPUT_TABLES, screen
 from unwind.sessions import closed_days
@@ -42,9 +42,7 @@ CLOSED = closed_days()
 TEXT = DEFAULT_PATH.read_text(encoding="utf-8")
 
 
-def in_a_sentence(
-    call: Callable[[], Any], *faults: type[Exception], longest: int = 2000
-) -> Any:
+def in_a_sentence(call: Callable[[], Any], *faults: type[Exception], longest: int = 2000) -> Any:
     """What a call gives; None where it refuses in one line."""
     try:
         return call()
@@ -65,7 +63,7 @@ HOSTILE_TEXTS = st.sampled_from(
 CELLS = [
     None, True, False, 0, -1, 36.1, 2**70, -(2**70), float("nan"), float("inf"), -float("inf"),
     1e-300, 1e300, date(2026, 2, 5), date.min, date.max, datetime(2026, 2, 5, 21, tzinfo=UTC),
-    datetime.min, timedelta(1), Decimal("36.10"), Decimal("NaN"), b"\x00\xff",
+    datetime(1, 1, 1), timedelta(1), Decimal("36.10"), Decimal("NaN"), b"\x00\xff",  # noqa: DTZ001
     pd.NaT, pd.NA, pd.Timestamp("2026-02-05T21:15Z"), (), [1.0], {"a": None}, 1j, np.float32(3),
     np.datetime64("2026-02-05"), "IBIT", "2026-02-05", "36.1", "", " ", "2026-02-05T21:00Z",
     "2026-02-05T21:00", "0001-01-01", "9999-12-31", "262144-01-01", "-1", "1e400", "nan", "inf",
@@ -130,7 +128,12 @@ class TestScreen:
         assert (found.rejected["remedy"].astype("str") != "").all()
         for column in table.texts:
             if column in kept:
-                assert not kept[column].astype("str").str.contains(r"[\x00-\x1f]|^[=+@-]", regex=True).any()
+                assert (
+                    not kept[column]
+                    .astype("str")
+                    .str.contains(r"[\x00-\x1f]|^[=+@-]", regex=True)
+                    .any()
+                )
         if len(kept):
             known = kept["known_at"].dropna()
             assert (known <= RECEIVED).all()
@@ -193,9 +196,7 @@ PLAIN = st.recursive(
     max_leaves=6,
 )
 DEEP = st.sampled_from(["[" * 5_000, '{"a":' * 5_000])
-LINES = [
-    place for place, line in enumerate(TEXT.split("\n")) if "=" in line and line[:1].isalpha()
-]
+LINES = [place for place, line in enumerate(TEXT.split("\n")) if "=" in line and line[:1].isalpha()]
 
 
 def toml(value: object) -> str:
@@ -255,9 +256,11 @@ class TestLabels:
             st.binary(max_size=100),
             st.text(max_size=80).map(lambda text: (TestLabels.HEADER + text).encode()),
             st.lists(st.tuples(*[HOSTILE_TEXTS] * 4), max_size=3).map(
-                lambda rows: pd.DataFrame(rows, columns=["id", "name", "acute_start", "end"])
-                .to_csv(index=False)
-                .encode()
+                lambda rows: (
+                    pd.DataFrame(rows, columns=["id", "name", "acute_start", "end"])
+                    .to_csv(index=False)
+                    .encode()
+                )
             ),
         )
     )

@@ -98,7 +98,10 @@ class TestPutOut:
     def test_nor_push_nor_pull(self, tmp_path: Path) -> None:
         publish_generation(tmp_path / "lake", 0)
         url = f"s3://me:{CANARY}@desk/lake"
-        for arguments in (["push", str(tmp_path / "lake"), url], ["pull", url, str(tmp_path / "f")]):
+        for arguments in (
+            ["push", str(tmp_path / "lake"), url],
+            ["pull", url, str(tmp_path / "f")],
+        ):
             done = CliRunner().invoke(cli.app, ["lake", *arguments])
             assert isinstance(done.exception, LakeError)
             assert "credentials do not belong in a URL" in str(done.exception)

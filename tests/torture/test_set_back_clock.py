@@ -36,7 +36,9 @@ def seen(tmp_path):
     def volume(at: pd.Timestamp) -> float:
         rows = known_by(read_vintages(tmp_path / "market", "prices"), "prices", cutoff=at)
         day = small_prices(("IBIT",), first=FIRST, last=LAST)["session"].iloc[5]
-        return float(rows.loc[(rows["symbol"] == "IBIT") & (rows["session"] == day), "volume"].item())
+        return float(
+            rows.loc[(rows["symbol"] == "IBIT") & (rows["session"] == day), "volume"].item()
+        )
 
     return volume
 

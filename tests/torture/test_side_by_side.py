@@ -82,9 +82,7 @@ class TestOneSlotTwice:
 
 
 class TestBackfillBesideDaily:
-    def test_each_row_once_whoever_came_first(
-        self, tmp_path: Path, at_length: bool, tell
-    ) -> None:
+    def test_each_row_once_whoever_came_first(self, tmp_path: Path, at_length: bool, tell) -> None:
         lake, alone = tmp_path / "lake", tmp_path / "alone"
         sessions = 40 if at_length else 8
         backfill, days = list(range(sessions)), list(range(sessions - 4, sessions))
