@@ -17,7 +17,7 @@ export OPENBLAS_NUM_THREADS := 1
 demo serve deploy: export PREFECT_HOME := $(CURDIR)/.prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench mutation serve deploy docs screenshots clean
+.PHONY: help setup demo test torture audit check format bench mutation serve deploy docs screenshots clean
 
 help: ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,13 @@ demo: $(STAMP) ## Run the flows on a simulated February 2026: verdict, lake, rep
 
 test: $(STAMP) ## Run the test suite (browser tests where a Chromium is found)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+# Six minutes for the kills, as many for the rest: a run that hangs is a fault too.
+torture: $(STAMP) ## Kill, cut, flip, refuse and fuzz at length; print what was tried
+	timeout 1500 $(BIN)/python -m pytest tests/torture --torture -n 2 --dist loadscope
+
+audit: $(STAMP) ## Hold constraints.txt against the advisory database of the Python Package Index
+	$(BIN)/python -m tests.audit
 
 check: $(STAMP) ## Lint, format, types, import layers
 	$(BIN)/ruff check .

@@ -154,7 +154,9 @@ def records(x: pd.DataFrame, *, min_observations: int) -> Records:
                     best, best_at = value, session
     stamps = np.append(x.index.to_numpy(dtype="datetime64[us]"), np.datetime64("NaT", "us"))
     known = np.isfinite(values) & np.isfinite(previous)
-    multiple = np.divide(values, previous, out=np.full_like(values, np.nan), where=known)
+    multiple = np.divide(
+        values, previous, out=np.full_like(values, np.nan), where=known & (previous != 0)
+    )
 
     def framed(content: np.ndarray) -> pd.DataFrame:
         return pd.DataFrame(content, index=x.index, columns=x.columns)

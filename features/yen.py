@@ -26,10 +26,12 @@ def risk_average(z: pd.DataFrame, *, min_assets: int) -> pd.Series:
     Raises
     ------
     ValueError
-        min_assets below 1.
+        min_assets below 1, or an infinite value.
     """
     if min_assets < 1:
         raise ValueError(f"min_assets must be at least 1, got {min_assets}")
+    if np.isinf(z.to_numpy(dtype=np.float64)).any():
+        raise ValueError("z must hold finite numbers or NaN, got an infinite one; mask it first")
     average: pd.Series = z.mean(axis=1).where(z.notna().sum(axis=1) >= min_assets)
     return average
 

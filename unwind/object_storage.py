@@ -139,8 +139,8 @@ def _plainly(path: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be reached or written: {shown(error)}; check the network, the credentials and "
-            "the rights on the bucket, and push again"
+            f"{path} cannot be reached or written: {shown(error)}; check the network, the "
+            "credentials and the rights on the bucket, and push again"
         ) from error
 
 
@@ -178,7 +178,8 @@ def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> 
         if _pointer(storage, root) != before:
             raise overtaken from error
         raise LakeError(
-            f"{path} cannot be written: {shown(error)}; check the rights on the bucket and push again"
+            f"{path} cannot be written: {shown(error)}; check the rights on the bucket and push "
+            "again"
         ) from error
 
 

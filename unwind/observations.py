@@ -5,8 +5,10 @@ is dropped in silence. Pandera holds the column checks; this module holds what a
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -358,7 +360,9 @@ def _written(values: pd.Series) -> pd.Series:
     """Dates and times, or text of them; a bare number names no day and no instant."""
     if pd.api.types.is_numeric_dtype(values):
         return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us, UTC]")
-    return values
+    if values.dtype != "object":
+        return values
+    return values.map(lambda held: held if isinstance(held, str | date | np.datetime64) else None)
 
 
 def _numbers(values: pd.Series) -> pd.Series:

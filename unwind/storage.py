@@ -109,7 +109,8 @@ def content(storage: Any, path: str) -> bytes:
     # Clients of object stores raise faults of their own libraries, of no common class.
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be read: {shown(error)}; check the disk, or the network and the credentials"
+            f"{path} cannot be read: {shown(error)}; check the disk, or the network and the "
+            "credentials"
         ) from error
     return held
 
@@ -127,7 +128,8 @@ def names(storage: Any, path: str) -> list[str]:
         ) from error
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be listed: {shown(error)}; check the disk, or the network and the credentials"
+            f"{path} cannot be listed: {shown(error)}; check the disk, or the network and the "
+            "credentials"
         ) from error
     return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
 

@@ -91,7 +91,8 @@ class TestAnyFile:
             try:
                 (snapshot, text), passed = served(lake, content)
             except LakeError as error:
-                assert ";" in str(error)
+                said = str(error)
+                assert ";" in said
             else:
                 assert text == told[snapshot], what
                 assert passed or snapshot == snapshot_names(whole)[-1], what
@@ -99,7 +100,8 @@ class TestAnyFile:
             try:
                 pd.testing.assert_frame_equal(read_vintages(lake / "market", "prices"), vintages)
             except LakeError as error:
-                assert "restore it from a copy" in str(error)
+                said = str(error)
+                assert "restore it from a copy" in said
             shutil.rmtree(lake)
         tell("bit rot", files=len(files), damaged=tried, found=tried, served_from_older=older)
         assert tried >= len(chosen) - 2
@@ -108,7 +110,7 @@ class TestAnyFile:
         lake = tmp_path / "lake"
         _copied(whole, lake)
         generator = np.random.default_rng(1)
-        for path in sorted(lake.rglob("*.parquet")) + [lake / "LATEST"]:
+        for path in [*sorted(lake.rglob("*.parquet")), lake / "LATEST"]:
             damaged(path, generator)
         for arguments in (["lake", "verify", "--all"], ["show"], ["explain"], ["alerts"]):
             done = CliRunner().invoke(cli.app, [*arguments, "--lake", str(lake)])
@@ -149,7 +151,8 @@ class TestCalibration:
             try:
                 held = load_settings(desk)
             except SettingsError as error:
-                assert "\n" not in str(error)
+                said = str(error)
+                assert "\n" not in said
             else:
                 same = json.loads(artefact.read_bytes()) == json.loads(whole.read_bytes())
                 assert same == (held.digest == SETTINGS.digest)

@@ -63,7 +63,7 @@ HOSTILE_TEXTS = st.sampled_from(
 CELLS = [
     None, True, False, 0, -1, 36.1, 2**70, -(2**70), float("nan"), float("inf"), -float("inf"),
     1e-300, 1e300, date(2026, 2, 5), date.min, date.max, datetime(2026, 2, 5, 21, tzinfo=UTC),
-    datetime.min, timedelta(1), Decimal("36.10"), Decimal("NaN"), b"\x00\xff",
+    datetime(1, 1, 1), timedelta(1), Decimal("36.10"), Decimal("NaN"), b"\x00\xff",  # noqa: DTZ001
     pd.NaT, pd.NA, pd.Timestamp("2026-02-05T21:15Z"), (), [1.0], {"a": None}, 1j, np.float32(3),
     np.datetime64("2026-02-05"), "IBIT", "2026-02-05", "36.1", "", " ", "2026-02-05T21:00Z",
     "2026-02-05T21:00", "0001-01-01", "9999-12-31", "262144-01-01", "-1", "1e400", "nan", "inf",

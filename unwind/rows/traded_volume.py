@@ -80,6 +80,8 @@ def _unexpected(panel: Panel, moment: Moment, settings: Settings) -> Mechanism:
     base, chosen = settings.universe.base, settings.traded_volume
     # The month's mean reaches 22 rows back.
     shares = panel.shares[base].iloc[-(chosen.window + 22) :]
+    # A session without a trade has no logarithm.
+    shares = shares.where(shares > 0)
     row = _of_base(
         "volume_surprise", np.nan, "log of shares over expected", panel, moment, settings
     )
