@@ -21,8 +21,8 @@ from joblib import Parallel, delayed
 from models.attribution import HYPOTHESES
 from models.attribution_rules import ABSTAIN, AMBIGUOUS, MIXED
 from unwind.analysis import Market, observe, observe_next
+from unwind.input_tables import INPUT_TABLES
 from unwind.market import default_known_at, read_rejected
-from unwind.observations import INPUT_TABLES
 from unwind.rows.attribution import account
 from unwind.rows.etf_flows import flow_block
 from unwind.rows.evidence import Evidence, session_evidence

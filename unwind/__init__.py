@@ -4,7 +4,7 @@
   `evidence_sections`, `mechanism_sections`, `attribution_sections`, `verdict_sections`
 - `unwind.sources`: providers of observations; `unwind.source_listing`: what each gives; their
   settings: `source_sections`
-- `unwind.observations`: the input contract, row by row
+- `unwind.input_tables`: the input contract; `unwind.observations`: its screening, row by row
 - `unwind.sessions`: the NYSE calendar and the instants at which things are known
 - `unwind.market`: bitemporal store of observations; `segments`: the log that it is kept in; on the
   way into it `unwind.precedence` (several providers), `rebasing` (restated histories),

@@ -14,8 +14,8 @@ from joblib import Parallel, delayed
 
 from features.panel import Panel, align
 from models.errors import NotEnoughData
+from unwind.input_tables import INPUT_TABLES
 from unwind.market import known_by, read_rejected, read_vintages
-from unwind.observations import INPUT_TABLES
 from unwind.rows.attribution import account, attribution_rows, evidence_rows
 from unwind.rows.changepoints import changepoint_rows
 from unwind.rows.conditional import conditional_correlation_rows

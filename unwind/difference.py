@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from unwind.input_tables import INPUT_TABLES, InputTable
 from unwind.lake import Snapshot, read
 from unwind.market import known_by, read_vintages
-from unwind.observations import INPUT_TABLES, InputTable
 from unwind.storage import LakeError
 from unwind.tables import TABLES
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from unwind.durable import folder_lock
 from unwind.frozen_series import frozen_faults
-from unwind.observations import INPUT_TABLES, REJECTED_COLUMNS, InputTable, Observations, screen
+from unwind.input_tables import INPUT_TABLES, InputTable
+from unwind.observations import REJECTED_COLUMNS, Observations, screen
 from unwind.precedence import united
 from unwind.quarantine import fault_rows
 from unwind.rebasing import rebased

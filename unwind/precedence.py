@@ -9,7 +9,8 @@ from itertools import combinations
 
 import pandas as pd
 
-from unwind.observations import REJECTED_COLUMNS, InputTable, Observations
+from unwind.input_tables import InputTable
+from unwind.observations import REJECTED_COLUMNS, Observations
 from unwind.rebasing import rebased
 from unwind.sources.protocol import Extract, Fault
 

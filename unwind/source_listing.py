@@ -1,6 +1,6 @@
 """What every provider gives: for `unwind sources` and for docs/sources.md."""
 
-from unwind.observations import INPUT_TABLES
+from unwind.input_tables import INPUT_TABLES
 from unwind.sources import cftc, crypto, yahoo
 from unwind.sources.protocol import Provision
 

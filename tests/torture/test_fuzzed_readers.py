@@ -28,9 +28,10 @@ from unwind.alerts import LEDGER, read_ledger
 from unwind.durable import Busy, Unwritable
 from unwind.episodes import LabelError, read_labels
 from unwind.flow_tables import FlowTableError, read_flow_table
+from unwind.input_tables import INPUT_TABLES
 from unwind.lake import latest, served, snapshot_names
 from unwind.market import ingest, read_vintages
-from unwind.observations import INPUT_TABLES, screen
+from unwind.observations import screen
 from unwind.sessions import closed_days
 from unwind.settings import DEFAULT_PATH, SettingsError, load_settings
 from unwind.sources.files import FilesSource

@@ -8,8 +8,8 @@ import pandas as pd
 
 from tests.conftest import RECEIVED
 from unwind.analysis import Market, load_market, observe
+from unwind.input_tables import INPUT_TABLES
 from unwind.market import ingest
-from unwind.observations import INPUT_TABLES
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.mechanisms import MECHANISM_INPUTS
 from unwind.rows.moment import Moment

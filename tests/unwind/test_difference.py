@@ -13,9 +13,9 @@ from tests.unwind.lake_rows import FEBRUARY, cutoff_at, regimes_row
 from unwind.cli import app
 from unwind.difference import FEEDS, Difference, difference
 from unwind.difference_text import text
+from unwind.input_tables import INPUT_TABLES
 from unwind.lake import latest
 from unwind.market import ingest
-from unwind.observations import INPUT_TABLES
 from unwind.publication import publish
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unwind.observations import INPUT_TABLES, Observations, screen
+from unwind.input_tables import INPUT_TABLES
+from unwind.observations import Observations, screen
 from unwind.sessions import closed_days
 from unwind.sources.protocol import Extract
 

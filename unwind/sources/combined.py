@@ -6,7 +6,7 @@ no end of the run, unless it is prices.
 
 import pandas as pd
 
-from unwind.observations import INPUT_TABLES
+from unwind.input_tables import INPUT_TABLES
 from unwind.sources.protocol import Extract, Fault, Partner, SourceError
 
 

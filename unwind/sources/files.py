@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from unwind.formatting import plain
-from unwind.observations import INPUT_TABLES
+from unwind.input_tables import INPUT_TABLES
 from unwind.sources.protocol import Extract, Fault, SourceError, SourceUnavailable
 
 SUFFIXES = (".parquet", ".csv")
