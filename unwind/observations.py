@@ -187,8 +187,8 @@ def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def _written(values: pd.Series) -> pd.Series:
-    """Dates and times, or text of them; a bare number names no day and no instant."""
-    if pd.api.types.is_numeric_dtype(values):
+    """Dates and times, or text of them; a number or a duration names no day and no instant."""
+    if pd.api.types.is_numeric_dtype(values) or values.dtype.kind == "m":
         return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us, UTC]")
     if values.dtype != "object":
         return values

@@ -177,7 +177,7 @@ def open_scan(
         "assets": [str(name) for name in used.columns],
         "sessions": [f"{stamp:%Y-%m-%d}" for stamp in used.index],
         "moment": [str(moment.as_of), moment.cutoff.isoformat(), moment.source],
-        "settings": settings.digest,
+        "settings": [settings.digest, settings.scan.model_dump(mode="json")],
         "chunk": chunk,
         "schema": [SCHEMA_VERSION, str(PAIRS.schema)],
     }

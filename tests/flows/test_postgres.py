@@ -68,7 +68,7 @@ class TestApplied:
 
     def test_deployments_run_by_new_york_time(self, standing: Standing) -> None:
         deployments = {held["name"]: held for held in standing.ask("/deployments/filter")}
-        assert len(deployments) == 7
+        assert len(deployments) == 8
         for name in ("daily", "morning-after"):
             (schedule,) = deployments[name]["schedules"]
             assert schedule["schedule"]["timezone"] == "America/New_York"

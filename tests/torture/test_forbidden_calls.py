@@ -38,7 +38,7 @@ def faults(tree: ast.AST) -> list[str]:
         if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name):
             if (call.value.id, call.attr) in METHODS:
                 found.append(f"{call.value.id}.{call.attr}")
-            if call.attr == "eval" or (call.value.id, call.attr) == ("np", "load"):
+            if call.attr == "eval":
                 found.append(f"{call.value.id}.{call.attr}")
         for keyword in node.keywords:
             value = getattr(keyword.value, "value", None)
