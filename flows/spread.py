@@ -30,7 +30,9 @@ def runner_of(workers: int, *, dask: bool) -> TaskRunner[Any] | None:
             TaskRunner[Any],
             DaskTaskRunner(
                 cluster_kwargs={
-                    "n_workers": workers, "threads_per_worker": 1, "dashboard_address": None,
+                    "n_workers": workers, "threads_per_worker": 1,
+                    # A port of its own, here alone: two clusters side by side would share one.
+                    "dashboard_address": "127.0.0.1:0",
                 }
             ),
         )  # fmt: skip

@@ -25,6 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture", action="store_true", help="run tests/torture at length")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--torture"):
+        for item in items:
+            if item.get_closest_marker("at_length"):
+                item.add_marker(pytest.mark.skip(reason="runs at length: make torture"))
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     return load_settings()

@@ -28,6 +28,7 @@ def _run(lake: Path, **changed: object):
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_server")
 class TestScan:
+    @pytest.mark.at_length
     def test_processes_and_dask_leave_the_bytes_of_one_process(self, tmp_path: Path) -> None:
         state = _run(tmp_path / "one")
         assert state.is_completed(), state.message

@@ -46,6 +46,7 @@ class TestSpread:
     def test_or_as_they_are_done(self) -> None:
         assert sorted(_spread(1, ordered=False)) == [0, 2, 4, 6, 8]
 
+    @pytest.mark.at_length
     def test_a_backfill_over_dask_leaves_the_bytes_of_one_process(
         self, drop: Path, tmp_path: Path
     ) -> None:
