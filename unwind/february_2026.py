@@ -85,7 +85,10 @@ def _sigma(sessions: Sessions) -> Finding:
         f"{number(rarer, decimals=1)} times rarer than 3σ; under a Student-t with "
         f"{USUAL_DOF:.0f} degrees of freedom once in {student:.0f} sessions",
         rule="ten times rarer than 3σ, under a normal",
-        missing=without(lambda: _mechanism(sessions, EVE, "published_zscore", "multi_strategy"))
+        # Whoever published it: a publisher and its group name the item.
+        missing=without(
+            lambda: row(sessions, EVE, "mechanisms", indicator="published_zscore", describes=EVE)
+        )
         and "the broker's figure itself: no published z-score is on file",
     )
 

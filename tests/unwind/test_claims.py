@@ -81,6 +81,17 @@ class TestRule:
         for figure in ("0.0465 %", "5.8 times", "once in 193"):
             assert figure in figures_of(finding)
 
+    def test_a_published_figure_is_not_called_missing(self) -> None:
+        rows = pd.DataFrame(
+            {
+                "indicator": ["published_zscore"], "item": ["GS Prime: multi_strategy"],
+                "describes": [date(2026, 2, 4)], "quality": ["good"], "value": [-3.5],
+            }
+        )  # fmt: skip
+        eve = date(2026, 2, 4)
+        assert claim(3).check({eve: day_of(eve, {"mechanisms": rows})}).missing is None
+        assert claim(3).check({}).missing is not None
+
 
 class TestMissing:
     def test_a_session_that_is_not_published_cannot_be_tested(self) -> None:
