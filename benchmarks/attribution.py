@@ -21,7 +21,6 @@ from joblib import Parallel, delayed
 from models.attribution import HYPOTHESES
 from models.attribution_rules import ABSTAIN, AMBIGUOUS, MIXED
 from unwind.analysis import Market, observe, observe_next
-from unwind.input_tables import INPUT_TABLES
 from unwind.market import default_known_at, read_rejected
 from unwind.rows.attribution import account
 from unwind.rows.etf_flows import flow_block
@@ -36,6 +35,7 @@ from unwind.rows.regimes import decide, is_raised
 from unwind.rows.session_hours import hours_block
 from unwind.rows.traded_volume import volume_block
 from unwind.rows.yen import yen_block
+from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sessions import all_sessions, publication_instant
 from unwind.settings import Settings, load_settings
 from unwind.sources.scenarios import PLANS, SCENARIOS

@@ -29,13 +29,13 @@ import pandas as pd
 
 from unwind.analysis import analyse_sessions, load_market
 from unwind.market import ingest
-from unwind.publication import publish
 from unwind.rows.moment import Moment
 from unwind.sessions import publication_instant, sessions_between
 from unwind.settings import DEFAULT_PATH, load_settings
 from unwind.sources.files import FilesSource
 from unwind.sources.protocol import Source
 from unwind.sources.simulated import SimulatedSource
+from unwind.storage.publication import publish
 
 FIRST, LAST = date(2014, 1, 2), date(2026, 2, 5)
 WARM = 300  # sessions of history before the first that is analysed

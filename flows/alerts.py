@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events import Event, RelatedResource, Resource
 from prefect.exceptions import PrefectHTTPStatusError
 
-from unwind.alerts import Alert, mark, write_intent
+from unwind.alerts.ledger import Alert, mark, write_intent
 from unwind.lake import Snapshot
 
 # The server stores events every five seconds; a busy one takes longer.

@@ -5,15 +5,15 @@ The run page lists artifacts in an order of its own, so each says its place in i
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from unwind.attribution_digest import attribution_markdown
-from unwind.chart_markdown import charts_markdown
-from unwind.explanation import explanation_markdown
-from unwind.formatting import Grid, correlation_grid, quality_grid, shock_grid
-from unwind.markdown import escape_markdown
-from unwind.mechanism_digest import mechanisms_markdown
-from unwind.mechanism_views import MechanismViews
-from unwind.reading import SessionDay
-from unwind.verdict_text import verdict_markdown
+from unwind.charts.mechanism_views import MechanismViews
+from unwind.charts.one_page import charts_markdown
+from unwind.reading.attribution import attribution_markdown
+from unwind.reading.commands import SessionDay
+from unwind.reading.explanation import explanation_markdown
+from unwind.reading.formatting import Grid, correlation_grid, quality_grid, shock_grid
+from unwind.reading.markdown import escape_markdown
+from unwind.reading.mechanisms import mechanisms_markdown
+from unwind.reading.verdict import verdict_markdown
 
 
 def publish_artifacts(day: SessionDay, views: MechanismViews) -> None:

@@ -16,8 +16,8 @@ from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
 from flows.spread import in_order, progress, runner_of
 from unwind.lake import read
-from unwind.markdown import escape_markdown
-from unwind.reading import session_day
+from unwind.reading.commands import session_day
+from unwind.reading.markdown import escape_markdown
 from unwind.rows.moment import Moment
 from unwind.sessions import CalendarError, sessions_between
 from unwind.settings import load_settings

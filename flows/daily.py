@@ -21,8 +21,8 @@ from flows.parameters import (
     session_of,
 )
 from unwind.analysis import united
-from unwind.formatting import is_simulated
-from unwind.reading import session_day
+from unwind.reading.commands import session_day
+from unwind.reading.formatting import is_simulated
 from unwind.rows.moment import Moment
 from unwind.sessions import CUT_ZONE, CalendarError
 from unwind.settings import Settings, load_settings

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from models.errors import NotEnoughData
 from unwind.analysis import desk_symbols
-from unwind.durable import Busy, Unwritable
 from unwind.episodes import LabelError
 from unwind.sessions import (
     CUT_ZONE,
@@ -31,7 +30,8 @@ from unwind.sources.scenarios import SCENARIOS
 from unwind.sources.simulated import SimulatedSource
 from unwind.sources.transport import Timekeeping
 from unwind.sources.yahoo import YahooSource
-from unwind.storage import LakeError
+from unwind.storage.durable import Busy, Unwritable
+from unwind.storage.location import LakeError
 
 # Faults of input, not of the program: a person gets the sentence, not the stack.
 READABLE = (

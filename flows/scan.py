@@ -15,8 +15,8 @@ from flows import tasks
 from flows.parameters import READABLE, DataSource, session_of
 from flows.spread import as_done, counted, progress, runner_of
 from flows.universe import returns_of_all
-from unwind.formatting import percent, records
-from unwind.markdown import escape_markdown
+from unwind.reading.formatting import percent, records
+from unwind.reading.markdown import escape_markdown
 from unwind.scan import chunks_of, open_scan
 from unwind.settings import load_settings
 

@@ -16,23 +16,23 @@ from features.panel import Panel
 from flows import alerts
 from unwind import analysis, history, scan, track_record, universe
 from unwind.analysis import Market
-from unwind.durable import write_atomically
+from unwind.charts.mechanism_views import MechanismViews, mechanism_views
+from unwind.charts.record import record_chart
 from unwind.episodes import Labels
-from unwind.evidence_sections import WalkForward
 from unwind.history import History
 from unwind.lake import Snapshot
 from unwind.market import Ingested, ingest
-from unwind.mechanism_views import MechanismViews, mechanism_views
-from unwind.object_storage import Copied, push
-from unwind.publication import publish
-from unwind.record_chart import record_chart
 from unwind.report_files import write_report_file
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
 from unwind.scan import Chunk, Scan, Scanned
+from unwind.sections.evidence import WalkForward
 from unwind.settings import Settings
 from unwind.sources.protocol import Source, SourceUnavailable
+from unwind.storage.durable import write_atomically
+from unwind.storage.object_storage import Copied, push
+from unwind.storage.publication import publish
 from unwind.universe import Walked
 
 Rows = dict[str, pd.DataFrame]
@@ -93,7 +93,7 @@ def conclude(
 
 @task(name="publish the tables", cache_policy=NO_CACHE)
 def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
-    """Run `unwind.publication.publish`."""
+    """Run `unwind.storage.publication.publish`."""
     return publish(lake, rows, settings=settings, source=source, run=run)
 
 
@@ -101,13 +101,13 @@ def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run:
 def view_mechanisms(
     market: Market, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
 ) -> MechanismViews:
-    """Run `unwind.mechanism_views.mechanism_views`."""
+    """Run `unwind.charts.mechanism_views.mechanism_views`."""
     return mechanism_views(market, panel, published, moment, settings=settings)
 
 
 @task(name="copy the lake", cache_policy=NO_CACHE)
 def copy_lake(lake: Path, url: str) -> Copied:
-    """Run `unwind.object_storage.push`."""
+    """Run `unwind.storage.object_storage.push`."""
     return push(lake, url)
 
 
@@ -171,7 +171,7 @@ def evaluate_verdict(
 def draw_record(
     target: Path, histories: tuple[History, ...], labels: Labels, settings: Settings
 ) -> None:
-    """Write `unwind.record_chart.record_chart`."""
+    """Write `unwind.charts.record.record_chart`."""
     drawn = record_chart(histories, labels, settings=settings)
     write_atomically(target, lambda draft: draft.write_text(drawn, encoding="utf-8"))
 

@@ -14,7 +14,6 @@ from joblib import Parallel, delayed
 
 from features.panel import Panel, align
 from models.errors import NotEnoughData
-from unwind.input_tables import INPUT_TABLES
 from unwind.market import known_by, read_rejected, read_vintages
 from unwind.rows.attribution import account, attribution_rows, evidence_rows
 from unwind.rows.changepoints import changepoint_rows
@@ -32,6 +31,7 @@ from unwind.rows.shocks import shock_rows
 from unwind.rows.systemic import systemic_rows
 from unwind.rows.tail_risk import tail_risk_rows
 from unwind.rows.volatility import fit_volatilities, volatility_rows
+from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sessions import all_sessions, cut_instants, sessions_between
 from unwind.settings import Settings
 

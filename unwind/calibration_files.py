@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unwind.durable import folder_lock, remove_drafts, write_atomically
 from unwind.record_report import calibration_markdown
+from unwind.storage.durable import folder_lock, remove_drafts, write_atomically
 
 
 def write_calibration(target: Path, held: dict[str, Any]) -> str:

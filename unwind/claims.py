@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from unwind.formatting import Row, plain, records
 from unwind.lake import Snapshot
-from unwind.reading import SessionDay, json_number, session_day
-from unwind.storage import LakeError
+from unwind.reading.commands import SessionDay, json_number, session_day
+from unwind.reading.formatting import Row, plain, records
+from unwind.storage.location import LakeError
 
 CONFIRMED, CONTESTED = "confirmed", "contested"
 NOT_REPRODUCIBLE, UNTESTABLE = "not reproducible here", "cannot be tested"

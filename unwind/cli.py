@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from unwind import alerts as alerting
-from unwind import explanation as explaining
-from unwind import lake_commands, reading
-from unwind.command_options import (
+from unwind.alerts import ledger as alerting
+from unwind.commands import lake as lake_commands
+from unwind.commands.options import (
     DEFAULT_LAKE,
     AsJson,
     AsOf,
@@ -24,11 +23,13 @@ from unwind.command_options import (
     print_json,
     session_of,
 )
-from unwind.durable import Busy, Unwritable
 from unwind.lake import schema_notes
-from unwind.reading import SessionDay
+from unwind.reading import commands as reading
+from unwind.reading import explanation as explaining
+from unwind.reading.commands import SessionDay
 from unwind.settings import SettingsError, load_settings
-from unwind.storage import LakeError, local
+from unwind.storage.durable import Busy, Unwritable
+from unwind.storage.location import LakeError, local
 from unwind.tables import TABLES
 
 app = typer.Typer(
@@ -129,7 +130,7 @@ def diff(
 ) -> None:
     """Say what changed in the conclusion on a session between two instants, and why."""
     # The store brings the schema library with it; no other reading command should wait for that.
-    from unwind import difference, difference_text
+    from unwind.reading import difference, difference_text
 
     folder = local(lake, purpose="a difference")
     session = session_of(as_of)
@@ -216,7 +217,7 @@ def sources(
     ] = False,
 ) -> None:
     """Print what each source gives: tables, lag, limits."""
-    from unwind import source_listing
+    from unwind.sources import listing as source_listing
 
     if as_json:
         print_json(source_listing.listing())
@@ -247,8 +248,8 @@ def import_flows(
     as_json: AsJson = False,
 ) -> None:
     """Merge a saved table of fund flows into the drop folder."""
-    from unwind.flow_import import imported
-    from unwind.flow_tables import FlowTableError
+    from unwind.sources.flow_import import imported
+    from unwind.sources.flow_tables import FlowTableError
 
     try:
         told = imported(
@@ -302,7 +303,7 @@ def sigma(
     as_json: AsJson = False,
 ) -> None:
     """Translate "kσ": how rare it is under a normal law, Student-t laws and a fitted tail."""
-    from unwind import sigma_command
+    from unwind.commands import sigma as sigma_command
 
     try:
         told = sigma_command.answer(

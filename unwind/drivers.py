@@ -10,7 +10,7 @@ from features.selling import (
     spread_returns,
     tail_excess,
 )
-from unwind.verdict_sections import Verdict
+from unwind.sections.verdict import Verdict
 
 
 def driver_history(

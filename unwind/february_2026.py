@@ -20,7 +20,7 @@ from unwind.claims import (
     row,
     without,
 )
-from unwind.formatting import Row, interval, magnitude, number, percent
+from unwind.reading.formatting import Row, interval, magnitude, number, percent
 
 GOLD_CRASH, EVE, EVENT, AFTER = (
     date(2026, 1, 30), date(2026, 2, 4), date(2026, 2, 5), date(2026, 2, 6)

@@ -11,9 +11,9 @@ from models.errors import NotEnoughData
 from models.rival_rules import rival_rules
 from unwind.analysis import desk_symbols, load_market, to_sessions
 from unwind.drivers import driver_history
-from unwind.input_tables import INPUT_TABLES
 from unwind.market import ingest
-from unwind.sections import Lag
+from unwind.screening.input_tables import INPUT_TABLES
+from unwind.sections.shared import Lag
 from unwind.sessions import known_instants
 from unwind.settings import Settings
 from unwind.sources.protocol import Source, SourceError

@@ -8,7 +8,7 @@
     LAKE/settings/<digest>.json                     what each settings digest stands for
 
 A reader resolves a snapshot once and stays with it. Every file is held against its checksum
-before a figure is taken from it. This module reads; unwind.publication writes.
+before a figure is taken from it. This module reads; unwind.storage.publication writes.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unwind.columns import SCHEMA_VERSION
-from unwind.schema_changes import SchemaError, conformed
-from unwind.storage import Damaged, LakeError, content, is_url, names, place, sha256
+from unwind.declarations.columns import SCHEMA_VERSION
+from unwind.storage.location import Damaged, LakeError, content, is_url, names, place, sha256
+from unwind.storage.schema_changes import SchemaError, conformed
 from unwind.tables import TABLES
 
 MANIFEST = "_manifest.json"

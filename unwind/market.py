@@ -1,7 +1,7 @@
 """The market store: every observation as one vendor printed it, with the instant it was known.
 
 Vintages are appended, never overwritten; reading names a cut-off and sees only what was known by
-then. Each table is a log of Parquet segments (unwind.segments).
+then. Each table is a log of Parquet segments (unwind.storage.segments).
 DuckDB was tried beside it (docs/operations.md): it reads as fast, but its single file shuts
 readers out while a run writes.
 """
@@ -12,18 +12,18 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from unwind.durable import folder_lock
-from unwind.frozen_series import frozen_faults
-from unwind.input_tables import INPUT_TABLES, InputTable
-from unwind.observations import REJECTED_COLUMNS, Observations, screen
-from unwind.precedence import united
-from unwind.quarantine import fault_rows
-from unwind.rebasing import rebased
-from unwind.segments import append, drafts, read_segments
+from unwind.screening.frozen_series import frozen_faults
+from unwind.screening.input_tables import INPUT_TABLES, InputTable
+from unwind.screening.observations import REJECTED_COLUMNS, Observations, screen
+from unwind.screening.precedence import united
+from unwind.screening.quarantine import fault_rows
+from unwind.screening.rebasing import rebased
+from unwind.screening.suspected_splits import split_faults
 from unwind.sessions import closed_days, known_instants
 from unwind.settings import Settings, SettingsError
 from unwind.sources.protocol import Extract, Fault, Source, SourceError
-from unwind.suspected_splits import split_faults
+from unwind.storage.durable import folder_lock
+from unwind.storage.segments import append, drafts, read_segments
 
 REJECTED = "rejected"
 REJECTED_KEY = ["table", "origin", "row", "column", "rule", "entity", "session"]

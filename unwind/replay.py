@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.attribution_digest import AMPLIFIER, WORDS
+from unwind.reading.attribution import AMPLIFIER, WORDS
 from unwind.rows.mechanism import CONFLICTED, MISSING
 
 HYPOTHESES = tuple(name for name in WORDS if name != AMPLIFIER)

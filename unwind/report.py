@@ -1,8 +1,7 @@
 """The desk report: one HTML page that needs nothing from outside, for screen and paper.
 
-The words come from `unwind.digest`, `unwind.doubts` and `unwind.changes`, the tables from
-`unwind.formatting` and `unwind.report_grids`, the pictures from `unwind.report_pictures` and
-`unwind.mechanism_pictures`; this module brings them together and the template sets them.
+The words and most tables come from `unwind.reading`, the other tables from `unwind.report_grids`,
+the pictures from `unwind.charts`; this module brings them together and the template sets them.
 """
 
 import base64
@@ -16,11 +15,23 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from unwind.attribution_digest import attribution_grid, vote_grid
-from unwind.changes import changes
-from unwind.digest import LARGEST, SIMULATED, Verdict, read_verdict, remainder
-from unwind.doubts import brief_uncertainties, uncertainties
-from unwind.formatting import (
+from unwind.charts.captions import Picture
+from unwind.charts.mechanism_pictures import mechanism_pictures, votes_picture
+from unwind.charts.mechanism_views import MechanismViews
+from unwind.charts.palette import PALETTE, PANEL, PAPER, SHADED, TINT
+from unwind.charts.report_pictures import (
+    correlations_picture,
+    heat_picture,
+    prices_picture,
+    regimes_picture,
+    scores_picture,
+    volatilities_picture,
+)
+from unwind.reading.attribution import attribution_grid, vote_grid
+from unwind.reading.changes import changes
+from unwind.reading.digest import LARGEST, SIMULATED, Verdict, read_verdict, remainder
+from unwind.reading.doubts import brief_uncertainties, uncertainties
+from unwind.reading.formatting import (
     NULL,
     Grid,
     both_clocks,
@@ -34,20 +45,8 @@ from unwind.formatting import (
     session,
     shock_grid,
 )
-from unwind.mechanism_digest import left_out, mechanism_gaps, mechanism_grid
-from unwind.mechanism_pictures import mechanism_pictures, votes_picture
-from unwind.mechanism_views import MechanismViews
-from unwind.palette import PALETTE, PANEL, PAPER, SHADED, TINT
-from unwind.pictures import Picture
+from unwind.reading.mechanisms import left_out, mechanism_gaps, mechanism_grid
 from unwind.report_grids import changepoint_grid, tail_grid, volatility_grid
-from unwind.report_pictures import (
-    correlations_picture,
-    heat_picture,
-    prices_picture,
-    regimes_picture,
-    scores_picture,
-    volatilities_picture,
-)
 
 REQUIRED = (
     "correlations", "shocks", "volatility", "tail_risk", "changepoints", "regimes", "quality",
@@ -120,7 +119,7 @@ def render_report(
         Its rows; None where it was not published.
     histories : Histories
     views : MechanismViews
-        From `unwind.mechanism_views.mechanism_views`.
+        From `unwind.charts.mechanism_views.mechanism_views`.
 
     Returns
     -------

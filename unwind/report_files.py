@@ -7,17 +7,17 @@ import pandas as pd
 
 from features.correlation_tests import fisher_interval
 from features.panel import Panel
-from unwind.durable import write_atomically
+from unwind.charts.mechanism_views import MechanismViews
+from unwind.charts.report_pictures import WATCHED, shown_probabilities
 from unwind.lake import Snapshot, read
-from unwind.mechanism_views import MechanismViews
-from unwind.reading import session_day
+from unwind.reading.commands import session_day
 from unwind.report import Histories, render_report
-from unwind.report_pictures import WATCHED, shown_probabilities
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
 from unwind.settings import Settings
-from unwind.storage import LakeError
+from unwind.storage.durable import write_atomically
+from unwind.storage.location import LakeError
 
 
 def write_report_file(

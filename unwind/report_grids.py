@@ -2,7 +2,17 @@
 
 import pandas as pd
 
-from unwind.formatting import NULL, Grid, Heading, grid_of, number, percent, plain, records, session
+from unwind.reading.formatting import (
+    NULL,
+    Grid,
+    Heading,
+    grid_of,
+    number,
+    percent,
+    plain,
+    records,
+    session,
+)
 
 
 def tail_grid(rows: pd.DataFrame) -> Grid:

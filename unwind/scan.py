@@ -29,12 +29,12 @@ from threadpoolctl import threadpool_limits
 
 from features.pair_standing import PairStanding, pair_standings
 from models.errors import NotEnoughData
-from unwind.columns import COUNT, REAL, SCHEMA_VERSION, TEXT, Column, Table, declare
-from unwind.durable import DRAFT, folder_lock, write_atomically
+from unwind.declarations.columns import COUNT, REAL, SCHEMA_VERSION, TEXT, Column, Table, declare
 from unwind.rows.correlations import PERCENTILE_FLOOR, pairs_needed
 from unwind.rows.moment import Moment, stamped
 from unwind.settings import Settings
-from unwind.storage import sha256
+from unwind.storage.durable import DRAFT, folder_lock, write_atomically
+from unwind.storage.location import sha256
 
 # First assets of a strip: eight fill the processor's cache; more only take memory.
 HEIGHT = 8

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import exchange_calendars
 import pandas as pd
 
-from unwind.sections import Lag, Publication
+from unwind.sections.shared import Lag, Publication
 
 # Every series is cut here, 24/7 ones and half days included: one clock for all.
 CUT_TIME = time(16, 0)

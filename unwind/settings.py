@@ -8,8 +8,8 @@ from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from unwind.attribution_sections import Attribution
-from unwind.evidence_sections import (
+from unwind.sections.attribution import Attribution
+from unwind.sections.evidence import (
     Changepoint,
     Correlation,
     CorrelationTests,
@@ -23,7 +23,7 @@ from unwind.evidence_sections import (
     Volatility,
     WalkForward,
 )
-from unwind.mechanism_sections import (
+from unwind.sections.mechanisms import (
     Flows,
     Futures,
     Notes,
@@ -34,7 +34,7 @@ from unwind.mechanism_sections import (
     TradedVolume,
     Yen,
 )
-from unwind.sections import (
+from unwind.sections.shared import (
     Clock,
     Lag,
     Publication,
@@ -42,8 +42,8 @@ from unwind.sections import (
     Section,
     Universe,
 )
-from unwind.source_sections import Sources
-from unwind.verdict_sections import (
+from unwind.sections.sources import Sources
+from unwind.sections.verdict import (
     Calibrated,
     Calibration,
     Verdict,

@@ -15,11 +15,11 @@ from features.panel import Panel
 from models.dcc import DccFit, fit_dcc
 from models.errors import NotEnoughData
 from models.walk_forward import walk_forward
-from unwind.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, Table, declare
-from unwind.durable import folder_lock, write_atomically
-from unwind.evidence_sections import WalkForward
+from unwind.declarations.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, Table, declare
 from unwind.rows.moment import Moment, stamped
+from unwind.sections.evidence import WalkForward
 from unwind.settings import Settings
+from unwind.storage.durable import folder_lock, write_atomically
 
 PATHS = Table(
     "paths",

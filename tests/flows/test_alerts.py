@@ -14,7 +14,7 @@ from flows.daily import _slot
 from flows.parameters import session_in_course
 from tests.standing import Standing, wait_for
 from tests.unwind.test_alerts import _publish
-from unwind.alerts import read_ledger
+from unwind.alerts.ledger import read_ledger
 from unwind.sessions import CalendarError
 from unwind.settings import Settings
 

@@ -9,7 +9,7 @@ import flows.artifacts
 from tests.unwind import mechanism_samples
 from tests.unwind.test_digest import AS_OF, desk_rows, empty, february, pair, regimes
 from unwind.lake import Snapshot
-from unwind.reading import SessionDay
+from unwind.reading.commands import SessionDay
 
 HOSTILE = '"><img src=x onerror=alert(1)> <script>alert(1)</script> [t](javascript:alert(1))'
 

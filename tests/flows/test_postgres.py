@@ -7,9 +7,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.standing import CRASH, CRASH_DUE, Standing, wait_for
-from unwind.alerts import read_ledger
+from unwind.alerts.ledger import read_ledger
 from unwind.lake import latest, read
-from unwind.reading import report_path
+from unwind.reading.commands import report_path
 
 pytestmark = pytest.mark.prefect
 

@@ -19,16 +19,16 @@ import pandas as pd
 import pytest
 
 from tests.conftest import small_prices
-from unwind.alerts import read_ledger
+from unwind.alerts.ledger import read_ledger
 from unwind.calibration_files import write_calibration
 from unwind.lake import latest, read
 from unwind.market import ingest, read_vintages
-from unwind.object_storage import push
-from unwind.publication import publish
 from unwind.sessions import publication_instant, sessions_between
 from unwind.settings import DEFAULT_PATH, load_settings, read_calibrated
 from unwind.sources.protocol import Extract
-from unwind.storage import LakeError
+from unwind.storage.location import LakeError
+from unwind.storage.object_storage import push
+from unwind.storage.publication import publish
 from unwind.tables import TABLES
 
 # Forked from a server that has imported everything and runs no thread: a child is at work at once.

@@ -25,13 +25,13 @@ from tests.torture.killing import (
     take_in,
     tell_session,
 )
-from unwind.alerts import read_ledger
-from unwind.durable import Unwritable
+from unwind.alerts.ledger import read_ledger
 from unwind.lake import latest
 from unwind.market import read_vintages
 from unwind.settings import read_calibrated
-from unwind.storage import LakeError
-from unwind.verification import verify
+from unwind.storage.durable import Unwritable
+from unwind.storage.location import LakeError
+from unwind.storage.verification import verify
 
 REFUSALS = (errno.ENOSPC, errno.EROFS, errno.EACCES)
 

@@ -23,20 +23,21 @@ from flows.parameters import READABLE
 from tests.conftest import RECEIVED
 from tests.torture.killing import SETTINGS
 from tests.unwind.lake_rows import FEBRUARY, publish_days
-from unwind import cli, segments
-from unwind.alerts import LEDGER, read_ledger
-from unwind.durable import Busy, Unwritable
+from unwind import cli
+from unwind.alerts.ledger import LEDGER, read_ledger
 from unwind.episodes import LabelError, read_labels
-from unwind.flow_tables import FlowTableError, read_flow_table
-from unwind.input_tables import INPUT_TABLES
 from unwind.lake import latest, served, snapshot_names
 from unwind.market import ingest, read_vintages
-from unwind.observations import screen
+from unwind.screening.input_tables import INPUT_TABLES
+from unwind.screening.observations import screen
 from unwind.sessions import closed_days
 from unwind.settings import DEFAULT_PATH, SettingsError, load_settings
 from unwind.sources.files import FilesSource
+from unwind.sources.flow_tables import FlowTableError, read_flow_table
 from unwind.sources.protocol import Extract, SourceError
-from unwind.storage import Damaged, LakeError
+from unwind.storage import segments
+from unwind.storage.durable import Busy, Unwritable
+from unwind.storage.location import Damaged, LakeError
 
 fuzz = profiles.get_profile("torture")
 CLOSED = closed_days()

@@ -22,13 +22,13 @@ from tests.torture.killing import (
     tell_session,
     usual_seconds,
 )
-from unwind.alerts import read_ledger
-from unwind.durable import DRAFT
+from unwind.alerts.ledger import read_ledger
 from unwind.lake import latest, read
 from unwind.market import read_vintages
 from unwind.record_report import calibration_markdown
 from unwind.settings import read_calibrated
-from unwind.verification import verify
+from unwind.storage.durable import DRAFT
+from unwind.storage.verification import verify
 
 
 def drafts(folder: Path) -> list[Path]:

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 import flows.__main__ as shell
 from tests.conftest import ROOT
 from tests.torture.killing import SETTINGS, publish_generation, push_generation, tell_session
-from unwind import cli, object_storage
-from unwind.storage import LakeError, content, names, shown
+from unwind import cli
+from unwind.storage import object_storage
+from unwind.storage.location import LakeError, content, names, shown
 
 CANARY = "kanarienvogel7d1f"
 HELD_IN = (

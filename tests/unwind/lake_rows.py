@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from unwind.lake import Snapshot
-from unwind.publication import publish
 from unwind.settings import Settings
+from unwind.storage.publication import publish
 
 JANUARY, FEBRUARY = date(2026, 1, 30), date(2026, 2, 5)
 

@@ -8,11 +8,11 @@ import pandas as pd
 
 from tests.conftest import RECEIVED
 from unwind.analysis import Market, load_market, observe
-from unwind.input_tables import INPUT_TABLES
 from unwind.market import ingest
 from unwind.rows.mechanism import Mechanism
 from unwind.rows.mechanisms import MECHANISM_INPUTS
 from unwind.rows.moment import Moment
+from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sessions import publication_instant
 from unwind.settings import Settings
 from unwind.sources.protocol import Extract, Source

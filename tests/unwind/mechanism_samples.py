@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 
 from features.gamma_exposure import GammaProfile, Zone
-from unwind.mechanism_views import BarrierView, BasisView, FlowView, GammaView, MechanismViews
+from unwind.charts.mechanism_views import (
+    BarrierView,
+    BasisView,
+    FlowView,
+    GammaView,
+    MechanismViews,
+)
 
 HOSTILE = "<script>alert(1)</script>"
 NEWEST = pd.Timestamp("2026-02-04")

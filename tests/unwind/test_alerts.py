@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
-from unwind.alerts import LEDGER, Alert, mark, read_ledger, write_intent
+from unwind.alerts.ledger import LEDGER, Alert, mark, read_ledger, write_intent
+from unwind.alerts.notices import Notice, notice_due
 from unwind.lake import Snapshot
-from unwind.notices import Notice, notice_due
-from unwind.publication import publish
 from unwind.settings import Settings
-from unwind.storage import LakeError
+from unwind.storage.location import LakeError
+from unwind.storage.publication import publish
 
 STATES = ("CALM", "WATCH", "DELEVERAGING", "RELEASE", "UNKNOWN")
 LINKS = {"Report": "/lake/report.html"}
@@ -195,7 +195,8 @@ class TestLedger:
         write_intent(tmp_path, snapshot, links=LINKS)
         killed = subprocess.run(
             [sys.executable, "-c",
-             "import os, signal, sys; from pathlib import Path; from unwind import alerts\n"
+             "import os, signal, sys; from pathlib import Path\n"
+             "from unwind.alerts import ledger as alerts\n"
              "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
              "lake = Path(sys.argv[1])\n"
              "alerts.mark(lake, alerts.read_ledger(lake)[0].notice, 'acknowledged')",

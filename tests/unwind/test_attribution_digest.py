@@ -9,7 +9,8 @@ import pytest
 
 from tests.unwind.test_digest import february
 from tests.unwind.test_report import report
-from unwind.attribution_digest import (
+from unwind.charts.mechanisms import vote_chart
+from unwind.reading.attribution import (
     AMPLIFIER,
     MECHANISMS,
     WORDS,
@@ -18,7 +19,6 @@ from unwind.attribution_digest import (
     block_contributions,
     vote_grid,
 )
-from unwind.mechanism_charts import vote_chart
 
 BLOCKS = {"shock": ("base_fall", "base_trough"), "yen": ("yen",), "flows": ("flow_total",)}
 

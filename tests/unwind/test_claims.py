@@ -24,7 +24,7 @@ from unwind.claims import (
 from unwind.february_2026 import CLAIMS, DAYS, EVENT
 from unwind.lake import Snapshot
 from unwind.market import ingest
-from unwind.reading import SessionDay
+from unwind.reading.commands import SessionDay
 from unwind.rows.moment import Moment
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource

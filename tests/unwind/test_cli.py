@@ -9,11 +9,11 @@ from tests.conftest import RECEIVED
 from unwind.analysis import analyse, load_market, stacked
 from unwind.cli import app
 from unwind.market import ingest
-from unwind.publication import publish
 from unwind.rows.moment import Moment
 from unwind.sessions import publication_instant
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
+from unwind.storage.publication import publish
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,11 @@ from tests.unwind.lake_rows import (
     publish_days,
     regimes_row,
 )
-from unwind.duckdb_views import views
 from unwind.lake import latest, read
-from unwind.object_storage import push
-from unwind.publication import publish
 from unwind.settings import Settings, parse_settings
+from unwind.storage.duckdb_views import views
+from unwind.storage.object_storage import push
+from unwind.storage.publication import publish
 from unwind.tables import TABLES
 
 PAGE = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")

@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, cutoff_at, regimes_row
 from unwind.cli import app
-from unwind.difference import FEEDS, Difference, difference
-from unwind.difference_text import text
-from unwind.input_tables import INPUT_TABLES
 from unwind.lake import latest
 from unwind.market import ingest
-from unwind.publication import publish
+from unwind.reading.difference import FEEDS, Difference, difference
+from unwind.reading.difference_text import text
+from unwind.screening.input_tables import INPUT_TABLES
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage import LakeError
+from unwind.storage.location import LakeError
+from unwind.storage.publication import publish
 from unwind.tables import TABLES
 
 FIRST = pd.Timestamp("2026-02-05T21:15Z")

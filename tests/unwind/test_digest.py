@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from unwind.digest import read_verdict, remainder
-from unwind.doubts import brief_uncertainties, uncertainties
-from unwind.formatting import (
+from unwind.reading.digest import read_verdict, remainder
+from unwind.reading.doubts import brief_uncertainties, uncertainties
+from unwind.reading.formatting import (
     NULL,
     THIN,
     both_clocks,
@@ -28,9 +28,9 @@ from unwind.formatting import (
     session,
     shock_grid,
 )
-from unwind.markdown import escape_markdown
+from unwind.reading.markdown import escape_markdown
+from unwind.reading.verdict import headline_lines, verdict_markdown
 from unwind.tables import TABLES
-from unwind.verdict_text import headline_lines, verdict_markdown
 
 AS_OF = date(2026, 2, 5)
 CUTOFF = pd.Timestamp("2026-02-05 21:15", tz="UTC")

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
 from unwind.cli import app
-from unwind.flow_import import import_flow_table
-from unwind.flow_tables import FlowTableError, read_flow_table
 from unwind.market import ingest, known_by, read_rejected, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
+from unwind.sources.flow_import import import_flow_table
+from unwind.sources.flow_tables import FlowTableError, read_flow_table
 
 GRID = [
     ["", "Blackrock", "Fidelity", "Grayscale", "Total"],

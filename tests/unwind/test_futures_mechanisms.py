@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import RECEIVED
 from unwind.analysis import Market, load_market, observe
+from unwind.declarations.verdict import MECHANISMS
 from unwind.market import ingest
 from unwind.rows.futures_history import FuturesHistory, future_inputs, futures_history, futures_view
 from unwind.rows.futures_mechanisms import futures_mechanisms
@@ -20,7 +21,6 @@ from unwind.sessions import futures_closes, publication_instant
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
 from unwind.sources.files import FilesSource
 from unwind.sources.simulated import SimulatedSource
-from unwind.verdict_tables import MECHANISMS
 
 FIRST, EVENT, LAST = date(2025, 3, 3), date(2026, 2, 5), date(2026, 2, 13)
 NEXT_MORNING = {EVENT: "2026-02-06T14:30Z", date(2026, 2, 6): "2026-02-07T14:30Z"}

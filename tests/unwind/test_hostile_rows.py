@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unwind.estimate_tables import VOLATILITY
-from unwind.evidence_tables import CORRELATIONS
+from unwind.declarations.estimates import VOLATILITY
+from unwind.declarations.evidence import CORRELATIONS
 from unwind.rows.conditional import conditional_correlation_rows
 from unwind.rows.moment import Moment
 from unwind.rows.volatility import fit_volatilities, volatility_rows

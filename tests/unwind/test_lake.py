@@ -17,14 +17,14 @@ from tests.unwind.lake_rows import (
     publish_days,
     regimes_row,
 )
-from unwind.columns import SCHEMA_VERSION
+from unwind.declarations.columns import SCHEMA_VERSION
+from unwind.declarations.verdict import REGIMES
 from unwind.lake import latest, read, snapshot_known_by
-from unwind.publication import publish
 from unwind.settings import Settings, parse_settings
-from unwind.storage import LakeError
+from unwind.storage.location import LakeError
+from unwind.storage.publication import publish
+from unwind.storage.verification import verify
 from unwind.tables import TABLES
-from unwind.verdict_tables import REGIMES
-from unwind.verification import verify
 
 
 class TestPublish:
@@ -148,7 +148,7 @@ class TestCrash:
         script = (
             "import os, sys; from pathlib import Path\n"
             "from datetime import date\n"
-            "import unwind.publication as publication\n"
+            "import unwind.storage.publication as publication\n"
             "from tests.unwind.lake_rows import publish_days\n"
             "from unwind.settings import load_settings\n"
             "publication._point = lambda *_: os._exit(9)\n"
@@ -218,7 +218,7 @@ class TestContract:
             assert all(column.meaning for column in table.columns), table.name
 
     def test_the_documented_contract_is_the_declared_one(self) -> None:
-        from unwind.reading import contract_markdown
+        from unwind.reading.commands import contract_markdown
 
         printed = contract_markdown(list(TABLES.values()))
         assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == printed

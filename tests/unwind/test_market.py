@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import RECEIVED, small_prices, write_drop
 from unwind.market import ingest, known_by, read_rejected, read_vintages
-from unwind.sections import Lag
+from unwind.sections.shared import Lag
 from unwind.sessions import known_instants
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource

@@ -13,15 +13,15 @@ from markdown_it import MarkdownIt
 from tests.browser import chromium, visit
 from tests.unwind import mechanism_samples
 from tests.unwind.test_digest import february
-from unwind.basis_charts import basis_chart, term_chart, term_text
-from unwind.chart_markdown import charts_markdown
-from unwind.drawing import NARROW, WIDE
-from unwind.flow_charts import flow_chart, flow_text
-from unwind.markdown import escape_markdown
-from unwind.mechanism_digest import chart_texts, mechanisms_markdown
-from unwind.palette import PALETTE
-from unwind.spot_charts import barrier_chart, barrier_text, flip_text, gamma_chart, gamma_text
-from unwind.svg import picture_address
+from unwind.charts.basis import basis_chart, term_chart, term_text
+from unwind.charts.drawing import NARROW, WIDE
+from unwind.charts.flows import flow_chart, flow_text
+from unwind.charts.one_page import charts_markdown
+from unwind.charts.palette import PALETTE
+from unwind.charts.spot import barrier_chart, barrier_text, flip_text, gamma_chart, gamma_text
+from unwind.charts.svg import picture_address
+from unwind.reading.markdown import escape_markdown
+from unwind.reading.mechanisms import chart_texts, mechanisms_markdown
 
 __all__ = ["chromium"]
 

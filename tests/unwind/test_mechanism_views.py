@@ -9,8 +9,8 @@ import pytest
 
 from tests.unwind.mechanism_markets import changed, cut_to, market_of, moment_of
 from unwind.analysis import Market, observe
-from unwind.mechanism_digest import chart_texts
-from unwind.mechanism_views import MechanismViews, mechanism_views
+from unwind.charts.mechanism_views import MechanismViews, mechanism_views
+from unwind.reading.mechanisms import chart_texts
 from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource

@@ -11,6 +11,7 @@ import pytest
 from features.panel import Panel
 from tests.conftest import RECEIVED
 from unwind.analysis import Market, load_market, observe
+from unwind.declarations.verdict import MECHANISMS
 from unwind.market import ingest
 from unwind.rows.fund_flows import fund_flow, printed_flows
 from unwind.rows.mechanism import MISSING
@@ -21,7 +22,6 @@ from unwind.sessions import cash_hours, publication_instant, sessions_between
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 from unwind.sources.simulated import simulate_market
-from unwind.verdict_tables import MECHANISMS
 
 MINE = ("crowding", "flows", "hours", "volume", "yen")
 DAY = date(2026, 2, 6)

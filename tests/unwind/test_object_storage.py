@@ -14,16 +14,17 @@ from typer.testing import CliRunner
 
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
-from unwind import cli, object_storage
+from unwind import cli
 from unwind.lake import latest, read, snapshot_known_by, snapshot_names
 from unwind.market import ingest, read_vintages
-from unwind.object_storage import push
-from unwind.retention import compact_market, prune
-from unwind.retrieval import pull
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage import Damaged, LakeError
-from unwind.verification import verify
+from unwind.storage import object_storage
+from unwind.storage.location import Damaged, LakeError
+from unwind.storage.object_storage import push
+from unwind.storage.retention import compact_market, prune
+from unwind.storage.retrieval import pull
+from unwind.storage.verification import verify
 
 MARCH = date(2026, 3, 5)
 
@@ -273,7 +274,7 @@ class TestBadUrl:
         def missing(*_: object, **__: object) -> None:
             raise ImportError("Install s3fs to access S3")
 
-        monkeypatch.setattr("unwind.storage.url_to_fs", missing)
+        monkeypatch.setattr("unwind.storage.location.url_to_fs", missing)
         with pytest.raises(LakeError, match=r"install it: pip install 'unwind\[s3\]'"):
             latest("s3://desk/lake")
 

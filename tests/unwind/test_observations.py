@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unwind.input_tables import INPUT_TABLES
-from unwind.observations import Observations, screen
+from unwind.screening.input_tables import INPUT_TABLES
+from unwind.screening.observations import Observations, screen
 from unwind.sessions import closed_days
 from unwind.sources.protocol import Extract
 

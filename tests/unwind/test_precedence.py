@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import RECEIVED, small_prices
 from unwind.analysis import load_market, observe
-from unwind.doubts import uncertainties
 from unwind.market import ingest, known_by, read_rejected, read_vintages
+from unwind.reading.doubts import uncertainties
 from unwind.rows.moment import Moment
 from unwind.rows.quality import quality_rows
 from unwind.sessions import publication_instant

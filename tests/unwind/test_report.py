@@ -25,9 +25,9 @@ from tests.unwind.test_digest import (
     pair,
     regimes,
 )
-from unwind.formatting import THIN
-from unwind.link_charts import DEEPEST, FALL, RISE
-from unwind.palette import PALETTE, PANEL, PAPER, TINT
+from unwind.charts.links import DEEPEST, FALL, RISE
+from unwind.charts.palette import PALETTE, PANEL, PAPER, TINT
+from unwind.reading.formatting import THIN
 from unwind.report import Histories, render_report
 
 __all__ = ["chromium"]

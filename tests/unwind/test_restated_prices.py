@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import small_prices, write_drop
-from unwind.frozen_series import frozen_faults
 from unwind.market import ingest, known_by, read_vintages
-from unwind.rebasing import rebased
+from unwind.screening.frozen_series import frozen_faults
+from unwind.screening.rebasing import rebased
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 

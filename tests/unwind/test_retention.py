@@ -12,12 +12,12 @@ from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import publish_days
 from unwind.lake import latest, read, snapshot_known_by, snapshot_names
 from unwind.market import ingest, read_vintages
-from unwind.retention import compact_market, prune
 from unwind.sessions import sessions_between
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage import Damaged, LakeError
-from unwind.verification import verify
+from unwind.storage.location import Damaged, LakeError
+from unwind.storage.retention import compact_market, prune
+from unwind.storage.verification import verify
 
 DAYS = [stamp.date() for stamp in sessions_between(date(2026, 1, 20), date(2026, 2, 11))]
 

@@ -11,15 +11,17 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, cutoff_at, publish_days, regimes_row
-from unwind import columns, lake, publication
-from unwind.columns import REAL, SCHEMA_VERSION, Column, Table
+from unwind import lake
+from unwind.declarations import columns
+from unwind.declarations.columns import REAL, SCHEMA_VERSION, Column, Table
+from unwind.declarations.verdict import REGIMES
 from unwind.lake import latest, read, schema_notes
-from unwind.publication import publish
-from unwind.schema_changes import SchemaError, conformed
 from unwind.settings import Settings, parse_settings
+from unwind.storage import publication
+from unwind.storage.publication import publish
+from unwind.storage.schema_changes import SchemaError, conformed
+from unwind.storage.verification import verify
 from unwind.tables import TABLES
-from unwind.verdict_tables import REGIMES
-from unwind.verification import verify
 
 
 def _grown(table: Table, *, nullable: bool = True) -> Table:

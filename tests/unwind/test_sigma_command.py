@@ -17,14 +17,14 @@ from models.sigma import translate_sigma
 from tests.conftest import RECEIVED, small_prices, write_drop
 from unwind.analysis import load_market, observe
 from unwind.cli import app
+from unwind.commands.sigma import Sample, text, translated
+from unwind.declarations.verdict import REGIMES
 from unwind.market import ingest
-from unwind.publication import publish
 from unwind.rows.moment import Moment
 from unwind.sessions import publication_instant
 from unwind.settings import Settings
-from unwind.sigma_command import Sample, text, translated
 from unwind.sources.files import FilesSource
-from unwind.verdict_tables import REGIMES
+from unwind.storage.publication import publish
 
 DAY = date(2026, 2, 5)
 

@@ -9,8 +9,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from tests.unwind.simulated_views import EVENT, MARKET
-from unwind.input_tables import INPUT_TABLES
-from unwind.observations import screen
+from unwind.screening.input_tables import INPUT_TABLES
+from unwind.screening.observations import screen
 from unwind.sessions import closed_days
 from unwind.settings import load_settings
 from unwind.sources.protocol import Source, SourceError

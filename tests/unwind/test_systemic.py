@@ -18,7 +18,7 @@ from features.turbulence import absorption_ratio, absorption_shift, turbulence
 from tests import naive_systemic
 from tests.conftest import RECEIVED, small_prices, write_drop
 from unwind.analysis import analyse, load_market, observe
-from unwind.estimate_tables import SYSTEMIC
+from unwind.declarations.estimates import SYSTEMIC
 from unwind.market import ingest
 from unwind.rows.moment import Moment
 from unwind.rows.systemic import systemic_rows

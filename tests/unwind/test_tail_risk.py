@@ -11,7 +11,7 @@ from models.backtests import conditional_coverage, unconditional_coverage
 from models.covar import pair_covar
 from models.garch import fit_garch
 from models.tail_risk import tail_forecasts
-from unwind.estimate_tables import TAIL_RISK
+from unwind.declarations.estimates import TAIL_RISK
 from unwind.rows.covar import covar_measures
 from unwind.rows.moment import Moment
 from unwind.rows.tail_risk import tail_risk_rows

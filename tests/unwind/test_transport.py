@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.unwind.loopback import PAGE, Reply, Stopwatch, loopback
-from unwind.source_sections import Retry
+from unwind.sections.sources import Retry
 from unwind.sources.transport import (
     AT_WORK,
     GRANTED,

@@ -26,11 +26,11 @@ from models.attribution_rules import (
     block_votes,
     find,
 )
-from unwind.attribution_digest import WORDS
-from unwind.attribution_sections import Attribution
+from unwind.reading.attribution import WORDS
 from unwind.rows.evidence import Evidence, scaled
 from unwind.rows.mechanism import CONFLICTED, MISSING, STALE
 from unwind.rows.moment import Moment, stamped
+from unwind.sections.attribution import Attribution
 from unwind.settings import Settings
 
 

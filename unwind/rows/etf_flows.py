@@ -15,7 +15,6 @@ from features.panel import Panel
 from features.shocks import robust_z
 from models.errors import NotEnoughData
 from models.robust_regression import Expectation, expectation
-from unwind.mechanism_sections import Flows
 from unwind.rows.fund_flows import (
     FundFlow,
     Scale,
@@ -26,6 +25,7 @@ from unwind.rows.fund_flows import (
 )
 from unwind.rows.mechanism import GOOD, PROXY, Mechanism, missing, or_missing
 from unwind.rows.moment import Moment
+from unwind.sections.mechanisms import Flows
 from unwind.settings import Settings
 
 BLOCK = "flows"

@@ -7,8 +7,8 @@ import pandas as pd
 
 from features.etf_flows import AGREE, rolled_assets, unfinished_funds, vendor_conflict
 from features.panel import Panel
-from unwind.mechanism_sections import Flows
 from unwind.rows.mechanism import CONFLICTED, GOOD, PARTIAL, STALE
+from unwind.sections.mechanisms import Flows
 from unwind.settings import Settings
 
 

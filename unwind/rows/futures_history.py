@@ -25,10 +25,10 @@ from features.open_interest import (
 from features.panel import Panel
 from features.positioning import funding_measures, net_short
 from features.spot import spot_at
-from unwind.input_tables import INPUT_TABLES
-from unwind.mechanism_sections import Futures
 from unwind.rows.moment import Moment
 from unwind.rows.standing import Standing, standing
+from unwind.screening.input_tables import INPUT_TABLES
+from unwind.sections.mechanisms import Futures
 from unwind.sessions import futures_closes
 from unwind.settings import Settings
 

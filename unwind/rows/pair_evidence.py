@@ -8,7 +8,7 @@ from features.correlation_tests import robust_interval
 from features.exceedance import exceedance_curve, standardise
 from features.jackknife import complete_rows
 from features.panel import Panel
-from unwind.formatting import number
+from unwind.reading.formatting import number
 from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment, known_from, stamped
 from unwind.settings import Settings

@@ -12,8 +12,8 @@ from features.returns import standardised_returns
 from models.errors import NotEnoughData
 from models.jump_model import fit_jump_model, online_costs
 from models.markov_switching import filtered_probabilities, fit_markov_switching
-from unwind.evidence_sections import RegimeModels
 from unwind.rows.moment import Moment, known_from, stamped
+from unwind.sections.evidence import RegimeModels
 from unwind.settings import Settings
 
 STATES = ("calm", "stressed")

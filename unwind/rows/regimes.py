@@ -19,8 +19,8 @@ from models.deleveraging import (
 )
 from unwind.drivers import driver_history
 from unwind.rows.moment import Moment, stamped
+from unwind.sections.verdict import Calibrated, ScoreBand
 from unwind.settings import Settings
-from unwind.verdict_sections import Calibrated, ScoreBand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,11 +12,11 @@ from features.panel import Panel
 from features.returns import standardised_returns
 from features.shocks import robust_z
 from features.turbulence import absorption_ratio, absorption_shift, marchenko_pastur, turbulence
-from unwind.evidence_sections import Systemic
 from unwind.rows.correlations import PERCENTILE_FLOOR
 from unwind.rows.covar import covar_measures
 from unwind.rows.measure import Measure
 from unwind.rows.moment import Moment, known_from, stamped
+from unwind.sections.evidence import Systemic
 from unwind.settings import Settings
 
 OWN = "unwind"

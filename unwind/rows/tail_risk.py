@@ -14,8 +14,8 @@ from models.backtests import (
 )
 from models.garch import GarchFit
 from models.tail_risk import TailForecasts, tail_forecasts
-from unwind.evidence_sections import TailRisk
 from unwind.rows.moment import Moment, known_from, stamped
+from unwind.sections.evidence import TailRisk
 from unwind.settings import Settings
 
 NOTHING = {

@@ -4,6 +4,8 @@
 - `unwind.sources.files`: the drop folder (Parquet or CSV)
 - `unwind.sources.yahoo`, `unwind.sources.crypto`, `unwind.sources.cftc`: live providers
 - `unwind.sources.transport`: how a live provider is asked: paced, retried, bounded
+- `unwind.sources.flow_tables`, `flow_import`: saved tables of fund flows into the drop folder
+- `unwind.sources.listing`: what each provider gives
 - `unwind.sources.combined`: several providers in falling precedence
 - `unwind.sources.simulated`: markets with known truth
 - `unwind.sources.scenarios`: what happens in them, by name

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from unwind.sections import Clock, Publication
+from unwind.sections.shared import Clock, Publication
 from unwind.sessions import all_sessions, cash_hours, cut_instants, publication_instant
 
 Kind = Literal["exchange", "index", "utc_day", "cut"]

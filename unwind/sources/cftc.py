@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.tseries.holiday import USFederalHolidayCalendar
 from pandas.tseries.offsets import CustomBusinessDay
 
-from unwind.source_sections import Cftc, Retry
+from unwind.sections.sources import Cftc, Retry
 from unwind.sources.protocol import Extract, Fault, Provision
 from unwind.sources.transport import (
     AS_DOCUMENTED,

@@ -6,12 +6,12 @@ no end of the run, unless it is prices.
 
 import pandas as pd
 
-from unwind.input_tables import INPUT_TABLES
+from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sources.protocol import Extract, Fault, Partner, SourceError
 
 
 class CombinedSource:
-    """Asks each provider that has a table; `unwind.precedence` chooses among what they gave.
+    """Asks each provider that has a table; `unwind.screening.precedence` chooses.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.source_sections import Crypto, Retry
+from unwind.sections.sources import Crypto, Retry
 from unwind.sources.crypto_connection import Bound, mount_bounded
 from unwind.sources.crypto_rows import candles, funding, has_time, open_interest, option_book
 from unwind.sources.protocol import Extract, Fault, Provision

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from unwind.formatting import plain
-from unwind.input_tables import INPUT_TABLES
+from unwind.reading.formatting import plain
+from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sources.protocol import Extract, Fault, SourceError, SourceUnavailable
 
 SUFFIXES = (".parquet", ".csv")

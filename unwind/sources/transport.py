@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import httpx
 import pandas as pd
 
-from unwind.source_sections import Retry
+from unwind.sections.sources import Retry
 from unwind.sources.protocol import Fault, SourceError
 
 Answer = TypeVar("Answer")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.sections import Clock
+from unwind.sections.shared import Clock
+from unwind.sections.sources import Retry, Yahoo
 from unwind.sessions import all_sessions, cash_hours
-from unwind.source_sections import Retry, Yahoo
 from unwind.sources.bars import Kind, at_cuts, finished, kind_of, significant
 from unwind.sources.protocol import Extract, Fault, Provision
 from unwind.sources.transport import (

@@ -1,0 +1,367 @@
+"""`unwind sigma`: how rare "kσ" is, under a normal law, Student-t laws and a fitted tail.
+
+The one command that computes. It loads the models inside its functions, so that the reading
+commands beside it start without them.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from unwind import lake as lakes
+from unwind.reading.formatting import NULL, interval, number
+from unwind.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from models.sigma import SigmaTranslation
+
+Side = Literal["lower", "upper", "both"]
+
+# Degrees of freedom that daily returns of liquid assets are usually found at.
+USUAL_NU = (3, 4, 5, 6, 8)
+SESSIONS_A_YEAR = 252
+# Below this a decimal fraction is a row of zeros that nobody counts.
+SMALLEST_PLAIN_PERCENT = 1e-4
+
+_EVENTS = {"lower": "P(Z < −{k})", "upper": "P(Z > {k})", "both": "P(|Z| > {k})"}
+
+
+class SigmaError(ValueError):
+    """The command cannot answer; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Standardised values in session order, ending before the session that is judged.
+
+    Attributes
+    ----------
+    values : array of shape (n,)
+        NaN where a session has none.
+    origin : str
+        What they are, for a person.
+    as_of : date or None
+        The session that is judged; None for a file, which carries no dates.
+    cutoff : Timestamp or None
+        What was known by then is in the sample.
+    """
+
+    values: NDArray[np.float64]
+    origin: str
+    as_of: date | None
+    cutoff: pd.Timestamp | None
+
+
+def answer(
+    sigma: float,
+    *,
+    sides: dict[str, bool],
+    file: Path | None,
+    column: str | None,
+    lake: Path,
+    asset: str | None,
+    as_of: date | None,
+) -> dict[str, Any]:
+    """Translate "kσ" as the command line asks; the keys are the same whatever it asks.
+
+    Raises
+    ------
+    ValueError
+        Options that contradict each other, a sample that cannot be read, a magnitude below zero.
+    LakeError
+        No snapshot in the lake, where an asset is named without a session.
+    """
+    chosen = [side for side, given in sides.items() if given]
+    if len(chosen) > 1:
+        raise SigmaError("give one of --two-sided, --lower and --upper, not several")
+    side: Side = chosen[0] if chosen else "both"  # type: ignore[assignment]
+    if file is not None and asset is not None:
+        raise SigmaError("give --sample or --asset, not both: a figure has one sample")
+    if column is not None and file is None:
+        raise SigmaError("--column names a column of a file: give --sample with it")
+    if as_of is not None and asset is None:
+        raise SigmaError("--as-of names a session of the lake: give --asset with it")
+    settings, sample = load_settings(), None
+    if file is not None:
+        sample = file_sample(file, column=column)
+    elif asset is not None:
+        settings, sample = lake_sample(lake, asset=asset, as_of=as_of)
+    return translated(sigma, sample, side=side, settings=settings)
+
+
+def file_sample(path: Path, *, column: str | None) -> Sample:
+    """Read one numeric column of a CSV or Parquet file, rows in session order."""
+    rows = _read(path)
+    names = [str(name) for name in rows.columns]
+    if column is None:
+        raise SigmaError(f"name a column of {path.name} with --column; it has {_listed(names)}")
+    if column not in names:
+        raise SigmaError(f"{path.name} has no column {column}; it has {_listed(names)}")
+    if names.count(column) > 1:
+        raise SigmaError(f"{path.name} has {names.count(column)} columns {column}; rename them")
+    held = rows.iloc[:, names.index(column)]
+    if pd.api.types.is_bool_dtype(held) or not pd.api.types.is_numeric_dtype(held):
+        raise SigmaError(
+            f"column {column} of {path.name} must hold numbers; {_first_other(held)}; write plain "
+            "decimals, a point before the fraction"
+        )
+    values: NDArray[np.float64] = held.to_numpy(dtype="float64", na_value=np.nan)
+    if np.isnan(values).all():
+        raise SigmaError(f"column {column} of {path.name} holds no number; fill it in")
+    if np.isinf(values).any():
+        row = int(np.flatnonzero(np.isinf(values))[0]) + 1
+        raise SigmaError(
+            f"column {column} of {path.name} is infinite in row {row}; correct it or leave it empty"
+        )
+    return Sample(values=values, origin=f"{column} of {path.name}", as_of=None, cutoff=None)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if path.suffix.lower() not in readers:
+        raise SigmaError(f"--sample takes a .csv or .parquet file, got {path.name}")
+    try:
+        rows: pd.DataFrame = readers[path.suffix.lower()](path)  # type: ignore[operator]
+    except FileNotFoundError as error:
+        raise SigmaError(f"sample file {path} does not exist; check the path") from error
+    except OSError as error:
+        told = error.strerror or "it is no Parquet file"
+        raise SigmaError(f"sample file {path.name} cannot be read: {told}") from error
+    except ValueError as error:
+        # Parser, decoding and Arrow errors; their own words run over several lines.
+        raise SigmaError(
+            f"sample file {path.name} cannot be read as {path.suffix.lower()[1:].upper()}; write "
+            "one header row and one value a row"
+        ) from error
+    if rows.empty:
+        raise SigmaError(f"sample file {path.name} holds no row; give one value a session")
+    return rows
+
+
+def _first_other(held: pd.Series) -> str:
+    """Name the first value that is no number."""
+    numeric = pd.to_numeric(held.astype("str"), errors="coerce")
+    others = held[numeric.isna() & held.notna()]
+    if others.empty:
+        return f"its type is {held.dtype}"
+    row = int(held.index.get_loc(others.index[0])) + 1  # type: ignore[arg-type]
+    return f"row {row} holds {str(others.iloc[0])[:40]!r}"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:12])
+    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown
+
+
+def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings, Sample]:
+    """Standardise an asset's returns by GARCH, as known at the publication of a session.
+
+    Parameters and residuals end at the session before `as_of`: the session that is judged is not
+    in its own sample. The settings are those that the lake was published under.
+    """
+    from models.garch import fit_garch
+    from unwind.analysis import load_market, observe
+    from unwind.rows.moment import Moment
+    from unwind.sessions import publication_instant, require_session
+
+    snapshot = lakes.latest(lake)
+    settings = _settings_of(lake, snapshot)
+    day = max(lakes.read(snapshot, "regimes")["as_of"]) if as_of is None else as_of
+    moment = Moment(
+        as_of=require_session(day),
+        cutoff=publication_instant(day, settings.publication),
+        source=snapshot.terms["source"],
+    )
+    panel = observe(load_market(lake / "market"), moment, settings=settings)
+    if asset not in panel.returns.columns:
+        raise SigmaError(f"no asset {asset} on this desk; it has {_listed([*panel.returns])}")
+    if asset in settings.clock.index_levels:
+        raise SigmaError(f"{asset} is an index level, which has no return; name a price")
+    earlier = panel.returns.loc[: moment.stamp, asset].iloc[:-1].iloc[-settings.volatility.window :]
+    fit = fit_garch(earlier, min_observations=settings.volatility.min_observations)
+    # Sessions without a return stay in as NaN, so that "sessions since" counts sessions.
+    residuals = ((earlier - fit.mu) / fit.sigma.reindex(earlier.index)).to_numpy(dtype=np.float64)
+    law = "GARCH(1,1)-t" if fit.converged else f"EWMA ({fit.reason})"
+    return settings, Sample(
+        values=residuals,
+        origin=f"{law} residuals of {asset}, {fit.sigma.index[0]:%Y-%m-%d} … "
+        f"{fit.sigma.index[-1]:%Y-%m-%d}",
+        as_of=day,
+        cutoff=moment.cutoff,
+    )
+
+
+def _settings_of(lake: Path, snapshot: lakes.Snapshot) -> Settings:
+    path = lake / "settings" / f"{snapshot.terms['settings_digest']}.json"
+    try:
+        return Settings.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the settings that {lake} was published under, {path.name}, are missing or of another "
+            "release; publish a session with this one first"
+        ) from error
+
+
+def translated(
+    sigma: float, sample: Sample | None, *, side: Side, settings: Settings
+) -> dict[str, Any]:
+    """Return every reading for a machine: probabilities a session, return periods in sessions."""
+    from models.sigma import translate_sigma
+    from models.tails import student_tail
+
+    terms = settings.sigma
+    read = translate_sigma(
+        sigma,
+        None if sample is None else sample.values,
+        side=side,
+        threshold_share=terms.threshold_share,
+        confidence=terms.confidence,
+        min_observations=terms.min_observations,
+        min_exceedances=terms.min_exceedances,
+    )
+    usual = [(nu, student_tail(sigma, nu=nu, two_sided=side == "both")) for nu in USUAL_NU]
+    return {
+        "sigma": read.sigma,
+        "side": read.side,
+        "normal": {
+            "probability": read.normal_probability,
+            "return_period": read.normal_return_period,
+        },
+        "student_table": [
+            {"nu": nu, "probability": value, "return_period": 1 / value if value > 0 else None}
+            for nu, value in usual
+        ],
+        "sample": {
+            "origin": None if sample is None else sample.origin,
+            "n": read.n,
+            "as_of": None if sample is None or sample.as_of is None else sample.as_of.isoformat(),
+            "cutoff": None
+            if sample is None or sample.cutoff is None
+            else sample.cutoff.isoformat(),
+            "sessions_since": read.sessions_since,
+        },
+        "student": {
+            "nu": read.nu,
+            "sigma": read.student_sigma,
+            "probability": read.student_probability,
+            "return_period": read.student_return_period,
+        },
+        "tail": _tail(read),
+        "converged": read.converged,
+        "reason": read.reason,
+    }
+
+
+def _tail(read: "SigmaTranslation") -> dict[str, Any]:
+    return {
+        "threshold": read.threshold,
+        "exceedances": read.exceedances,
+        "xi": read.xi,
+        "xi_lower": read.xi_lower,
+        "xi_upper": read.xi_upper,
+        "beta": read.beta,
+        "confidence": read.confidence,
+        "probability": read.gpd_probability,
+        "probability_lower": read.gpd_probability_lower,
+        "probability_upper": read.gpd_probability_upper,
+        "return_period": read.gpd_return_period,
+        "return_period_lower": read.gpd_return_period_lower,
+        "return_period_upper": read.gpd_return_period_upper,
+    }
+
+
+def text(told: dict[str, Any]) -> str:
+    """Return every reading for a person."""
+    k = f"{told['sigma']:g}"
+    lines = [
+        f"{k}σ: {_EVENTS[told['side']].format(k=k)} in one session",
+        "",
+        f"  {'law':<24}{'probability':>14}   one in … sessions",
+        _line("normal", told["normal"]),
+    ]
+    sample = told["sample"]
+    if sample["origin"] is None:
+        lines += [_line(f"Student-t, {row['nu']} degrees", row) for row in told["student_table"]]
+        return "\n".join(
+            [
+                *lines,
+                "",
+                "Each law has variance 1. No sample was given, so no tail was fitted: give "
+                "--sample or --asset.",
+            ]
+        )
+    student, tail = told["student"], told["tail"]
+    if student["probability"] is not None:
+        lines.append(_line(f"Student-t, fitted ν {number(student['nu'], decimals=1)}", student))
+    if tail["probability"] is not None:
+        lines.append(_line("generalised Pareto tail", tail))
+    lines += ["", f"Sample: {number(sample['n'], decimals=0)} values, {sample['origin']}."]
+    if sample["cutoff"] is not None:
+        lines.append(f"As known at {pd.Timestamp(sample['cutoff']):%Y-%m-%d %H:%M} UTC.")
+    if student["nu"] is not None:
+        lines.append(
+            f"Student-t: ν {number(student['nu'], decimals=2)}, standard deviation "
+            f"{number(student['sigma'], decimals=2)}."
+        )
+    if tail["xi"] is not None:
+        lines.append(
+            f"Tail: {tail['exceedances']} values above {number(tail['threshold'], decimals=2)}, "
+            f"ξ {number(tail['xi'], decimals=2)} "
+            f"({interval(tail['xi_lower'], tail['xi_upper'], decimals=2)}), "
+            f"β {number(tail['beta'], decimals=2)}; intervals at "
+            f"{100 * tail['confidence']:g} % by profile likelihood."
+        )
+    lines.append(_since(sample, k))
+    if told["reason"] is not None:
+        lines.append(f"Not told: {told['reason']}.")
+    return "\n".join(lines)
+
+
+def _since(sample: dict[str, Any], k: str) -> str:
+    before = "the session after the sample" if sample["as_of"] is None else sample["as_of"]
+    if sample["sessions_since"] is None:
+        return f"The sample holds nothing as extreme as {k}σ."
+    return f"Last as extreme as {k}σ: {sample['sessions_since']} sessions before {before}."
+
+
+def _line(law: str, reading: dict[str, Any]) -> str:
+    probability = _percent(reading["probability"])
+    told = f"  {law:<24}{probability:>14}   {_period(reading['return_period'])}"
+    if "probability_lower" not in reading:
+        return told + _years(reading["return_period"])
+    shortest, longest = reading["return_period_lower"], reading["return_period_upper"]
+    periods = f"{_period(shortest)} … {'unbounded' if longest is None else _period(longest)}"
+    low, high = _percent(reading["probability_lower"]), _percent(reading["probability_upper"])
+    return f"{told} ({periods}); probability {low} … {high}"
+
+
+def _percent(probability: float) -> str:
+    """Two decimals, or three significant digits below 0.1 %."""
+    value = 100 * probability
+    if value == 0:
+        # Beyond a fitted end point it is zero; under a law without one it is too small to hold.
+        return "0 %"
+    if value >= 0.1:
+        return f"{number(value, decimals=2)} %"
+    if value < SMALLEST_PLAIN_PERCENT:
+        return f"{value:.2e} %"
+    return f"{number(value, decimals=2 - int(np.floor(np.log10(value))))} %"
+
+
+def _period(sessions: float | None) -> str:
+    if sessions is None:
+        return NULL
+    if sessions < 100:
+        return number(sessions, decimals=1)
+    return number(sessions, decimals=0) if sessions < 1e9 else f"{sessions:.2e}"
+
+
+def _years(sessions: float | None) -> str:
+    if sessions is None or not SESSIONS_A_YEAR <= sessions < 1e9:
+        return ""
+    return f" ({number(sessions / SESSIONS_A_YEAR, decimals=1)} years)"
