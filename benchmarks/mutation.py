@@ -99,6 +99,12 @@ def copy_to_work() -> None:
     for module in modules():
         path = WORK / module
         path.write_text(re.sub(r"^@njit\(.*\n", "", path.read_text(), flags=re.MULTILINE))
+    # Compiled kernels cannot call Python: what they share is given to them as it is.
+    shutil.copy(ROOT / "features/correlation_kernels.py", WORK / "features/shared_kernels.py")
+    rolling = WORK / "features/rolling_kernels.py"
+    rolling.write_text(
+        rolling.read_text().replace("features.correlation_kernels", "features.shared_kernels")
+    )
     conftest = WORK / "tests" / "conftest.py"
     ours = re.sub(r"^import flows\b.*\n", "", conftest.read_text(), flags=re.MULTILINE)
     conftest.write_text(ours + PROFILE)

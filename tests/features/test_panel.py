@@ -130,6 +130,8 @@ class TestHoliday:
         rows.append(("2026-01-03", "USDJPY", 999.0, None, None))
         panel = _align(_prices(rows))
         assert panel.returns["USDJPY"].iloc[1] == pytest.approx(np.log(151 / 150))
+        for name in ("returns", "close", "shares", "dollars", "known_at"):
+            assert getattr(panel, name).index.equals(SESSIONS)
 
     def test_a_weekday_series_is_noted_as_a_proxy(self) -> None:
         notes = _align(_prices(_days("USDJPY", [150, 151, 152, 153], [None] * 4))).notes
