@@ -75,7 +75,7 @@ class TestTermRatio:
         pd.testing.assert_series_equal(found["z"], expected, check_names=False)
 
     def test_refuses_a_volatility_of_zero(self):
-        for near, far, name in (([16.0, 0.0], [18.0, 18.0], "near"), ([16.0], [0.0], "far")):
+        for near, far, name in (([0.5, 0.0], [0.6, 0.6], "near"), ([0.5], [0.6, 0.0], "far")):
             with pytest.raises(ValueError, match=f"^{name} must be above zero, got 0$"):
                 term_ratio(series(near), series(far), **BASELINE)
 

@@ -152,7 +152,7 @@ class TestImpliedVolatility:
         found = implied_volatilities(
             ["call", "put", "put", "call"], 50, [0.5, 0, -1, 0.5], [3.0, 3, 3, np.nan], **MARKET
         )
-        assert np.isfinite(found).tolist() == [True, False, False, False]
+        assert np.isnan(found).tolist() == [False, True, True, True]
         assert found[0] == implied_volatilities("call", 50, 0.5, 3.0, **MARKET)[0]
 
     def test_bounds_by_hand(self):
