@@ -191,9 +191,11 @@ class TestOrganicDemand:
             pd.Series([1e5, 1e5, 1.01e5]), pd.Series([9e4, 7e4, 7e4]),
             pd.Series([0.05, 0.04, 0.06]), pd.Series([8e4, 8e4, 7e4]),
         )  # fmt: skip
-        assert design["open_interest"].tolist() == pytest.approx([np.nan, 0, 70], nan_ok=True)
+        assert design["open_interest"].tolist() == pytest.approx(
+            [np.nan, 0, 70], rel=1e-12, nan_ok=True
+        )
         assert design["basis"].tolist() == pytest.approx([np.nan, -0.01, 0.02], nan_ok=True)
-        assert design["shorts"].tolist() == pytest.approx([np.nan, 0, -700], nan_ok=True)
+        assert design["shorts"].tolist() == pytest.approx([np.nan, 0, -700], rel=1e-12, nan_ok=True)
         assert design["constant"].tolist() == [1, 1, 1]
 
     def test_shorts_may_be_unknown(self) -> None:
