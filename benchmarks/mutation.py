@@ -14,6 +14,7 @@ run and does not shrink what fails.
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import re
@@ -35,16 +36,15 @@ COMPILED = frozenset(
 """Vector intrinsics and what is built of them: not Python without the compiler."""
 
 SHARED_TESTS = {
-    "features/correlation_kernels.py": "correlation",
-    "features/futures.py": "basis",
-    "features/jackknife.py": "correlation_tests",
-    "features/organic_demand.py": "mechanism_indicators",
-    "features/rebound.py": "mechanism_indicators",
-    "features/spot.py": "basis",
-    "features/volume.py": "mechanism_indicators",
-    "features/yen.py": "mechanism_indicators",
+    "features/correlation_kernels.py": ("correlation",),
+    "features/futures.py": ("futures", "basis"),
+    "features/jackknife.py": ("correlation_tests",),
+    "features/organic_demand.py": ("mechanism_indicators",),
+    "features/rebound.py": ("mechanism_indicators",),
+    "features/volume.py": ("mechanism_indicators",),
+    "features/yen.py": ("mechanism_indicators",),
 }
-
+"""Test files of a module where they are not the one of its name."""
 
 EXACT = "not TestSize and not TestCoverage"
 """Simulations of a thousand samples are left out: minutes where a kernel runs as Python."""
@@ -83,10 +83,10 @@ def modules() -> list[str]:
     return [*sorted(found - COMPILED), "models/deleveraging.py"]
 
 
-def tests_of(module: str) -> str:
-    """Return the module's own test file."""
+def tests_of(module: str) -> list[str]:
+    """Return the module's own test files."""
     package, name = module.removesuffix(".py").split("/")
-    return f"tests/{package}/test_{SHARED_TESTS.get(module, name)}.py"
+    return [f"tests/{package}/test_{one}.py" for one in SHARED_TESTS.get(module, (name,))]
 
 
 def copy_to_work() -> None:
@@ -120,7 +120,7 @@ def configure(module: str) -> None:
 [tool.mutmut]
 source_paths = ["features", "models", "unwind", "flows"]
 only_mutate = ["{module}"]
-pytest_add_cli_args_test_selection = ["{tests_of(module)}"]
+pytest_add_cli_args_test_selection = {json.dumps(tests_of(module))}
 also_copy = ["benchmarks"]
 pytest_add_cli_args = ["--hypothesis-profile=mutation", "-k", "{EXACT}"]
 process_isolation = "forkserver"
