@@ -77,7 +77,7 @@ def ewma_against_base(
     for asset in range(assets):
         x, y = base, columns[asset]
         n = 0
-        weight = squares = mean_x = mean_y = xx = yy = xy = head_x = head_y = 0.0
+        weight = squares = mean_x = mean_y = xx = yy = xy = head_x = head_y = size = 0.0
         varies_x = varies_y = False
         for row in range(rows):
             weight *= decay
@@ -102,8 +102,10 @@ def ewma_against_base(
                 yy += share * dy * dy
                 xy += share * dx * dy
                 n += 1
-            effective[asset, row] = weight * weight / squares if n else 0.0
-            if seen and n >= min_observations and varies_x and varies_y:
+                size = weight * weight / squares
+            effective[asset, row] = size  # ageing alone leaves it as it is
+            varies = varies_x and varies_y and xx > 0.0 and yy > 0.0  # both may fade to nothing
+            if seen and n >= min_observations and varies:
                 rho = xy / np.sqrt(xx) / np.sqrt(yy)
                 value[asset, row] = min(1.0, max(-1.0, rho))
             else:

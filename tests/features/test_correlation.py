@@ -162,6 +162,25 @@ class TestExponential:
         np.testing.assert_allclose(found.n["y"], expected, rtol=1e-12)
         assert found.value["y"].notna().tolist() == [False, False, False, False, True]
 
+    def test_one_that_ended_long_ago_keeps_its_number_and_returns_as_new(self) -> None:
+        # 1,200 half-lives later its weights are less than a float64 can hold
+        returns = _returns(700, 2)
+        returns.iloc[40:640, 1] = np.nan
+        found = ewma_correlation_with_base(returns, base="A0", half_life=0.5, min_observations=3)
+        n, value = found.n["A1"], found.value["A1"]
+        assert (n.iloc[39:640] == n.iloc[39]).all()
+        assert n.iloc[640] == 1
+        assert value.iloc[40:641].isna().all()
+        new = ewma_correlation_with_base(
+            returns.iloc[640:], base="A0", half_life=0.5, min_observations=3
+        )
+        np.testing.assert_allclose(value.iloc[642:], new.value["A1"].iloc[2:], rtol=1e-12)
+
+    def test_moves_too_small_to_square_have_no_correlation(self) -> None:
+        returns = 1e-200 * _returns(20, 2)
+        found = ewma_correlation_with_base(returns, base="A0", half_life=5, min_observations=3)
+        assert found.value["A1"].isna().all()
+
     @pytest.mark.parametrize("flat", ["A0", "A1"])
     def test_a_constant_has_no_correlation_until_it_moves(self, flat: str) -> None:
         returns = _returns(30, 2)
