@@ -44,7 +44,7 @@ def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> float:
     if not (xx > 0.0 and yy > 0.0):
         return np.nan  # varies by less than a float64 can square
     rho = xy / np.sqrt(xx) / np.sqrt(yy)
-    return min(1.0, max(-1.0, rho))
+    return float(min(1.0, max(-1.0, rho)))
 
 
 @njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
