@@ -170,8 +170,9 @@ def check(module: str, *, sample: int | None, seed: int) -> Outcome:
     data.load()
     verdicts = {name: status_by_exit_code[data.exit_code_by_key.get(name)] for name in chosen}
     if "not checked" in verdicts.values():
+        said = re.sub(r"^\s*[\u2800-\u28ff].*\n", "", ran.stdout, flags=re.MULTILINE)  # spinners
         raise SystemExit(
-            f"mutation: the tests of {module} did not run\n{ran.stdout[-3000:]}{ran.stderr[-2000:]}"
+            f"mutation: the tests of {module} did not run\n{said[-3000:]}{ran.stderr[-2000:]}"
         )
 
     def told(*verdict: str) -> tuple[str, ...]:
