@@ -124,6 +124,8 @@ class TestHistory:
         assert told["z"][0] == pytest.approx(
             (path[3] - path[:3].mean()) / path[:3].std(ddof=1), rel=1e-9
         )
+        day = _all(returns, change=1, history=3, min_history=3, min_observations=3)
+        assert day["change"][0] == pytest.approx(path[3] - path[2], abs=1e-14)
         more = _all(returns, change=4, history=4, min_history=4, min_observations=3)
         assert np.isnan([more[name][0] for name in ("change", "percentile", "z")]).all()
         assert more["value"] == told["value"]
