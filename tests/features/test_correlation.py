@@ -249,7 +249,7 @@ class TestAllPairs:
     def test_the_latest_matrix_by_hand(self) -> None:
         # x and y as above; a constant, and one with two returns of the three that are asked for
         returns = pd.DataFrame(
-            {"x": [9.0, 1, 2, 3], "y": [9.0, 1, 3, 2], "flat": 0.1, "new": [np.nan, np.nan, 1, 2]}
+            {"x": [9.0, 1, 2, 3], "y": [9.0, 1, 3, 2], "flat": 2.5, "new": [np.nan, np.nan, 1, 2]}
         )
         latest = latest_correlation(returns, window=3, min_observations=3)
         unknown = np.nan
