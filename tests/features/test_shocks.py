@@ -63,12 +63,12 @@ class TestRobustZ:
         x = pd.DataFrame(
             np.random.default_rng(4).standard_t(4, (40, 2)),
             pd.bdate_range("2026-01-01", periods=40),
-            ["IBIT", "IGV"],
+            pd.Index(["IBIT", "IGV"], name="symbol"),
         )
         x["IGV"] = np.arange(40) ** 2 % 17  # whole numbers, as counts are
         z = robust_z(x, window=10, min_observations=5)
         assert z.index.equals(x.index)
-        assert z.columns.tolist() == ["IBIT", "IGV"]
+        pd.testing.assert_index_equal(z.columns, x.columns)
         for name in x.columns:
             told = robust_z(x[name], window=10, min_observations=5)
             pd.testing.assert_series_equal(z[name], told, check_exact=True)
@@ -148,6 +148,12 @@ class TestRecordVolume:
         )
         with pytest.raises(ValueError, match=said):
             records(_series([10, 20]).to_frame("v"), min_observations=0)
+
+    def test_over_a_record_of_zero_there_is_no_multiple(self) -> None:
+        held = records(_series([0, 0, 1, 3]).to_frame("v"), min_observations=1)
+        assert held.multiple["v"].isna().tolist() == [True, True, True, False]
+        assert held.multiple["v"].iloc[3] == 3
+        assert held.is_record["v"].tolist() == [False, False, True, True]
 
     def test_a_missing_day_sets_no_record(self) -> None:
         held = records(_series([10, np.nan, 20]).to_frame("v"), min_observations=1)
