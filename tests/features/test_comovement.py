@@ -49,6 +49,8 @@ class TestForbesRigobon:
             forbes_rigobon(1.2, variance_increase=0.0)
         with pytest.raises(ValueError, match="variance_increase must be above -1"):
             forbes_rigobon(0.5, variance_increase=-1.0)
+        with pytest.raises(ValueError, match="variance_increase must be finite or NaN"):
+            turmoil_correlation(0.5, variance_increase=np.inf)
 
 
 class TestVolatilityOnly:

@@ -164,6 +164,8 @@ class TestCannotTell:
             ({"side": "left"}, "side must be lower or upper, got 'left'"),
             ({"null": "student"}, "null must be normal or elliptical, got 'student'"),
             ({"thresholds": (-1.0,)}, "thresholds must be rising numbers from 0 up"),
+            ({"thresholds": (np.nan,)}, "thresholds must be rising numbers from 0 up"),
+            ({"thresholds": (0.0, np.inf)}, "thresholds must be rising numbers from 0 up"),
         ],
     )
     def test_refuses(self, change, message):
