@@ -137,6 +137,11 @@ def records(x: pd.DataFrame, *, min_observations: int) -> Records:
     The value at *t* uses rows up to *t*. The multiple is V_t / max_{s<t} V_s: an increase of 69 %
     is a multiple of 1.69, never "169 % more".
     """
+    if min_observations < 1:
+        raise ValueError(
+            f"min_observations must be at least 1 earlier value, got {min_observations}; "
+            "a first value is no record of anything"
+        )
     values = x.to_numpy(dtype=np.float64)
     n_sessions, n_series = values.shape
     previous = np.full_like(values, np.nan)

@@ -3,11 +3,13 @@
 - `flows.daily`: one session, from source to verdict, tables, report and artifacts
 - `flows.backfill`: many sessions, resumable
 - `flows.replay`: one session at several cut-offs
-- `flows.universe`: the volatility of every asset through history, over processes or Dask
+- `flows.calibrate`, `flows.evaluate`: the verdict against dated episodes
+- `flows.universe`, `flows.scan`: the volatility of every asset, the correlation of every pair;
+  `flows.spread`: over processes or Dask
 - `flows.alerts`: what the desk is told, as Prefect events
 - `flows.server`: work pool, automations and notification block on a Prefect server
 - `flows.tasks`, `flows.parameters`, `flows.artifacts`, `flows.progress`: what they share
-- `python -m flows`: run them from a shell
+- `python -m flows`: run them from a shell; `flows.options`: what its commands have in common
 
 Telemetry is off, and the user interface asks no outside host, unless the environment says
 otherwise; both must be set before Prefect is imported.

@@ -7,9 +7,8 @@ import json
 import logging
 import sys
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from prefect.client.schemas.objects import State
@@ -19,6 +18,29 @@ from flows.backfill import backfill
 from flows.calibrate import calibrate
 from flows.daily import daily
 from flows.evaluate import evaluate
+from flows.options import (
+    DEFAULT_EVENT,
+    FILES,
+    AlertsWhen,
+    AsJson,
+    AsOf,
+    CopyTo,
+    Event,
+    FilesOnly,
+    FolderPath,
+    Folders,
+    LabelFolder,
+    Lake,
+    OnDask,
+    ScenarioName,
+    Seed,
+    SettingsPath,
+    Simulated,
+    Sources,
+    Workers,
+    Years,
+    chosen_source,
+)  # fmt: skip
 from flows.parameters import READABLE, DataSource, open_source
 from flows.replay import replay
 from flows.scan import scan
@@ -27,7 +49,6 @@ from unwind.episodes import read_labels
 from unwind.record_report import record_markdown
 from unwind.sessions import CalendarError
 from unwind.settings import load_settings
-from unwind.sources.scenarios import SCENARIOS
 
 app = typer.Typer(
     add_completion=False,
@@ -37,74 +58,7 @@ app = typer.Typer(
 )
 
 
-class Kind(StrEnum):
-    """Providers that a shell can name."""
-
-    files = "files"
-    yahoo = "yahoo"
-    crypto = "crypto"
-    cftc = "cftc"
-    simulated = "simulated"
-
-
-Sources = Annotated[
-    list[Kind],
-    typer.Option(
-        "--source", help="Where observations come from; give it again in falling precedence."
-    ),
-]
-
-
-class AlertsWhen(StrEnum):
-    """When a run tells the desk, as in `flows.daily`."""
-
-    current = "current"
-    always = "always"
-    never = "never"
-
-
-FolderPath = Annotated[str | None, typer.Option("--path", help="Drop folder, for files.")]
-ScenarioName = Annotated[
-    str, typer.Option("--scenario", help=f"For simulated: {', '.join(SCENARIOS)}.")
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="For simulated.")]
-Event = Annotated[
-    datetime, typer.Option("--event", formats=["%Y-%m-%d"], help="Event day, for simulated.")
-]
-Lake = Annotated[str, typer.Option("--lake", envvar="UNWIND_LAKE", help="Folder of the lake.")]
-SettingsPath = Annotated[
-    str | None, typer.Option("--settings", envvar="UNWIND_SETTINGS", help="Settings file.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
-CopyTo = Annotated[
-    str | None,
-    typer.Option("--copy-to", envvar="UNWIND_COPY_TO", help="Push a copy: s3://bucket/lake."),
-]
-Day = typer.Option(formats=["%Y-%m-%d"])
-
 DEMO_FIRST, DEMO_LAST = date(2026, 1, 28), date(2026, 2, 12)
-DEFAULT_EVENT = datetime(2026, 2, 5)  # noqa: DTZ001 - a date, as typer parses one
-FILES = [Kind.files]
-
-
-def _source(
-    kinds: list[Kind],
-    path: str | None,
-    scenario: str,
-    seed: int,
-    event: datetime,
-    settings: str | None,
-) -> DataSource:
-    first, *then = [kind.value for kind in kinds]
-    chosen = DataSource.model_validate(
-        {
-            "kind": first, "then": then, "path": path, "scenario": scenario, "seed": seed,
-            "event": event.date(),
-        }
-    )  # fmt: skip
-    # A missing folder or library is said before a server is started.
-    open_source(chosen, load_settings(None if settings is None else Path(settings)))
-    return chosen
 
 
 @app.command("daily")
@@ -114,10 +68,7 @@ def run_daily(
     scenario: ScenarioName = "multi_strat_unwind",
     seed: Seed = 1,
     event: Event = DEFAULT_EVENT,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Session. Default: today."),
-    ] = None,
+    as_of: AsOf = None,
     cutoff: Annotated[
         str | None, typer.Option("--cutoff", help="UTC instant. Default: publication time.")
     ] = None,
@@ -132,7 +83,7 @@ def run_daily(
     """Run one session and print its verdict."""
     load_settings(None if settings is None else Path(settings))
     state = daily(
-        source=_source(source, path, scenario, seed, event, settings),
+        source=chosen_source(source, path, scenario, seed, event, settings),
         lake=lake,
         as_of=None if as_of is None else as_of.date(),
         cutoff=cutoff,
@@ -170,7 +121,7 @@ def run_backfill(
     """Run every session of a range."""
     load_settings(None if settings is None else Path(settings))
     state = backfill(
-        source=_source(source, path, scenario, seed, event, settings),
+        source=chosen_source(source, path, scenario, seed, event, settings),
         first=first.date(),
         last=last.date(),
         lake=lake,
@@ -203,7 +154,7 @@ def run_replay(
     load_settings(None if settings is None else Path(settings))
     instants = _instants(cutoffs)
     state = replay(
-        source=_source(source, path, scenario, seed, event, settings),
+        source=chosen_source(source, path, scenario, seed, event, settings),
         as_of=as_of.date(),
         cutoffs=instants,
         lake=lake,
@@ -225,13 +176,6 @@ def _instants(listed: str) -> list[datetime]:
             f"cutoffs must be UTC instants with commas between, got {listed!r}; "
             "write e.g. 2026-02-05T21:15Z,2026-02-06T14:30Z"
         ) from error
-
-
-Folders = Annotated[
-    list[str], typer.Option("--path", help="Drop folder; give it again for another stretch.")
-]
-LabelFolder = Annotated[str, typer.Option("--episodes", help="Folder of label files.")]
-FilesOnly = Annotated[Literal["files"], typer.Option("--source", help="Where histories come from.")]
 
 
 def _require_inputs(paths: list[str], episodes: str, settings: str | None) -> None:
@@ -295,30 +239,23 @@ def run_universe(
     scenario: ScenarioName = "multi_strat_unwind",
     seed: Seed = 1,
     event: Event = DEFAULT_EVENT,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Last session. Default: today."),
-    ] = None,
-    simulated: Annotated[
-        int | None, typer.Option("--simulated", min=2, help="Simulate so many assets instead.")
-    ] = None,
-    years: Annotated[int, typer.Option("--years", min=1, max=30, help="For --simulated.")] = 10,
+    as_of: AsOf = None,
+    simulated: Simulated = None,
+    years: Years = 10,
     lake: Lake = "lake",
     settings: SettingsPath = None,
     chunk: Annotated[
         int, typer.Option("--chunk", min=1, max=1000, help="Assets a worker takes at once.")
     ] = 10,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=256, help="Processes, or Dask workers.")
-    ] = 1,
-    dask: Annotated[bool, typer.Option("--dask", help="Spread over Dask.")] = False,
+    workers: Workers = 1,
+    dask: OnDask = False,
     links: Annotated[bool, typer.Option("--links", help="Fit a composite DCC too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Walk the volatility of a whole universe forward."""
     load_settings(None if settings is None else Path(settings))
     chosen = (
-        _source(source, path, scenario, seed, event, settings)
+        chosen_source(source, path, scenario, seed, event, settings)
         if simulated is None
         else DataSource(kind="simulated", seed=seed)
     )
@@ -345,29 +282,22 @@ def run_scan(
     scenario: ScenarioName = "multi_strat_unwind",
     seed: Seed = 1,
     event: Event = DEFAULT_EVENT,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Session. Default: today."),
-    ] = None,
-    simulated: Annotated[
-        int | None, typer.Option("--simulated", min=2, help="Simulate so many assets instead.")
-    ] = None,
-    years: Annotated[int, typer.Option("--years", min=1, max=30, help="For --simulated.")] = 4,
+    as_of: AsOf = None,
+    simulated: Simulated = None,
+    years: Years = 4,
     lake: Lake = "lake",
     settings: SettingsPath = None,
     chunk: Annotated[
         int, typer.Option("--chunk", min=1, max=5000, help="Assets a worker takes at once.")
     ] = 100,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=256, help="Processes, or Dask workers.")
-    ] = 1,
-    dask: Annotated[bool, typer.Option("--dask", help="Spread over Dask.")] = False,
+    workers: Workers = 1,
+    dask: OnDask = False,
     as_json: AsJson = False,
 ) -> None:
     """Correlate every pair of a universe at one session."""
     load_settings(None if settings is None else Path(settings))
     state = scan(
-        source=_source(source, path, scenario, seed, event, settings)
+        source=chosen_source(source, path, scenario, seed, event, settings)
         if simulated is None
         else DataSource(kind="simulated", seed=seed),
         lake=lake,

@@ -16,6 +16,7 @@ from flows.parameters import (
     READABLE,
     DataSource,
     cutoff_of,
+    no_session,
     open_source,
     session_in_course,
     session_of,
@@ -121,8 +122,7 @@ def _daily(
     settings = load_settings(None if settings_path is None else Path(settings_path))
     slot = _slot(as_of, cutoff, scheduled, settings, morning_after=morning_after)
     if slot is None:
-        closed = pd.Timestamp(scheduled).tz_convert(CUT_ZONE)
-        return Completed(name="Skipped", message=f"{closed:%Y-%m-%d} is no NYSE session")
+        return Completed(name="Skipped", message=no_session(scheduled))
     session, instant = slot
     source = open_source(chosen, settings)
     moment = Moment(as_of=session, cutoff=instant, source=source.label)

@@ -155,6 +155,11 @@ def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
     return day if is_session(day) else None
 
 
+def no_session(scheduled: datetime) -> str:
+    """Say that the scheduled day, in New York, is no session."""
+    return f"{pd.Timestamp(scheduled).tz_convert(CUT_ZONE):%Y-%m-%d} is no NYSE session"
+
+
 def session_in_course(scheduled: datetime, *, settings: Settings) -> date:
     """The session that the desk trades on at an instant: the last one published by then."""
     instant = pd.Timestamp(scheduled).tz_convert("UTC")

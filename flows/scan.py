@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows import tasks
-from flows.parameters import READABLE, DataSource, session_of
+from flows.parameters import READABLE, DataSource, no_session, session_of
 from flows.spread import as_done, counted, progress, runner_of
 from flows.universe import returns_of_all
 from unwind.reading.formatting import percent, records
@@ -74,10 +74,9 @@ def _scan(
     scheduled = runtime.flow_run.scheduled_start_time
     session = session_of(as_of, scheduled=scheduled)
     if session is None:
-        return Completed(name="Skipped", message=f"{scheduled:%Y-%m-%d} is no NYSE session")
-    received_at = pd.Timestamp(scheduled).tz_convert("UTC")
+        return Completed(name="Skipped", message=no_session(scheduled))
     moment, returns = returns_of_all(
-        chosen, lake, session, received_at, settings, simulated=simulated, years=years
+        chosen, lake, session, scheduled, settings, simulated=simulated, years=years
     )
     runner = runner_of(workers, dask=dask)
     with open_scan(lake, returns, moment, chunk=chunk, settings=settings) as opened:

@@ -1,6 +1,6 @@
 """A whole universe through history: walk-forward volatility of every asset, in chunks."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows import tasks
-from flows.parameters import READABLE, DataSource, cutoff_of, open_source, session_of
+from flows.parameters import READABLE, DataSource, cutoff_of, no_session, open_source, session_of
 from flows.spread import as_done, counted, progress, runner_of
 from unwind.rows.moment import Moment
 from unwind.sessions import sessions_between
@@ -73,10 +73,9 @@ def _universe(
     scheduled = runtime.flow_run.scheduled_start_time
     session = session_of(as_of, scheduled=scheduled)
     if session is None:
-        return Completed(name="Skipped", message=f"{scheduled:%Y-%m-%d} is no NYSE session")
-    received_at = pd.Timestamp(scheduled).tz_convert("UTC")
+        return Completed(name="Skipped", message=no_session(scheduled))
     moment, returns = returns_of_all(
-        chosen, lake, session, received_at, settings, simulated=simulated, years=years
+        chosen, lake, session, scheduled, settings, simulated=simulated, years=years
     )
     calls = [
         {"returns": block, "rule": settings.walk_forward} for block in chunks(returns, size=chunk)
@@ -106,7 +105,7 @@ def returns_of_all(
     chosen: DataSource,
     lake: Path,
     session: date,
-    received_at: pd.Timestamp,
+    scheduled: datetime,
     settings: Settings,
     *,
     simulated: int | None,
@@ -121,5 +120,5 @@ def returns_of_all(
         return moment, simulated_returns(simulated, days, seed=chosen.seed)
     source = open_source(chosen, settings)
     moment = Moment(as_of=session, cutoff=cutoff, source=source.label)
-    tasks.read_source(lake, source, settings, received_at)
+    tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
     return moment, tasks.universe_returns(tasks.load_market(lake), moment, settings)

@@ -94,6 +94,10 @@ def evidence_of(values: pd.Series, scale: Scale, *, cap: float) -> pd.Series:
         In [0, cap]; linear between the knots. NaN where the value is. The value at *t* uses the
         row of *t* and the scale.
     """
+    if len(scale.knots) != len(LEVELS):
+        raise ValueError(
+            f"a scale must have {len(LEVELS)} knots, got {len(scale.knots)}; calibrate again"
+        )
     if scale.mean_excess <= 0:
         raise ValueError(
             f"mean_excess must be positive, got {scale.mean_excess}; calibrate on more sessions"

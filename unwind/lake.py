@@ -34,6 +34,7 @@ MANIFEST = "_manifest.json"
 LATEST = "LATEST"
 NAME = re.compile(r"\d{6,}-[0-9a-f]{12}")
 
+_EARLIEST = date(1000, 1, 1)  # a year of four digits, so that names of months stay in order
 _BEFORE_SEALS = {
     "snapshot", "parent", "schema_version", "terms", "knowledge", "run", "files", "passed_over",
 }  # fmt: skip
@@ -276,20 +277,6 @@ def _newest_first(lake: Path | str, passed: list[str]) -> Iterator[str]:
     yield from (name for name in older if name < current)
 
 
-def snapshot_known_by(lake: Path | str, instant: pd.Timestamp) -> Snapshot:
-    """The newest snapshot that stood on no later knowledge than `instant`.
-
-    Raises
-    ------
-    LakeError
-        There is none, or a damaged one stands in the way.
-    """
-    snapshot, passed = served(lake, lambda held: held, known_by=instant)
-    if passed:
-        raise Damaged(passed[0])
-    return snapshot
-
-
 def month_of(day: date) -> str:
     """Which file of a table a session lies in."""
     return f"{day:%Y-%m}"
@@ -300,6 +287,7 @@ def read(
     table: str,
     *,
     as_of: date | None = None,
+    since: date | None = None,
     cutoff: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Rows of one table under the snapshot's terms: the latest cut-off of each session.
@@ -310,6 +298,8 @@ def read(
     table : str
     as_of : date, optional
         One session only.
+    since : date, optional
+        From this session on. Months before it are not opened.
     cutoff : Timestamp, optional
         The latest cut-off not after this instant, in place of the latest of all.
 
@@ -318,29 +308,59 @@ def read(
     Damaged
         A file is not as it was published.
     """
-    # Every slot holds one regimes row, so that table alone says which cut-offs there are: a later
-    # run that found no break must not leave an earlier run's breaks standing.
-    slots = _rows(snapshot, "regimes", as_of=as_of)[["as_of", "cutoff"]]
+    days = (as_of or since or _EARLIEST, as_of or date.max)
+    return _standing(snapshot, table, _newest(snapshot, days, cutoff), days)
+
+
+def read_session(
+    snapshot: Snapshot, as_of: date, *, cutoff: pd.Timestamp | None
+) -> dict[str, pd.DataFrame]:
+    """Rows of every table on one session, as `read` gives them.
+
+    Raises
+    ------
+    Damaged
+        A file is not as it was published.
+    """
+    days = (as_of, as_of)
+    newest = _newest(snapshot, days, cutoff)
+    return {table: _standing(snapshot, table, newest, days) for table in TABLES}
+
+
+def _newest(
+    snapshot: Snapshot, days: tuple[date, date], cutoff: pd.Timestamp | None
+) -> pd.DataFrame:
+    """The latest cut-off of each session.
+
+    Every slot holds one regimes row, so that table alone says which cut-offs there are: a later
+    run that found no break must not leave an earlier run's breaks standing.
+    """
+    slots = _rows(snapshot, "regimes", days)[["as_of", "cutoff"]]
     if cutoff is not None:
         slots = slots[slots["cutoff"] <= cutoff]
-    newest = slots.groupby("as_of", as_index=False)["cutoff"].max()
-    rows = _rows(snapshot, table, as_of=as_of).merge(newest, on=["as_of", "cutoff"])
+    return slots.groupby("as_of")[["cutoff"]].max().reset_index()
+
+
+def _standing(
+    snapshot: Snapshot, table: str, newest: pd.DataFrame, days: tuple[date, date]
+) -> pd.DataFrame:
+    rows = _rows(snapshot, table, days).merge(newest, on=["as_of", "cutoff"])
     return rows.sort_values(list(TABLES[table].key), ignore_index=True)
 
 
-def _rows(snapshot: Snapshot, table: str, *, as_of: date | None) -> pd.DataFrame:
+def _rows(snapshot: Snapshot, table: str, days: tuple[date, date]) -> pd.DataFrame:
+    first, last = (f"{table}/{month_of(day)}.parquet" for day in days)
     wanted = [
         relative
         for relative in snapshot.manifest["files"]
-        if relative.startswith(f"{table}/")
-        and (as_of is None or relative == f"{table}/{month_of(as_of)}.parquet")
+        if relative.startswith(f"{table}/") and first <= relative <= last
     ]
     parts = [snapshot.table(relative) for relative in wanted]
     held = pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
     rows: pd.DataFrame = held.to_pandas()
     for column, value in snapshot.terms.items():
         rows = rows[rows[column] == value]
-    return rows if as_of is None else rows[rows["as_of"] == as_of]
+    return rows[rows["as_of"].between(*days)]
 
 
 def schema_notes(snapshot: Snapshot) -> list[str]:

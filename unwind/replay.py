@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from unwind.reading.attribution import AMPLIFIER, WORDS
+from unwind.reading.markdown import escape_markdown
 from unwind.rows.mechanism import CONFLICTED, MISSING
 
 HYPOTHESES = tuple(name for name in WORDS if name != AMPLIFIER)
@@ -113,7 +114,8 @@ def replay_markdown(as_of: object, steps: list[dict[str, Any]]) -> str:
         ):
             if held:
                 lines.append(f"- {title}: {', '.join(held)}")
-        lines += [f"- {text}" for text in step["futures"]]
+        # Items are names out of the data, whoever wrote them.
+        lines += [f"- {escape_markdown(text)}" for text in step["futures"]]
     return "\n".join(lines) + "\n"
 
 

@@ -93,8 +93,8 @@ def _histories(
             value.to_numpy(), n.to_numpy(), confidence=settings.correlation.confidence
         )
     )
-    states = read(snapshot, "regime_models", cutoff=moment.cutoff)
     first = panel.sessions[-min(shown, len(panel.sessions))].date()
+    states = read(snapshot, "regime_models", since=first, cutoff=moment.cutoff)
     return Histories(
         correlation=value,
         lower=lower,
@@ -114,8 +114,8 @@ def _volatility_history(
     """What was published, by the run's cut-off, on the base and the first counterparts."""
     universe = settings.universe
     drawn = [universe.base, *universe.counterparts[:WATCHED]]
-    rows = read(snapshot, "volatility", cutoff=moment.cutoff)
-    tails = read(snapshot, "tail_risk", cutoff=moment.cutoff)
+    rows = read(snapshot, "volatility", since=first, cutoff=moment.cutoff)
+    tails = read(snapshot, "tail_risk", since=first, cutoff=moment.cutoff)
     tails = tails[
         (tails["asset"] == universe.base) & (tails["level"] == max(settings.tail_risk.levels))
     ]

@@ -141,6 +141,10 @@ class TestRecordVolume:
         assert np.isnan(held.multiple["v"].iloc[1])
         assert held.multiple["v"].iloc[2] == 2
 
+    def test_a_first_value_is_no_record(self) -> None:
+        with pytest.raises(ValueError, match="at least 1 earlier value, got 0"):
+            records(_series([10, 20]).to_frame("v"), min_observations=0)
+
     def test_a_missing_day_sets_no_record(self) -> None:
         held = records(_series([10, np.nan, 20]).to_frame("v"), min_observations=1)
         assert np.isnan(held.multiple["v"].iloc[1])

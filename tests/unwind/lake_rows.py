@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unwind.lake import Snapshot
+from unwind.lake import Snapshot, served
 from unwind.settings import Settings
 from unwind.storage.publication import publish
 
@@ -55,3 +55,9 @@ def publish_days(
 ) -> Snapshot:
     rows = pd.concat([regimes_row(day, settings, **changed) for day in days], ignore_index=True)
     return publish(lake, {"regimes": rows}, settings=settings, source="files", run=run)
+
+
+def known_by(lake: Path | str, instant: pd.Timestamp) -> Snapshot:
+    snapshot, passed = served(lake, lambda held: held, known_by=instant)
+    assert not passed
+    return snapshot

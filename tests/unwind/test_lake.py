@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +15,13 @@ from tests.unwind.lake_rows import (
     JANUARY,
     breaks_row,
     cutoff_at,
+    known_by,
     publish_days,
     regimes_row,
 )
 from unwind.declarations.columns import SCHEMA_VERSION
 from unwind.declarations.verdict import REGIMES
-from unwind.lake import latest, read, snapshot_known_by
+from unwind.lake import latest, read, read_session
 from unwind.settings import Settings, parse_settings
 from unwind.storage.location import LakeError
 from unwind.storage.publication import publish
@@ -105,9 +107,23 @@ class TestCutoffs:
     def test_what_was_said_then(self, tmp_path: Path, settings: Settings) -> None:
         first = publish_days(tmp_path, settings, JANUARY)
         publish_days(tmp_path, settings, FEBRUARY)
-        assert snapshot_known_by(tmp_path, pd.Timestamp("2026-02-01T00:00Z")).name == first.name
+        assert known_by(tmp_path, pd.Timestamp("2026-02-01T00:00Z")).name == first.name
         with pytest.raises(LakeError, match="holds no snapshot from"):
-            snapshot_known_by(tmp_path, pd.Timestamp("2025-01-01T00:00Z"))
+            known_by(tmp_path, pd.Timestamp("2025-01-01T00:00Z"))
+
+    def test_since_a_session_opens_no_month_before_it(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        publish_days(tmp_path, settings, JANUARY)
+        snapshot = publish_days(tmp_path, settings, FEBRUARY)
+        whole = read(snapshot, "regimes")
+        (snapshot.path / "regimes" / "2026-01.parquet").unlink()
+        late = read(snapshot, "regimes", since=FEBRUARY)
+        pd.testing.assert_frame_equal(late, whole.tail(1).reset_index(drop=True))
+        assert read(snapshot, "regimes", since=FEBRUARY + timedelta(days=1)).empty
+        pd.testing.assert_frame_equal(
+            read_session(snapshot, FEBRUARY, cutoff=None)["regimes"], late
+        )
 
 
 class TestOtherTerms:

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import RECEIVED, small_prices, write_drop
-from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
+from tests.unwind.lake_rows import FEBRUARY, JANUARY, known_by, publish_days
 from unwind import cli
-from unwind.lake import latest, read, snapshot_known_by, snapshot_names
+from unwind.lake import latest, read, snapshot_names
 from unwind.market import ingest, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
@@ -96,7 +96,7 @@ class TestPushAndPull:
         assert done.snapshot == latest(lake).name
         assert snapshot_names(url) == snapshot_names(lake)
         pd.testing.assert_frame_equal(read(latest(url), "regimes"), read(latest(lake), "regimes"))
-        then = snapshot_known_by(url, pd.Timestamp("2026-02-01T00:00Z"))
+        then = known_by(url, pd.Timestamp("2026-02-01T00:00Z"))
         assert read(then, "regimes")["as_of"].tolist() == [JANUARY]
         assert verify(url, every=True).faults == []
         told = json.loads(CliRunner().invoke(cli.app, ["explain", "--lake", url, "--json"]).stdout)

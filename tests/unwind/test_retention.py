@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.conftest import RECEIVED, small_prices, write_drop
-from tests.unwind.lake_rows import publish_days
-from unwind.lake import latest, read, snapshot_known_by, snapshot_names
+from tests.unwind.lake_rows import known_by, publish_days
+from unwind.lake import latest, read, snapshot_names
 from unwind.market import ingest, read_vintages
 from unwind.sessions import sessions_between
 from unwind.settings import Settings
@@ -62,10 +62,10 @@ class TestPrune:
             "--known-by from 2026-02-02T21:15Z to before 2026-02-10T21:15Z reads "
             f"{names[date(2026, 1, 30)]}, which stood at 2026-01-30T21:15Z",
         )
-        then = snapshot_known_by(lake, pd.Timestamp("2026-02-09T00:00Z"))
+        then = known_by(lake, pd.Timestamp("2026-02-09T00:00Z"))
         assert then.name == names[date(2026, 1, 30)]
         with pytest.raises(LakeError, match="holds no snapshot from"):
-            snapshot_known_by(lake, pd.Timestamp("2026-01-25T00:00Z"))
+            known_by(lake, pd.Timestamp("2026-01-25T00:00Z"))
 
     def test_a_rehearsal_removes_nothing_and_says_the_same(self, lake: Path) -> None:
         before = snapshot_names(lake)
@@ -96,7 +96,7 @@ class TestPrune:
             prune(lake, keep_days=days, keep_last=newest, dry_run=True)
 
     def test_a_reader_of_a_removed_one_is_told(self, lake: Path) -> None:
-        oldest = snapshot_known_by(lake, pd.Timestamp(_clock(DAYS[0])))
+        oldest = known_by(lake, pd.Timestamp(_clock(DAYS[0])))
         prune(lake, keep_days=0, keep_last=1, dry_run=False)
         with pytest.raises(Damaged, match="is missing"):
             read(oldest, "regimes")

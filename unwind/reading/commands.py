@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 
 from unwind.declarations.columns import Table
-from unwind.lake import Snapshot, read
+from unwind.lake import Snapshot, read, read_session
 from unwind.reading.formatting import Row, magnitude, multiple, number, percent, records
 from unwind.reading.verdict import headline_lines
 from unwind.storage.location import LakeError, names, place
-from unwind.tables import TABLES
 
 # Sessions printed before and after the one asked for, in the correlation path.
 PATH_BEFORE, PATH_AFTER = 4, 1
@@ -68,15 +67,14 @@ def session_day(
             f"{day} is not published; {len(published)} sessions are, from {published[0]} to "
             f"{published[-1]}"
         )
-    tables = {name: read(snapshot, name, as_of=day, cutoff=cutoff) for name in TABLES}
     place = published.index(day)
     near = published[max(0, place - PATH_BEFORE) : place + PATH_AFTER + 1]
-    links = read(snapshot, "correlations", cutoff=cutoff)
+    links = read(snapshot, "correlations", since=near[0], cutoff=cutoff)
     links = links[links["as_of"].isin(near) & (links["method"] == "pearson")]
     return SessionDay(
         snapshot=snapshot,
         as_of=day,
-        tables=tables,
+        tables=read_session(snapshot, day, cutoff=cutoff),
         around=links[links["window"] == links["window"].min()],
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.lake import Snapshot, read
+from unwind.lake import Snapshot, read, read_session
 from unwind.market import known_by, read_vintages
 from unwind.screening.input_tables import INPUT_TABLES, InputTable
 from unwind.storage.location import LakeError
@@ -141,10 +141,7 @@ def difference(
         )
     if read(snapshot, "regimes", as_of=as_of).empty:
         raise LakeError(f"{as_of} is not published; make it: {_replay(as_of, first, second)}")
-    sides = [
-        {name: read(snapshot, name, as_of=as_of, cutoff=instant) for name in TABLES}
-        for instant in (first, second)
-    ]
+    sides = [read_session(snapshot, as_of, cutoff=instant) for instant in (first, second)]
     stood = [_cutoff(side) for side in sides]
     since = first if stood[0] is None else stood[0]
     same = stood[0] == stood[1]
