@@ -54,6 +54,7 @@ check: $(STAMP) ## Lint, format, types, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pip check
+	$(BIN)/python -m tests.audit --if-reachable
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .

@@ -13,7 +13,8 @@ server=
 if healthy; then
     echo "a server already answers at $PREFECT_API_URL; using it"
 else
-    "$BIN/prefect" server start --host "$HOST" --port "$PORT" &
+    # Its tracebacks would print the address of a webhook that refuses.
+    PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS=flows.console.Console "$BIN/prefect" server start --host "$HOST" --port "$PORT" &
     server=$!
     trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
     for _ in $(seq 120); do

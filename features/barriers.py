@@ -55,7 +55,8 @@ def hitting_probability(
     """
     s, b, sigma, h, mean = _arrays(spot, barrier, volatility, years, drift)
     with np.errstate(divide="ignore", invalid="ignore"):
-        distance, scale = np.log(b / s), sigma * np.sqrt(h)
+        # A barrier above the price is hit already; its mirrored term would overflow.
+        distance, scale = np.minimum(np.log(b / s), 0.0), sigma * np.sqrt(h)
         m = mean - sigma**2 / 2
         # In logarithms: the exponential alone overflows where its Φ vanishes.
         mirrored = np.exp(2 * m * distance / sigma**2 + log_ndtr((distance + m * h) / scale))

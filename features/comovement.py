@@ -65,6 +65,8 @@ def _checked(rho: ArrayLike, variance_increase: ArrayLike) -> tuple[Floats, Floa
         raise ValueError(
             f"variance_increase must be above -1 (a variance is positive), got {worst}"
         )
+    if np.isinf(delta).any():
+        raise ValueError("variance_increase must be finite or NaN, got an infinity")
     return value, delta
 
 

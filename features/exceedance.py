@@ -162,7 +162,13 @@ def exceedance_test(
 def check_thresholds(thresholds: ArrayLike, *, min_exceedances: int, draws: int) -> Floats:
     """Return the thresholds as an array, or raise ValueError for what the tests cannot use."""
     levels = np.atleast_1d(np.asarray(thresholds, np.float64))
-    if levels.ndim != 1 or not len(levels) or levels[0] < 0 or not np.all(np.diff(levels) > 0):
+    if (
+        levels.ndim != 1
+        or not len(levels)
+        or not np.isfinite(levels).all()
+        or levels[0] < 0
+        or not np.all(np.diff(levels) > 0)
+    ):
         raise ValueError(f"thresholds must be rising numbers from 0 up, got {levels.tolist()}")
     if min_exceedances < SMALLEST_COUNT:
         raise ValueError(

@@ -61,7 +61,16 @@ def class_moves(moves: pd.DataFrame, *, classes: Mapping[str, tuple[str, ...]]) 
     -------
     DataFrame of shape (n_sessions, n_classes)
         NaN where no member has a move. The value at *t* uses the row of *t*.
+
+    Raises
+    ------
+    ValueError
+        An infinite move.
     """
+    if np.isinf(moves.to_numpy(dtype=np.float64)).any():
+        raise ValueError(
+            "moves must hold finite numbers or NaN, got an infinite one; mask it first"
+        )
     return pd.DataFrame(
         {
             name: moves[[member for member in members if member in moves.columns]].mean(axis=1)

@@ -87,8 +87,15 @@ def ledoit_wolf(rows: Array) -> tuple[Array, float]:
     Returns
     -------
     array of shape (n_assets, n_assets), float in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        No row, or no asset.
     """
     n_rows, n_assets = rows.shape
+    if not rows.size:
+        raise ValueError(f"rows must hold an observation, got the shape {rows.shape}; add some")
     centred = rows - rows.mean(axis=0)
     sample = centred.T @ centred / n_rows
     mean_variance = np.trace(sample) / n_assets

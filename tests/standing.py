@@ -249,7 +249,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
             "UNWIND_WEBHOOK_URL": hook,
         }
         served = environment | {
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.enter_context(postgres(binaries))
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.enter_context(postgres(binaries)),
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "flows.console.Console",
         }
         prefect = [sys.executable, "-m", "prefect"]
         stack.enter_context(

@@ -16,7 +16,7 @@ from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
 from unwind.settings import Settings
-from unwind.storage.durable import write_atomically
+from unwind.storage.durable import folder_lock, remove_drafts, write_atomically
 from unwind.storage.location import LakeError
 
 
@@ -49,9 +49,24 @@ def write_report_file(
         histories=_histories(snapshot, panel, measured, verdict, moment, settings),
         views=views,
     )
+    return put_page(lake, page, moment)
+
+
+def put_page(lake: Path, page: str, moment: Moment) -> Path:
+    """Put a page in the place of its session and cut-off; clear what a killed run left there.
+
+    Raises
+    ------
+    Busy
+        Another run holds the lake for too long.
+    Unwritable
+        The disk refuses; the page that was there still is.
+    """
     target = lake / "reports" / moment.as_of.isoformat() / f"{moment.cutoff:%Y%m%dT%H%MZ}.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, lambda draft: draft.write_text(page, encoding="utf-8"))
+    with folder_lock(lake):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_drafts(target.parent)
+        write_atomically(target, lambda draft: draft.write_text(page, encoding="utf-8"))
     return target
 
 

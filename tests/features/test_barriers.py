@@ -65,6 +65,10 @@ class TestHittingProbability:
             hitting_probability(5e6, 4e6, **MODEL), rel=1e-12
         )
 
+    def test_a_barrier_far_above_the_price_is_hit(self) -> None:
+        touched = hitting_probability(1.0, 1e12, volatility=0.01, years=0.5, drift=0.03)
+        assert touched == 1.0
+
     def test_refuses_a_price_of_zero(self):
         with pytest.raises(ValueError, match="^spot must be above zero, got 0$"):
             hitting_probability([50.0, 0.0], 40.0, **MODEL)

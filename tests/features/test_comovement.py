@@ -54,6 +54,8 @@ class TestForbesRigobon:
         said = r"^variance_increase must be above -1 \(a variance is positive\), got -1.0$"
         with pytest.raises(ValueError, match=said):
             turmoil_correlation(0.5, variance_increase=[0.0, -1.0])
+        with pytest.raises(ValueError, match="variance_increase must be finite or NaN"):
+            turmoil_correlation(0.5, variance_increase=np.inf)
 
     def test_what_is_missing_stays_missing(self) -> None:
         for adjust in (forbes_rigobon, turmoil_correlation):

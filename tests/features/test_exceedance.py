@@ -239,6 +239,7 @@ class TestCannotTell:
                 for wrong, told in (
                     ((-1.0,), "[-1.0]"), ((), "[]"), ((0.5, 0.5), "[0.5, 0.5]"),
                     (((0.0, 1.0),), "[[0.0, 1.0]]"),
+                    ((np.nan,), "[nan]"), ((0.0, np.inf), "[0.0, inf]"),
                 )
             ),
             ({"min_exceedances": 3}, "min_exceedances must be at least 4, got 3"),

@@ -161,6 +161,11 @@ class TestLateListing:
         assert found["gold"].tolist() == [-2.0, -1.0]
         assert found["oil"].isna().all()
 
+    def test_an_infinite_move_has_no_mean(self) -> None:
+        moves = pd.DataFrame({"GLD": [np.inf], "SLV": [-np.inf]})
+        with pytest.raises(ValueError, match="moves must hold finite numbers or NaN"):
+            class_moves(moves, classes={"metals": ("GLD", "SLV")})
+
     def test_without_classes_the_sessions_stay(self) -> None:
         moves = _returns(5)
         assert class_moves(moves, classes={}).index.equals(moves.index)

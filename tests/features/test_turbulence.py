@@ -55,6 +55,11 @@ class TestLedoitWolf:
         np.testing.assert_allclose(covariance, expected, rtol=1e-10, atol=1e-12)
         assert weight == pytest.approx(shrinkage, abs=1e-12)
 
+    @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+    def test_nothing_has_no_covariance(self, shape):
+        with pytest.raises(ValueError, match="rows must hold an observation"):
+            ledoit_wolf(np.empty(shape))
+
     def test_equals_the_sums_of_the_paper(self):
         rows = panel(40, 5, seed=1).to_numpy()
         np.testing.assert_allclose(ledoit_wolf(rows)[0], naive_systemic.ledoit_wolf(rows))

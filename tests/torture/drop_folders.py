@@ -421,6 +421,13 @@ def _(folder: Path) -> None:
     _csv(folder, rows)
 
 
+@_add("more volume than there are shares", SET_ASIDE, "volume: at most 1e18", ROWS - 1)
+def _(folder: Path) -> None:
+    rows = prices()
+    rows.loc[5, "volume"] = 1e300
+    _csv(folder, rows)
+
+
 @_add("negative volume", SET_ASIDE, "volume: not negative", ROWS - 1)
 def _(folder: Path) -> None:
     _spoilt("volume", -1)(folder)
@@ -582,6 +589,7 @@ _CHAIN = {
 _FLOW = {"session": "2026-02-04", "fund": "IBIT", "vendor": "v", "net_flow_usd_m": -373.4}
 for _name, _table, _row, _rule in (
     ("a flow in parentheses", "etf_flows", _FLOW | {"net_flow_usd_m": "(373.4)"}, "number"),
+    ("a flow beyond all money", "etf_flows", _FLOW | {"net_flow_usd_m": -1e300}, "within ±1e18"),
     ("a flow without a vendor", "etf_flows", _FLOW | {"vendor": ""}, "vendor: plain text"),
     ("a snapshot without a zone", "option_chains",
      _CHAIN | {"snapshot_at": "2026-02-04 15:00"}, "snapshot_at: time with a zone"),

@@ -23,6 +23,8 @@ from unwind.alerts.ledger import read_ledger
 from unwind.calibration_files import write_calibration
 from unwind.lake import latest, read
 from unwind.market import ingest, read_vintages
+from unwind.report_files import put_page
+from unwind.rows.moment import Moment
 from unwind.sessions import publication_instant, sessions_between
 from unwind.settings import DEFAULT_PATH, load_settings, read_calibrated
 from unwind.sources.protocol import Extract
@@ -243,6 +245,31 @@ def look_at_calibration(target: Path) -> str:
     if held["sessions"] - 4000 != int(held["version"]):
         return f"mixed: {held['version']} with {held['sessions']}"
     return "" if held == calibration_number(int(held["version"])) else "altered"
+
+
+# --- reporting ----------------------------------------------------------------------------------
+
+
+def report_number(lake: Path, number: int) -> None:
+    """Put one version of the page of a session."""
+    day = SESSIONS[0]
+    moment = Moment(
+        as_of=day, cutoff=publication_instant(day, SETTINGS.publication), source="torture"
+    )
+    put_page(lake, page_number(number), moment)
+
+
+def page_number(number: int) -> str:
+    """A page of some length that ends as it begins."""
+    return f"<!DOCTYPE html>{number}{'.' * 200_000}{number}</html>"
+
+
+def look_at_report(lake: Path) -> str:
+    """Read the page; it is whole, and of one version."""
+    (path,) = (lake / "reports").glob("*/2*.html")
+    held = path.read_text(encoding="utf-8")
+    number = held.removeprefix("<!DOCTYPE html>").split(".", 1)[0]
+    return "" if held == page_number(int(number)) else f"torn: {len(held)} characters"
 
 
 # --- telling ------------------------------------------------------------------------------------

@@ -19,9 +19,11 @@ from tests.torture.killing import (
     emitted,
     look_at_calibration,
     look_at_lake,
+    look_at_report,
     look_at_store,
     publish_generation,
     push_generation,
+    report_number,
     take_in,
     tell_session,
 )
@@ -163,6 +165,12 @@ def _artefact(folder: Path) -> Any:
     return read_calibrated(folder / "calibration.json")["version"]
 
 
+def _page(lake: Path) -> Any:
+    pages = [path.read_text(encoding="utf-8") for path in (lake / "reports").glob("*/2*.html")]
+    assert pages == [] or look_at_report(lake) == ""
+    return pages
+
+
 def _owed(lake: Path) -> Any:
     events = emitted(lake / "events")
     assert len(set(events)) == len(events)
@@ -192,6 +200,20 @@ class TestRefusedAtEveryStep:
         )  # fmt: skip
         assert calibration_number(1)["version"].endswith("1")
         tell("disk refuses, calibrate", steps=steps, failed=tried)
+
+    def test_a_report(self, tmp_path: Path, limit: int, tell) -> None:
+        steps, tried = refused_at_every_step(
+            lambda lake: report_number(lake, 0), lambda lake: report_number(lake, 1),
+            _page, tmp_path, faults=Unwritable, limit=limit,
+        )  # fmt: skip
+        tell("disk refuses, report", steps=steps, failed=tried)
+
+    def test_the_first_report_of_a_session(self, tmp_path: Path, limit: int) -> None:
+        """Its folder is not there yet: that step may be refused as well."""
+        refused_at_every_step(
+            lambda lake: (lake / "reports").mkdir(parents=True),
+            lambda lake: report_number(lake, 1), _page, tmp_path, faults=Unwritable, limit=limit,
+        )  # fmt: skip
 
     def test_a_copy(self, tmp_path: Path, limit: int, tell) -> None:
         def begin(folder: Path) -> None:

@@ -14,10 +14,12 @@ from tests.torture.killing import (
     look_at_calibration,
     look_at_lake,
     look_at_ledger,
+    look_at_report,
     look_at_store,
     publish_generation,
     push_generation,
     read_all_the_while,
+    report_number,
     take_in,
     tell_session,
     usual_seconds,
@@ -110,6 +112,24 @@ class TestCalibrate:
         assert target.with_suffix(".md").read_text(encoding="utf-8") == told
         assert drafts(target.parent) == []
         tell("calibrate", killed=killed, of=rounds - 1, reads=sum(reads))
+        assert killed >= rounds // 4
+        assert min(reads) > 0
+
+
+class TestReport:
+    def test_the_page_is_the_old_or_the_new_one(self, tmp_path: Path, rounds: int, tell) -> None:
+        lake = tmp_path / "lake"
+        generator = np.random.default_rng(20260210)
+        longest = 1.1 * usual_seconds(report_number, lake, 0)
+        killed = 0
+        with read_all_the_while(look_at_report, lake, tmp_path, readers=1) as reads:
+            for number in range(1, rounds):
+                killed += kill_at_random(
+                    report_number, lake, number, generator=generator, longest=longest
+                )
+        report_number(lake, rounds)
+        assert drafts(lake) == []
+        tell("report", killed=killed, of=rounds - 1, reads=sum(reads))
         assert killed >= rounds // 4
         assert min(reads) > 0
 

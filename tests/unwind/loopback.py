@@ -39,6 +39,7 @@ class Asked:
 
     path: str
     query: dict[str, str]
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Answering = Callable[[Asked], Reply]
@@ -60,7 +61,11 @@ def loopback(answer: Answering) -> Iterator[Loopback]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            asked = Asked(parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()})
+            asked = Asked(
+                parts.path,
+                {k: v[0] for k, v in parse_qs(parts.query).items()},
+                {name.lower(): value for name, value in self.headers.items()},
+            )
             served.asked.append(asked)
             reply = answer(asked)
             if reply.delay:
@@ -74,7 +79,9 @@ def loopback(answer: Answering) -> Iterator[Loopback]:
                 if "Content-Length" not in reply.headers:
                     self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                if reply.drip:
+                if self.command == "HEAD":
+                    pass
+                elif reply.drip:
                     for place in range(len(body)):
                         self.wfile.write(body[place : place + 1])
                         self.wfile.flush()
@@ -85,7 +92,7 @@ def loopback(answer: Answering) -> Iterator[Loopback]:
             except OSError:  # the client has given up, as it should
                 pass
 
-        do_POST = do_GET  # noqa: N815 - the library's own name
+        do_POST = do_HEAD = do_GET  # noqa: N815 - the library's own names
 
         def log_message(self, *_: object) -> None:
             pass

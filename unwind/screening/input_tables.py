@@ -6,6 +6,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 LEAST_PRICE, MOST_PRICE = 1e-9, 1e12
+# Of what is no price: more dollars, shares or coins than there are, and few enough to be added up.
+LARGEST = 1e18
 # No control, direction or line character, and no beginning that a spreadsheet runs as a formula.
 PLAIN_TEXT = (
     r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}"
@@ -59,8 +61,11 @@ class InputTable:
             if name in self.positive:
                 rules.append(pa.Check.gt(0, error="positive|correct the price or leave it empty"))
                 rules.append(pa.Check(_a_price, error="within 1e-9 and 1e12|correct the price"))
-            if name in self.nonnegative:
+            elif name in self.nonnegative:
                 rules.append(pa.Check.ge(0, error="not negative|correct it or leave it empty"))
+                rules.append(pa.Check(_countable, error="at most 1e18|correct it or leave it out"))
+            else:
+                rules.append(pa.Check(_bounded, error="within ±1e18|correct it or leave it out"))
             columns[name] = pa.Column(float, rules, nullable=True)
         for name in self.texts:
             columns[name] = pa.Column(
@@ -75,6 +80,14 @@ class InputTable:
 def _a_price(values: pd.Series) -> pd.Series:
     """Beyond these no market quotes; what is not positive or not finite is named as that."""
     return ~((values > 0) & (values < LEAST_PRICE)) & ~((values > MOST_PRICE) & _finite(values))
+
+
+def _countable(values: pd.Series) -> pd.Series:
+    return ~((values > LARGEST) & _finite(values))
+
+
+def _bounded(values: pd.Series) -> pd.Series:
+    return _countable(values.abs())
 
 
 def _plain_text(values: pd.Series) -> pd.Series:
