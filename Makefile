@@ -67,7 +67,7 @@ $(BENCH): $(STAMP)
 bench: $(BENCH) ## Print speed ratios against peers and limits, in one interleaved run
 	$(BIN)/python -m benchmarks
 
-mutation: $(BENCH) ## Change the core one spot at a time and print what no test notices (half an hour; all of it: make mutation ARGUMENTS=--full)
+mutation: $(BENCH) ## Change the core one spot at a time and print what no test notices (an hour; all of it: make mutation ARGUMENTS=--full)
 	$(BIN)/python -m benchmarks.mutation $(ARGUMENTS)
 
 serve: $(STAMP) ## Start Prefect's server and UI, the deployments and a worker on 127.0.0.1:4200

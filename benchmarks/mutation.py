@@ -14,6 +14,7 @@ run and does not shrink what fails.
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import re
@@ -35,16 +36,15 @@ COMPILED = frozenset(
 """Vector intrinsics and what is built of them: not Python without the compiler."""
 
 SHARED_TESTS = {
-    "features/correlation_kernels.py": "correlation",
-    "features/futures.py": "basis",
-    "features/jackknife.py": "correlation_tests",
-    "features/organic_demand.py": "mechanism_indicators",
-    "features/rebound.py": "mechanism_indicators",
-    "features/spot.py": "basis",
-    "features/volume.py": "mechanism_indicators",
-    "features/yen.py": "mechanism_indicators",
+    "features/correlation_kernels.py": ("correlation",),
+    "features/futures.py": ("futures", "basis"),
+    "features/jackknife.py": ("correlation_tests",),
+    "features/organic_demand.py": ("mechanism_indicators",),
+    "features/rebound.py": ("mechanism_indicators",),
+    "features/volume.py": ("mechanism_indicators",),
+    "features/yen.py": ("mechanism_indicators",),
 }
-
+"""Test files of a module where they are not the one of its name."""
 
 EXACT = "not TestSize and not TestCoverage"
 """Simulations of a thousand samples are left out: minutes where a kernel runs as Python."""
@@ -83,10 +83,10 @@ def modules() -> list[str]:
     return [*sorted(found - COMPILED), "models/deleveraging.py"]
 
 
-def tests_of(module: str) -> str:
-    """Return the module's own test file."""
+def tests_of(module: str) -> list[str]:
+    """Return the module's own test files."""
     package, name = module.removesuffix(".py").split("/")
-    return f"tests/{package}/test_{SHARED_TESTS.get(module, name)}.py"
+    return [f"tests/{package}/test_{one}.py" for one in SHARED_TESTS.get(module, (name,))]
 
 
 def copy_to_work() -> None:
@@ -99,6 +99,12 @@ def copy_to_work() -> None:
     for module in modules():
         path = WORK / module
         path.write_text(re.sub(r"^@njit\(.*\n", "", path.read_text(), flags=re.MULTILINE))
+    # Compiled kernels cannot call Python: what they share is given to them as it is.
+    shutil.copy(ROOT / "features/correlation_kernels.py", WORK / "features/shared_kernels.py")
+    rolling = WORK / "features/rolling_kernels.py"
+    rolling.write_text(
+        rolling.read_text().replace("features.correlation_kernels", "features.shared_kernels")
+    )
     conftest = WORK / "tests" / "conftest.py"
     ours = re.sub(r"^import flows\b.*\n", "", conftest.read_text(), flags=re.MULTILINE)
     conftest.write_text(ours + PROFILE)
@@ -114,7 +120,7 @@ def configure(module: str) -> None:
 [tool.mutmut]
 source_paths = ["features", "models", "unwind", "flows"]
 only_mutate = ["{module}"]
-pytest_add_cli_args_test_selection = ["{tests_of(module)}"]
+pytest_add_cli_args_test_selection = {json.dumps(tests_of(module))}
 also_copy = ["benchmarks"]
 pytest_add_cli_args = ["--hypothesis-profile=mutation", "-k", "{EXACT}"]
 process_isolation = "forkserver"
@@ -164,8 +170,9 @@ def check(module: str, *, sample: int | None, seed: int) -> Outcome:
     data.load()
     verdicts = {name: status_by_exit_code[data.exit_code_by_key.get(name)] for name in chosen}
     if "not checked" in verdicts.values():
+        said = re.sub(r"^\s*[\u2800-\u28ff].*\n", "", ran.stdout, flags=re.MULTILINE)  # spinners
         raise SystemExit(
-            f"mutation: the tests of {module} did not run\n{ran.stdout[-3000:]}{ran.stderr[-2000:]}"
+            f"mutation: the tests of {module} did not run\n{said[-3000:]}{ran.stderr[-2000:]}"
         )
 
     def told(*verdict: str) -> tuple[str, ...]:

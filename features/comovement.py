@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from features.exceedance import standardise
 from features.jackknife import complete_rows
 
 Floats = NDArray[np.float64]
@@ -118,8 +119,8 @@ def adjust_for_volatility(
     Returns
     -------
     VolatilityAdjusted
-        NaN throughout where a part is too short or constant. All rows given are used: end them at
-        *t* for the value at *t*.
+        The correlation of a part that is too short or constant is NaN, and so is all that rests
+        on it. All rows given are used: end them at *t* for the value at *t*.
 
     Raises
     ------
@@ -176,8 +177,9 @@ def partial_correlation(
     Returns
     -------
     value : float
-        In [-1, 1]. NaN below `min_observations` complete rows, with no degree of freedom left, or
-        where a residual is nil (a control reproduces x or y).
+        In [-1, 1]. NaN below `min_observations` complete rows, with no degree of freedom left,
+        where one of the series is constant, or where a residual is nil (a control reproduces x or
+        y).
     n : int
         Rows without a NaN in any of them. All rows given are used: end them at *t*.
 
@@ -192,11 +194,9 @@ def partial_correlation(
     if n < max(min_observations, len(rows) + 2):
         return np.nan, n
     # Standardised columns keep the least-squares problem well scaled whatever the units.
-    centred = np.column_stack([row - row.mean() for row in rows])
-    scale = np.sqrt((centred**2).mean(axis=0))
-    if (scale == 0).any():
+    scaled = np.column_stack(standardise(*rows))
+    if np.isnan(scaled).any():
         return np.nan, n
-    scaled = centred / scale
     pair, design = scaled[:, :2], scaled[:, 2:]
     left = pair - design @ np.linalg.lstsq(design, pair, rcond=None)[0]
     if (np.sqrt((left**2).mean(axis=0)) < 1e-9).any():
@@ -236,6 +236,5 @@ def normal_downside(rho: ArrayLike) -> Floats:
 
 
 def _correlation(x: Floats, y: Floats) -> float:
-    a, b = x - x.mean(), y - y.mean()
-    size = np.sqrt((a * a).sum() * (b * b).sum())
-    return float(np.clip((a * b).sum() / size, -1, 1)) if size > 0 else np.nan
+    a, b = standardise(x, y)
+    return float(np.clip((a * b).mean(), -1, 1)) if len(x) else np.nan

@@ -8,7 +8,7 @@ Matrix = NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> tuple[float, int]:
+def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> float:
     """Two-pass correlation of rows `first` … `last` − 1; NaN where either side is constant."""
     n = 0
     head_x = head_y = sum_x = sum_y = 0.0
@@ -24,7 +24,7 @@ def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> tuple[float
         sum_y += y[row] - head_y
         n += 1
     if not (varies_x and varies_y):
-        return np.nan, n
+        return np.nan
     mean_x = head_x + sum_x / n
     mean_y = head_y + sum_y / n
     left_x = left_y = xx = yy = xy = 0.0
@@ -42,9 +42,9 @@ def pair_correlation(x: Matrix, y: Matrix, first: int, last: int) -> tuple[float
     yy -= left_y * left_y / n
     xy -= left_x * left_y / n
     if not (xx > 0.0 and yy > 0.0):
-        return np.nan, n  # varies by less than a float64 can square
+        return np.nan  # varies by less than a float64 can square
     rho = xy / np.sqrt(xx) / np.sqrt(yy)
-    return min(1.0, max(-1.0, rho)), n
+    return float(min(1.0, max(-1.0, rho)))
 
 
 @njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
@@ -77,7 +77,7 @@ def ewma_against_base(
     for asset in range(assets):
         x, y = base, columns[asset]
         n = 0
-        weight = squares = mean_x = mean_y = xx = yy = xy = head_x = head_y = 0.0
+        weight = squares = mean_x = mean_y = xx = yy = xy = head_x = head_y = size = 0.0
         varies_x = varies_y = False
         for row in range(rows):
             weight *= decay
@@ -102,8 +102,10 @@ def ewma_against_base(
                 yy += share * dy * dy
                 xy += share * dx * dy
                 n += 1
-            effective[asset, row] = weight * weight / squares if n else 0.0
-            if seen and n >= min_observations and varies_x and varies_y:
+                size = weight * weight / squares
+            effective[asset, row] = size  # ageing alone leaves it as it is
+            varies = varies_x and varies_y and xx > 0.0 and yy > 0.0  # both may fade to nothing
+            if seen and n >= min_observations and varies:
                 rho = xy / np.sqrt(xx) / np.sqrt(yy)
                 value[asset, row] = min(1.0, max(-1.0, rho))
             else:

@@ -179,9 +179,9 @@ def check_thresholds(thresholds: ArrayLike, *, min_exceedances: int, draws: int)
     return levels
 
 
-def standardise(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Give both series mean 0 and variance 1 over their rows; NaN where one is constant."""
-    return _standard(x), _standard(y)
+def standardise(*series: Floats) -> tuple[Floats, ...]:
+    """Give each series mean 0 and variance 1 over its rows; NaN where it is constant."""
+    return tuple(_standard(values) for values in series)
 
 
 def _standard(values: Floats) -> Floats:

@@ -11,6 +11,8 @@ from features.correlation import Matrix, Pairs, correlation_strips
 
 Counts = NDArray[np.int64]
 
+ROUNDING = 1e-12  # between correlations; each is right to 1e-14
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairStanding:
@@ -74,8 +76,9 @@ def pair_standings(
     ------
     PairStanding
         In the order of ``numpy.triu_indices``. NaN where `value` is; `percentile` and `z` also with
-        fewer than `min_history` earlier values, and `z` where those do not differ. Uses rows up to
-        the last, and the baseline of `percentile` and `z` ends one row before it.
+        fewer than `min_history` earlier values, and `z` where those do not differ. What differs by
+        less than 1e−12 is equal. Uses rows up to the last, and the baseline of `percentile` and
+        `z` ends one row before it.
 
     Raises
     ------
@@ -134,7 +137,7 @@ def _stand(values: Matrix, history: int, change: int, min_history: int, figures:
             if held == held:
                 count += 1
                 total += held
-                below += held <= now
+                below += held <= now + ROUNDING
                 low, high = min(low, held), max(high, held)
         if count < min_history:
             continue
@@ -144,5 +147,5 @@ def _stand(values: Matrix, history: int, change: int, min_history: int, figures:
             held = values[pair, row]
             if held == held:
                 squares += (held - mean) ** 2
-        if high > low:
+        if high - low > ROUNDING:
             figures[3, pair] = (now - mean) / np.sqrt(squares / (count - 1))

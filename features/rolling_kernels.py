@@ -249,10 +249,9 @@ def _repeat(columns, i, assets_i, j, assets_j, planes, x, y, boundary, n, window
                 cancels = whole and (of_x == -np.inf or of_y == -np.inf)
                 if cancels or tile[place] == AGAIN:
                     last = boundary + r + 1
-                    rho, _ = pair_correlation(
+                    tile[place] = pair_correlation(
                         columns[i + q], columns[j + lane], last - window, last
                     )
-                    tile[place] = rho
 
 
 @njit(cache=True)

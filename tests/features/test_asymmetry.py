@@ -61,6 +61,37 @@ class TestStatistic:
         assert other.statistic == pytest.approx(one.statistic, rel=1e-6, nan_ok=True)
 
 
+class TestTwin:
+    @pytest.mark.parametrize(("n", "levels"), [(150, (0.0, 0.5)), (40, (0.0,))])
+    def test_the_p_value_ranks_the_statistic_among_flipped_rows(self, n, levels):
+        x, y = t4_pair(n, 0.6, seed=n)
+        test = asymmetry_test(x, y, thresholds=levels, min_exceedances=4, draws=29, seed=5)
+        a, b = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+        flips = 2 * np.random.default_rng(5).integers(0, 2, (29, n)) - 1
+        ranked = []
+        for flip in flips:
+            thin = False
+            u, v = flip * a, flip * b
+            u, v = (u - u.mean()) / u.std(), (v - v.mean()) / v.std()
+            for level in levels:
+                for sign in (1, -1):
+                    thin |= ((sign * u > level) & (sign * v > level)).sum() < 4
+            if not thin:
+                ranked.append(naive_tests.hong_tu_zhou(u, v, levels))
+        assert len(ranked) > 19
+        above = np.sum(np.array(ranked) >= test.statistic)
+        assert test.p_value == pytest.approx((1 + above) / (1 + len(ranked)))
+        assert 0.05 < test.p_value < 1
+
+    def test_the_fewest_exceedances_asked_for_are_enough(self):
+        x, y = t4_pair(150, 0.6, seed=150)
+        told = {"thresholds": (0.0,), "draws": 19, "seed": 1}
+        free = asymmetry_test(x, y, min_exceedances=4, **told)
+        fewest = min(free.upper_count[0], free.lower_count[0])
+        assert not asymmetry_test(x, y, min_exceedances=fewest, **told).abstained
+        assert asymmetry_test(x, y, min_exceedances=fewest + 1, **told).abstained
+
+
 class TestMirror:
     def test_a_mirrored_sample_has_no_asymmetry(self):
         x, y = t4_pair(100, 0.5, seed=2)
@@ -110,6 +141,8 @@ class TestCannotTell:
         x, _ = t4_pair(100, 0.3, seed=6)
         test = asymmetry_test(x, 0 * x, thresholds=(0.0,), min_exceedances=4, draws=19, seed=1)
         assert test.abstained
+        assert test.n == 100
+        assert test.reason == "0 joint exceedances; each side of each threshold needs 4"
 
     def test_thresholds_that_select_the_same_rows(self):
         x, y = t4_pair(200, 0.5, seed=7)
@@ -122,11 +155,12 @@ class TestCannotTell:
     def test_refuses(self):
         x, y = t4_pair(50, 0.5, seed=8)
         arguments = {"min_exceedances": 10, "draws": 99, "seed": 1}
-        with pytest.raises(ValueError, match="thresholds must be rising numbers from 0 up"):
+        said = r"^thresholds must be rising numbers from 0 up, got \[0.5, 0.0\]$"
+        with pytest.raises(ValueError, match=said):
             asymmetry_test(x, y, thresholds=(0.5, 0.0), **arguments)
-        with pytest.raises(ValueError, match="min_exceedances must be at least 4, got 3"):
+        with pytest.raises(ValueError, match="^min_exceedances must be at least 4, got 3$"):
             asymmetry_test(x, y, thresholds=(0.0,), min_exceedances=3, draws=99, seed=1)
-        with pytest.raises(ValueError, match="draws must be at least 19"):
+        with pytest.raises(ValueError, match="^draws must be at least 19 .*, got 5; 999 is usual$"):
             asymmetry_test(x, y, thresholds=(0.0,), min_exceedances=10, draws=5, seed=1)
 
 

@@ -70,10 +70,27 @@ class TestHittingProbability:
         assert touched == 1.0
 
     def test_refuses_a_price_of_zero(self):
-        with pytest.raises(ValueError, match="spot must be above zero, got 0"):
-            hitting_probability(0.0, 40.0, **MODEL)
-        with pytest.raises(ValueError, match="volatility must be above zero, got -1"):
+        with pytest.raises(ValueError, match="^spot must be above zero, got 0$"):
+            hitting_probability([50.0, 0.0], 40.0, **MODEL)
+        with pytest.raises(ValueError, match="^barrier must be above zero, got -2$"):
+            terminal_probability(50.0, -2.0, **MODEL)
+        with pytest.raises(ValueError, match="^volatility must be above zero, got -1$"):
             hitting_probability(50.0, 40.0, **(MODEL | {"volatility": -1}))
+        with pytest.raises(ValueError, match="^volatility must be above zero, got 0$"):
+            barrier_distance(50.0, 40.0, volatility=0.0, years=0.5)
+
+    def test_one_missing_argument_of_many_leaves_its_own_row_unknown(self):
+        for name in MODEL:
+            holed = MODEL | {name: [MODEL[name], np.nan]}
+            for probability in (hitting_probability, terminal_probability):
+                found = probability([50.0, 50.0], 40.0, **holed)
+                assert np.isnan(found).tolist() == [False, True]
+                assert found[0] == probability(50.0, 40.0, **MODEL)
+
+    def test_a_horizon_that_is_over_touches_nothing_but_what_is_touched(self):
+        over = MODEL | {"years": -0.1}
+        assert hitting_probability([50.0, 40.0], 40.0, **over).tolist() == [0, 1]
+        assert terminal_probability([50.0, 39.0], 40.0, **over).tolist() == [0, 1]
 
 
 class TestTerminalProbability:
@@ -94,7 +111,8 @@ class TestDistance:
         assert found == pytest.approx(expected)
 
     def test_no_horizon_has_none(self):
-        assert np.isnan(barrier_distance(50, 40, volatility=0.5, years=0))
+        found = barrier_distance(50, 40, volatility=0.5, years=[0.0, -1.0, np.nan, 0.25])
+        assert np.isnan(found).tolist() == [True, True, True, False]
 
 
 class TestNotionalDensity:
@@ -122,5 +140,18 @@ class TestNotionalDensity:
             assert row["notional"] == pytest.approx(notionals[inside].sum())
 
     def test_refuses_a_reach_beyond_zero(self):
-        with pytest.raises(ValueError, match="reach must lie between 0.01 and 0.99, got 1"):
-            notional_density([90.0], [1.0], spot=100.0, reach=1.0)
+        for wrong in (1.0, 0.005):
+            said = f"^reach must lie between 0.01 and 0.99, got {wrong}$"
+            with pytest.raises(ValueError, match=said):
+                notional_density([90.0], [1.0], spot=100.0, reach=wrong)
+        with pytest.raises(ValueError, match="^spot must be above zero, got 0$"):
+            notional_density([90.0], [1.0], spot=0, reach=0.1)
+
+    def test_the_shortest_reach_and_its_ends(self):
+        # the lower end belongs to the map, the upper one does not; half a note is none
+        barriers, notionals = [98.9, 99.0, 100.0, 101.0, 100.5], [1.0, 2, 4, 8, np.nan]
+        held = notional_density(barriers, notionals, spot=100.0, reach=0.01)
+        assert held.to_dict("list") == {
+            "lower": [99, 100], "upper": [100, 101], "percent": [-1, 0], "notional": [2, 4],
+        }  # fmt: skip
+        assert notional_density([], [], spot=100.0, reach=0.01)["notional"].tolist() == [0, 0]

@@ -7,77 +7,20 @@ import pytest
 
 from features.basis import agreed_direction, banded_basis, direction
 from features.futures import calendar_spread, constant_maturity, listed_curve, near_month
-from features.spot import spot_at
 from tests import naive_futures
+from tests.futures_market import CHOSEN, market, rows_of, sessions_of, spot_of
 
-CHOSEN = {"min_days": 5, "contracts_per_trade": 2.0, "max_wait_hours": 1.0}
 BAND = {"window": 30, "min_observations": 10, "confidence": 0.9}
-
-
-def _rows(*quotes: tuple[str, str, str, float, float]) -> pd.DataFrame:
-    """Futures from (session, contract, expiry, settle, volume), each with a range of 1 %."""
-    frame = pd.DataFrame(quotes, columns=["session", "contract", "expiry", "settle", "volume"])
-    for name in ("session", "expiry"):
-        frame[name] = pd.to_datetime(frame[name]).astype("datetime64[us]")
-    return frame.assign(high=frame["settle"] * 1.01, low=frame["settle"])
-
-
-def _sessions(*days: str) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(list(days)).as_unit("us")
-
-
-def _spot(sessions: pd.DatetimeIndex, *prices: float, gap: float = np.nan) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"price": prices, "source": "hourly", "hours_apart": 0.0, "gap": gap}, index=sessions
-    )
-
-
-def _market(seed: int, n: int = 90) -> tuple[pd.DataFrame, pd.DatetimeIndex, pd.DataFrame]:
-    """Four monthly contracts, thin, silent or missing; spot with holes and two sources."""
-    generator = np.random.default_rng(seed)
-    sessions = pd.bdate_range("2025-01-02", periods=n, unit="us")
-    price = 90_000 * np.exp(np.cumsum(0.02 * generator.standard_normal(n)))
-    fridays = pd.DatetimeIndex(pd.date_range("2025-01-31", periods=9, freq="BME", unit="us"))
-    parts = []
-    for place, session in enumerate(sessions):
-        for rank, expiry in enumerate(fridays[fridays >= session][:4]):
-            if generator.random() < 0.04:
-                continue
-            basis = 0.06 + 0.01 * generator.standard_normal()
-            settle = price[place] * (1 + basis * (expiry - session).days / 365)
-            width = abs(generator.normal(0.03, 0.01)) + 0.001
-            scale = [30_000, 2_000, 60, 30][rank]
-            volume = generator.choice([0.0, np.nan, scale], p=[0.03, 0.03, 0.94])
-            parts.append(
-                {
-                    "session": session, "contract": f"X{expiry:%m%y}", "expiry": expiry,
-                    "settle": settle, "high": settle * (1 + width), "low": settle,
-                    "volume": np.ceil(volume * np.exp(0.5 * generator.standard_normal())),
-                }
-            )  # fmt: skip
-    spot = pd.DataFrame(
-        {
-            "price": np.where(generator.random(n) < 0.03, np.nan, price),
-            "source": generator.choice(["hourly", "UTC day"], n, p=[0.8, 0.2]),
-            "hours_apart": 0.0,
-            "gap": np.where(
-                generator.random(n) < 0.3, np.nan, 0.001 * generator.standard_normal(n)
-            ),
-        },
-        index=sessions,
-    )
-    spot["hours_apart"] = np.where(spot["source"] == "hourly", 0.0, 2.0)
-    return pd.DataFrame(parts), sessions, spot
 
 
 class TestNearMonth:
     def test_by_hand(self) -> None:
         # 0.3 % over spot at 22 days: event.md says "about 5 points annualised"
-        sessions = _sessions("2026-02-05")
+        sessions = sessions_of("2026-02-05")
         curve = listed_curve(
-            _rows(("2026-02-05", "G6", "2026-02-27", 100_300, 46_000)), sessions, **CHOSEN
+            rows_of(("2026-02-05", "G6", "2026-02-27", 100_300, 46_000)), sessions, **CHOSEN
         )
-        leg = near_month(curve, _spot(sessions, 100_000))
+        leg = near_month(curve, spot_of(sessions, 100_000))
         basis = banded_basis(leg, curve.hour_variance, spot=None, **BAND)
         assert basis["basis"].item() == pytest.approx(0.003 * 365 / 22, rel=1e-9)
         assert basis["basis"].item() == pytest.approx(0.05, abs=0.0003)
@@ -90,14 +33,14 @@ class TestNearMonth:
         assert not basis["measured"].item()
 
     def test_a_roll_is_no_change(self) -> None:
-        sessions = _sessions("2026-02-20", "2026-02-23")
-        rows = _rows(
+        sessions = sessions_of("2026-02-20", "2026-02-23")
+        rows = rows_of(
             ("2026-02-20", "G6", "2026-02-27", 100_000, 9e4),
             ("2026-02-20", "H6", "2026-03-27", 101_000, 9e4),
             ("2026-02-23", "H6", "2026-03-27", 101_000, 9e4),
         )
         curve = listed_curve(rows, sessions, **CHOSEN)
-        leg = near_month(curve, _spot(sessions, 1e5, 1e5))
+        leg = near_month(curve, spot_of(sessions, 1e5, 1e5))
         assert list(leg["contract"]) == ["G6", "H6"]
         change = banded_basis(leg, curve.hour_variance, spot=None, **BAND)["change"].iloc[1]
         assert change == pytest.approx(0.01 * 365 / 32 - 0.01 * 365 / 35)
@@ -120,7 +63,7 @@ class TestNearMonth:
 
     @pytest.mark.parametrize("seed", [1, 2, 3])
     def test_equals_the_obvious_loop(self, seed: int) -> None:
-        rows, sessions, spot = _market(seed)
+        rows, sessions, spot = market(seed)
         curve = listed_curve(rows, sessions, **CHOSEN)
         found = banded_basis(near_month(curve, spot), curve.hour_variance, spot=spot, **BAND)[
             ["basis", "error", "change", "change_error"]
@@ -130,35 +73,9 @@ class TestNearMonth:
 
 
 class TestConstantMaturity:
-    def test_by_hand(self) -> None:
-        # 20 days at 1 %, 50 days at 4 %: a third of the way, 2 % over 30 days
-        sessions = _sessions("2026-02-05")
-        rows = _rows(
-            ("2026-02-05", "A", "2026-02-25", 101.0, 1e5),
-            ("2026-02-05", "B", "2026-03-27", 104.0, 1e5),
-        )
-        curve = listed_curve(rows, sessions, **CHOSEN)
-        leg = constant_maturity(curve, _spot(sessions, 100.0), tenor=30)
-        assert leg["premium"].item() == pytest.approx(0.02)
-        assert leg["days"].item() == 30
-        assert (leg["contract"].item(), leg["against"].item()) == ("B", "A")
-
-    def test_before_the_first_expiry_it_is_that_ones_basis(self) -> None:
-        sessions = _sessions("2026-02-05")
-        rows = _rows(("2026-02-05", "B", "2026-03-27", 104.0, 1e5))
-        curve = listed_curve(rows, sessions, **CHOSEN)
-        leg = constant_maturity(curve, _spot(sessions, 100.0), tenor=30)
-        assert (leg["days"].item(), leg["against"].item()) == (50, None)
-
-    def test_beyond_the_last_expiry_there_is_none(self) -> None:
-        sessions = _sessions("2026-02-05")
-        rows = _rows(("2026-02-05", "B", "2026-03-27", 104.0, 1e5))
-        curve = listed_curve(rows, sessions, **CHOSEN)
-        assert constant_maturity(curve, _spot(sessions, 100.0), tenor=60)["premium"].isna().all()
-
     @pytest.mark.parametrize("tenor", [30, 60, 90])
     def test_equals_the_obvious_loop(self, tenor: int) -> None:
-        rows, sessions, spot = _market(4)
+        rows, sessions, spot = market(4)
         curve = listed_curve(rows, sessions, **CHOSEN)
         leg = constant_maturity(curve, spot, tenor=tenor)
         found = banded_basis(leg, curve.hour_variance, spot=spot, **BAND)
@@ -167,8 +84,8 @@ class TestConstantMaturity:
         np.testing.assert_allclose(found[columns].to_numpy(), slow, rtol=1e-9, atol=1e-12)
 
     def test_a_flat_curve_has_one_basis_at_every_tenor(self) -> None:
-        sessions = _sessions("2026-02-05")
-        rows = _rows(
+        sessions = sessions_of("2026-02-05")
+        rows = rows_of(
             *(
                 ("2026-02-05", name, day, 100 * (1 + 0.08 * days / 365), 1e5)
                 for name, day, days in (
@@ -178,50 +95,14 @@ class TestConstantMaturity:
         )  # fmt: skip
         curve = listed_curve(rows, sessions, **CHOSEN)
         for tenor in (10, 20, 30, 60, 120):
-            leg = constant_maturity(curve, _spot(sessions, 100.0), tenor=tenor)
+            leg = constant_maturity(curve, spot_of(sessions, 100.0), tenor=tenor)
             basis = banded_basis(leg, curve.hour_variance, spot=None, **BAND)["basis"].item()
             assert basis == pytest.approx(0.08)
 
 
-class TestThinMonth:
-    def test_is_left_out_and_counted(self) -> None:
-        sessions = _sessions("2026-02-05")
-        rows = _rows(
-            ("2026-02-05", "now", "2026-02-09", 100.0, 1e5),  # 4 days
-            ("2026-02-05", "G", "2026-02-27", 101.0, 1e5),
-            ("2026-02-05", "H", "2026-03-27", 102.0, 0.0),
-            ("2026-02-05", "J", "2026-04-24", 103.0, 45.0),  # 46 / 45 hours
-            ("2026-02-05", "K", "2026-05-29", 104.0, 46.0),  # one hour
-        )
-        curve = listed_curve(rows, sessions, **CHOSEN)
-        assert list(curve.names.loc[sessions[0]]) == ["G", "K"]
-        assert curve.left_out.loc[sessions[0]].to_dict() == {
-            "expiring": 1, "no volume": 1, "stale": 1,
-        }  # fmt: skip
-        assert curve.wait.loc[sessions[0]].to_list() == pytest.approx([0.00046, 1.0])
-
-    def test_of_two_contracts_with_one_expiry_the_busier_is_taken(self) -> None:
-        sessions = _sessions("2026-02-05")
-        rows = _rows(
-            ("2026-02-05", "big", "2026-02-27", 101.0, 900.0),
-            ("2026-02-05", "micro", "2026-02-27", 102.0, 1e5),
-        )
-        for frame in (rows, rows.iloc[::-1]):
-            assert listed_curve(frame, sessions, **CHOSEN).names.iloc[0].item() == "micro"
-
-    def test_nothing_listed_gives_nothing(self) -> None:
-        sessions = _sessions("2026-02-05")
-        curve = listed_curve(_rows().astype({"settle": float, "volume": float, "high": float,
-                                             "low": float}), sessions, **CHOSEN)  # fmt: skip
-        spot = _spot(sessions, 100.0)
-        for leg in (near_month(curve, spot), calendar_spread(curve),
-                    constant_maturity(curve, spot, tenor=30)):  # fmt: skip
-            assert leg["premium"].isna().all()
-
-
 class TestSpotMismatch:
     def test_moves_the_basis_and_leaves_the_calendar_spread(self) -> None:
-        rows, sessions, spot = _market(6)
+        rows, sessions, spot = market(6)
         curve = listed_curve(rows, sessions, **CHOSEN)
         other = spot.assign(price=spot["price"] * 1.003)
         moved = near_month(curve, other)["premium"] - near_month(curve, spot)["premium"]
@@ -242,7 +123,7 @@ class TestSpotMismatch:
             }
         )  # fmt: skip
         curve = listed_curve(rows, sessions, **CHOSEN)
-        spot = _spot(sessions, *(100 * np.exp(0.001 * generator.standard_normal(3_000))))
+        spot = spot_of(sessions, *(100 * np.exp(0.001 * generator.standard_normal(3_000))))
         leg = near_month(curve, spot)
         found = banded_basis(
             leg, curve.hour_variance, spot=spot, window=252, min_observations=40, confidence=0.9
@@ -253,7 +134,7 @@ class TestSpotMismatch:
         assert truth.iloc[60:].mean() == pytest.approx(0.9, abs=0.03)
 
     def test_two_sources_that_part_widen_the_band(self) -> None:
-        rows, sessions, spot = _market(7)
+        rows, sessions, spot = market(7)
         curve = listed_curve(rows, sessions, **CHOSEN)
         leg = near_month(curve, spot)
         narrow = banded_basis(leg, curve.hour_variance, spot=spot.assign(gap=0.0), **BAND)
@@ -264,9 +145,67 @@ class TestSpotMismatch:
         assert (wide["error"] >= 0.0033 * 365 / leg["days"])[both].all()
 
 
+class TestBand:
+    """A leg of 1 % over 36.5 days is a basis of 10 %, whatever else is known."""
+
+    SESSIONS = pd.bdate_range("2026-01-05", periods=6, unit="us")
+
+    def leg(self, *premiums: float) -> pd.DataFrame:
+        frame = pd.DataFrame({"premium": premiums}, index=self.SESSIONS[: len(premiums)])
+        frame = frame.assign(days=36.5, timing=0.0)
+        earlier = frame.shift(1).add_prefix("earlier_")
+        return pd.concat([frame, earlier], axis=1)
+
+    def banded(self, leg: pd.DataFrame, spot: pd.DataFrame | None, **changed: float):
+        hours = pd.Series(1e-6, leg.index)
+        asked = {"window": 3, "min_observations": 2, "confidence": 0.9} | changed
+        return banded_basis(leg, hours, spot=spot, **asked)
+
+    def test_the_mismatch_of_an_ordinary_session_by_hand(self) -> None:
+        leg = self.leg(0.01, 0.012, 0.011, 0.011)
+        found = self.banded(leg, None)
+        assert found["basis"].to_list() == pytest.approx([0.1, 0.12, 0.11, 0.11])
+        assert found["measured"].to_list() == [False, False, False, True]
+        z = 1.6448536269514722
+        usual = 1.4826 * 0.0015 / math.sqrt(2)  # median of 0.2 and 0.1 % at the last
+        errors = [10 * z * 1e-3] * 3 + [10 * z * usual]
+        assert found["error"].to_list() == pytest.approx(errors, rel=1e-9)
+        ends = [math.sqrt(2) * error for error in errors]
+        assert found["change_error"].to_list()[1:] == pytest.approx(ends[1:], rel=1e-9)
+        assert found["change"].to_list()[1:] == pytest.approx([0.02, -0.01, 0], abs=1e-12)
+        assert found["hour_error"].to_list() == pytest.approx([0.01] * 4)
+        assert found.index.equals(leg.index)
+
+    def test_the_gap_between_two_sources_by_hand(self) -> None:
+        leg = self.leg(0.01, 0.01, 0.01, 0.01)
+        gap = [0.002, 0.004, np.nan, 0.001]
+        source = ["hourly", "hourly", "hourly", "UTC day"]
+        spot = pd.DataFrame({"gap": gap, "source": source}, index=leg.index)
+        found = self.banded(leg, spot, window=20, min_observations=20)
+        noise = 1.6448536269514722**2 * 1e-6
+        # not measured on the third: the root mean square of 0.2 and 0.4 % stands for it
+        squares = [0.002**2, 0.004**2, (0.002**2 + 0.004**2) / 2, 0.001**2]
+        expected = [10 * math.sqrt(noise + square) for square in squares]
+        assert found["error"].to_list() == pytest.approx(expected, rel=1e-9)
+        # in a change their mean, 0.3 %; on the fourth the source changed: a usual gap on top
+        moved = [0.002, -0.001, -0.002]
+        usual = [0.0, 0.0, (0.002**2 + 0.004**2) / 2]
+        expected = [
+            10 * math.sqrt(2 * noise + step**2 + extra)
+            for step, extra in zip(moved, usual, strict=True)
+        ]
+        assert found["change_error"].to_list()[1:] == pytest.approx(expected, rel=1e-9)
+
+    @pytest.mark.parametrize("wrong", [1, 4])
+    def test_a_baseline_holds_two_rows_to_a_window(self, wrong: int) -> None:
+        said = f"^min_observations must lie between 2 and the window 3, got {wrong}$"
+        with pytest.raises(ValueError, match=said):
+            self.banded(self.leg(0.01), None, min_observations=wrong)
+
+
 class TestLookAhead:
     def test_a_later_row_changes_nothing(self) -> None:
-        rows, sessions, spot = _market(9)
+        rows, sessions, spot = market(9)
         whole = self._all(rows, sessions, spot)
         for last in (20, 55, 80):
             kept = rows[rows["session"] <= sessions[last]]
@@ -274,14 +213,14 @@ class TestLookAhead:
             pd.testing.assert_frame_equal(whole.iloc[: last + 1], prefix, check_exact=True)
 
     def test_row_order_changes_nothing(self) -> None:
-        rows, sessions, spot = _market(10)
+        rows, sessions, spot = market(10)
         shuffled = rows.sample(frac=1, random_state=1)
         pd.testing.assert_frame_equal(
             self._all(rows, sessions, spot), self._all(shuffled, sessions, spot)
         )
 
     def test_the_currency_changes_nothing(self) -> None:
-        rows, sessions, spot = _market(11)
+        rows, sessions, spot = market(11)
         prices = ["settle", "high", "low"]
         dear = rows.assign(**{name: rows[name] * 150 for name in prices})
         pd.testing.assert_frame_equal(
@@ -311,9 +250,10 @@ class TestLookAhead:
 
 class TestDirection:
     def test_inside_its_error_a_change_has_no_sign(self) -> None:
-        change = pd.Series([0.02, 0.01, -0.03, np.nan, 0.5])
-        error = pd.Series([0.01, 0.01, 0.02, 0.01, np.nan])
+        change = pd.Series([0.02, 0.01, -0.03, np.nan, 0.5], list("abcde"))
+        error = pd.Series([0.01, 0.01, 0.02, 0.01, np.nan], list("abcde"))
         assert direction(change, error).to_list()[:3] == [1, 0, -1]
+        assert direction(change, error).index.equals(change.index)
         assert direction(change, error).iloc[3:].isna().all()
 
     def test_two_measures_agree_or_say_nothing(self) -> None:
@@ -321,39 +261,6 @@ class TestDirection:
         second = pd.Series([1, 0, -1, 0, 1, np.nan, np.nan])
         expected = pd.Series([1, 1, 0, 0, 1, np.nan, -1])
         pd.testing.assert_series_equal(agreed_direction(first, second), expected)
-
-
-class TestSpotAt:
-    SESSIONS = _sessions("2026-02-05", "2026-02-06")
-    INSTANTS = pd.Series(
-        pd.to_datetime(["2026-02-06T00:00Z", "2026-02-06T22:00Z"]).as_unit("us"), SESSIONS
-    )
-    DAILY = pd.DataFrame({"session": SESSIONS, "close": [62_702.0, 70_555.0]})
-
-    def _hourly(self, *bars: tuple[str, float]) -> pd.DataFrame:
-        frame = pd.DataFrame(bars, columns=["bar_start_utc", "close"])
-        return frame.assign(bar_start_utc=pd.to_datetime(frame["bar_start_utc"], utc=True))
-
-    def test_takes_the_hour_that_ends_there(self) -> None:
-        hourly = self._hourly(("2026-02-05T23:00Z", 62_910.0), ("2026-02-06T21:00Z", 70_358.0))
-        spot = spot_at(hourly, self.DAILY, self.INSTANTS)
-        assert spot["price"].to_list() == [62_910.0, 70_358.0]
-        assert set(spot["source"]) == {"hourly"}
-        # on Friday the UTC day ends two hours after the futures: it says nothing of the source
-        assert spot["gap"].iloc[0] == pytest.approx(62_910 / 62_702 - 1)
-        assert np.isnan(spot["gap"].iloc[1])
-
-    def test_else_the_utc_day_and_how_far_off_it_ends(self) -> None:
-        spot = spot_at(self._hourly(), self.DAILY, self.INSTANTS)
-        assert spot["price"].to_list() == [62_702.0, 70_555.0]
-        assert spot["hours_apart"].to_list() == [0.0, 2.0]
-        assert spot["gap"].isna().all()
-
-    def test_an_older_price_never_stands_in(self) -> None:
-        hourly = self._hourly(("2026-02-05T22:00Z", 62_000.0))
-        spot = spot_at(hourly, self.DAILY.iloc[:0], self.INSTANTS)
-        assert spot["price"].isna().all()
-        assert set(spot["source"]) == {"none"}
 
 
 def _slow(

@@ -45,12 +45,22 @@ class TestForbesRigobon:
         assert forbes_rigobon(-rho, variance_increase=delta) == pytest.approx(-adjusted)
 
     def test_impossible_inputs_are_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"rho must lie in \[-1, 1\], got 1.2"):
-            forbes_rigobon(1.2, variance_increase=0.0)
-        with pytest.raises(ValueError, match="variance_increase must be above -1"):
-            forbes_rigobon(0.5, variance_increase=-1.0)
+        for rho in (1.2, -1.2):
+            said = rf"^rho must lie in \[-1, 1\], got {rho}$"
+            with pytest.raises(ValueError, match=said):
+                forbes_rigobon([0.5, rho], variance_increase=0.0)
+            with pytest.raises(ValueError, match=said):
+                normal_downside(rho)
+        said = r"^variance_increase must be above -1 \(a variance is positive\), got -1.0$"
+        with pytest.raises(ValueError, match=said):
+            turmoil_correlation(0.5, variance_increase=[0.0, -1.0])
         with pytest.raises(ValueError, match="variance_increase must be finite or NaN"):
             turmoil_correlation(0.5, variance_increase=np.inf)
+
+    def test_what_is_missing_stays_missing(self) -> None:
+        for adjust in (forbes_rigobon, turmoil_correlation):
+            found = adjust([0.5, np.nan, 0.5], variance_increase=[0.5, 0.5, np.nan])
+            assert np.isnan(found).tolist() == [False, True, True]
 
 
 class TestVolatilityOnly:
@@ -79,13 +89,80 @@ class TestVolatilityOnly:
         found = adjust_for_volatility(source, other, window=100, min_observations=20)
         assert np.isnan(found.explained)
 
+    def test_each_part_by_hand(self) -> None:
+        # no link before: whatever the source's variance does, it would show none
+        source = np.array([-1.0, -1, 0, 1, 1, -2, 0, 2])
+        other = np.array([1.0, -1, 0, 1, -1, -1, 3, 1])
+        found = adjust_for_volatility(source, other, window=3, min_observations=3)
+        assert found.variance_increase == pytest.approx(3)  # variances of 1 and 4
+        assert found.baseline == pytest.approx(0, abs=1e-15)
+        assert found.recent == pytest.approx(np.corrcoef(source[5:], other[5:])[0, 1])
+        assert found.unchanged == pytest.approx(0, abs=1e-15)
+        assert found.explained == pytest.approx(0, abs=1e-15)
+        assert (found.n_baseline, found.n_recent) == (5, 3)
+
+    def test_the_shares_add_up(self) -> None:
+        # baseline ½, recent 0.9, variance doubled: unchanged is what the formula measures
+        generator = np.random.default_rng(12)
+        x, noise = generator.normal(size=(2, 600))
+        x[-200:] *= 1.5
+        y = 0.5 * x + noise * np.where(np.arange(600) < 400, 0.9, 0.7)
+        found = adjust_for_volatility(x, y, window=200, min_observations=200)
+        assert found.unchanged == pytest.approx(
+            float(turmoil_correlation(found.baseline, variance_increase=found.variance_increase))
+        )
+        assert found.adjusted == pytest.approx(
+            float(forbes_rigobon(found.recent, variance_increase=found.variance_increase))
+        )
+        rise = found.recent - found.baseline
+        assert 0 < found.explained < 1
+        assert found.explained == pytest.approx((found.unchanged - found.baseline) / rise)
+        assert (found.n_baseline, found.n_recent) == (400, 200)
+
+    def test_a_window_of_two_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="^window must be at least 3 rows, got 2$"):
+            adjust_for_volatility([0.0] * 9, [0.0] * 9, window=2, min_observations=2)
+
+
+class TestPeg:
+    """A fund that does not move, or accrues the same every day: rounding is no correlation."""
+
+    @pytest.mark.parametrize("accrual", [0.0, 0.003, 0.1])
+    @pytest.mark.parametrize("flat", [slice(0, 60), slice(60, 83)])
+    def test_a_part_without_a_move_has_no_correlation(self, flat: slice, accrual: float) -> None:
+        moving, other = 0.01 * np.random.default_rng(10).normal(size=(2, 83))
+        pegged = moving.copy()
+        pegged[flat] = accrual
+        for source, second in ((pegged, other), (other, pegged)):
+            found = adjust_for_volatility(source, second, window=23, min_observations=16)
+            held, gone = ("recent", "baseline") if flat.start == 0 else ("baseline", "recent")
+            assert np.isfinite(getattr(found, held))
+            assert np.isnan(getattr(found, gone))
+            assert np.isnan(
+                [found.variance_increase, found.adjusted, found.unchanged, found.explained]
+            ).all()
+            assert (found.n_baseline, found.n_recent) == (60, 23)
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_nothing_is_partial_to_a_constant(self, place: int) -> None:
+        for rows in range(20, 60):
+            series = list(np.random.default_rng(rows).normal(size=(3, rows)))
+            series[place] = np.full(rows, 0.003)
+            value, n = partial_correlation(*series, min_observations=20)
+            assert np.isnan(value)
+            assert n == rows
+
 
 class TestLateListing:
     def test_too_short_a_baseline_is_nan_with_its_count(self) -> None:
         x = np.r_[np.full(90, np.nan), np.random.default_rng(4).normal(size=30)]
         found = adjust_for_volatility(x, x + 1, window=20, min_observations=16)
         assert found.n_baseline == 10
-        assert np.isnan(found.adjusted)
+        assert np.isnan([found.baseline, found.adjusted]).all()
+        assert found.recent == pytest.approx(1)
+        none = adjust_for_volatility(x[-20:], x[-20:], window=20, min_observations=16)
+        assert (none.n_baseline, none.n_recent) == (0, 20)
+        assert np.isnan(none.baseline)
 
 
 class TestPartial:
@@ -123,12 +200,21 @@ class TestPartial:
         x, y, z = np.random.default_rng(8).normal(size=(3, 60))
         z[:10] = np.nan
         assert partial_correlation(x, y, z, min_observations=20)[1] == 50
+        assert np.isfinite(partial_correlation(x, y, z, min_observations=50)[0])
         assert np.isnan(partial_correlation(x, y, z, min_observations=51)[0])
+
+    def test_needs_a_degree_of_freedom(self) -> None:
+        # two of them, two controls: six rows are the fewest
+        x, y, z, w = np.random.default_rng(11).normal(size=(4, 6))
+        controls = np.c_[z, w]
+        assert np.isfinite(partial_correlation(x, y, controls, min_observations=3)[0])
+        assert np.isnan(partial_correlation(x[:5], y[:5], controls[:5], min_observations=3)[0])
 
 
 class TestNormalDownside:
     def test_independence_and_identity(self) -> None:
         np.testing.assert_allclose(normal_downside([0.0, 1.0]), [0.0, 1.0], atol=1e-12)
+        assert np.isnan(normal_downside([-1.0, np.nan])).all()
 
     @pytest.mark.parametrize("rho", [-0.5, 0.3, 0.5, 0.8])
     def test_against_a_large_sample(self, rho: float) -> None:

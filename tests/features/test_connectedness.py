@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +53,10 @@ class TestDecomposition:
                 rtol=1e-12,
             )
 
+    def test_no_step_ahead_is_refused(self):
+        with pytest.raises(ValueError, match="^horizon must be at least 1 step, got 0$"):
+            generalised_variance_decomposition(np.zeros((1, 2, 2)), np.eye(2), horizon=0)
+
 
 class TestAgainstStatsmodels:
     @pytest.mark.parametrize("lags", [1, 2, 4])
@@ -93,6 +99,20 @@ class TestTransmission:
             result.table, other.table.loc[series.columns, series.columns], rtol=1e-7, atol=1e-10
         )
 
+    def test_directions_are_sums_of_the_table(self):
+        result = connectedness(transmitters(120, seed=4), lags=2, horizon=5)
+        table = result.table
+        own = np.diag(table)
+        for name, expected in (
+            ("from_others", table.sum(axis=1) - own),
+            ("to_others", table.sum(axis=0) - own),
+            ("net", table.sum(axis=0) - table.sum(axis=1)),
+        ):
+            found = getattr(result, name)
+            pd.testing.assert_series_equal(found, expected, rtol=1e-12)
+            assert found.index.tolist() == ["IGV", "IBIT", "GLD"]
+        assert table.index.tolist() == table.columns.tolist() == ["IGV", "IBIT", "GLD"]
+
 
 ROLLING = {"lags": 1, "horizon": 5, "window": 60, "min_observations": 40}
 
@@ -106,6 +126,49 @@ class TestRolling:
             assert rolling.total.iloc[t] == pytest.approx(alone.total, rel=1e-12)
             np.testing.assert_allclose(rolling.net.iloc[t], alone.net, rtol=1e-9, atol=1e-12)
             assert rolling.n.iloc[t] == alone.n
+
+    def test_results_carry_sessions_and_names(self):
+        series = transmitters(60, seed=5)
+        rolling = rolling_connectedness(series, **ROLLING, every=1)
+        for name in ("from_others", "to_others", "net"):
+            assert getattr(rolling, name).index.equals(series.index)
+            assert getattr(rolling, name).columns.equals(series.columns)
+        alone = connectedness(series, lags=1, horizon=5)
+        for name in ("from_others", "to_others"):
+            np.testing.assert_allclose(
+                getattr(rolling, name).iloc[-1], getattr(alone, name), rtol=1e-9, atol=1e-12
+            )
+        for name in ("total", "estimated_at", "n"):
+            assert getattr(rolling, name).index.equals(series.index)
+        assert (rolling.total.name, rolling.n.name) == ("total", "n")
+        assert rolling.n.dtype == "int64"
+        assert rolling.estimated_at.dtype.kind == "M"
+
+    def test_the_first_estimate_comes_with_the_fewest_rows(self):
+        # 40 observations are asked for: row 39 has them, and its regression 39
+        series = transmitters(60, seed=5)
+        rolling = rolling_connectedness(series, **ROLLING, every=1)
+        assert rolling.total.first_valid_index() == series.index[39]
+        assert rolling.n.iloc[38:41].tolist() == [0, 39, 40]
+        # more than 2·(1 + 3) rows of a regression: the tenth session gives the ninth row
+        short = rolling_connectedness(series, **(ROLLING | {"min_observations": 3}), every=1)
+        assert short.total.first_valid_index() == series.index[9]
+        # a window no longer than the fewest observations is allowed
+        tight = rolling_connectedness(series, **(ROLLING | {"window": 40}), every=1)
+        assert tight.total.first_valid_index() == series.index[39]
+
+    def test_scattered_holes_may_leave_too_few_rows(self):
+        # every series has its 40 values, the regression far fewer complete rows
+        series = transmitters(60, seed=5)
+        for place in range(3):
+            series.iloc[place * 7 : place * 7 + 7, place] = np.nan
+        rolling = rolling_connectedness(series, **ROLLING, every=1)
+        assert series.notna().sum().min() >= 40
+        assert rolling.total.isna().all()
+        assert rolling.estimated_at.isna().all()
+        fewer = rolling_connectedness(series, **(ROLLING | {"min_observations": 39}), every=1)
+        assert fewer.n.iloc[-1] == 38
+        assert fewer.total.notna().tolist() == [False] * 59 + [True]
 
     def test_between_estimates_the_last_one_stands_and_says_from_when(self):
         series = transmitters(150, seed=5)
@@ -164,28 +227,57 @@ class TestCannotTell:
 
     def test_messages(self):
         series = transmitters(100, seed=1)
-        with pytest.raises(ValueError, match="more than 8 complete rows for 3 series and 1 lags"):
-            connectedness(series.iloc[:9], lags=1, horizon=5)
-        with pytest.raises(ValueError, match="at least 2 series, got 1"):
-            connectedness(series[["IGV"]], lags=1, horizon=5)
-        with pytest.raises(ValueError, match="collinear"):
-            connectedness(series.assign(TWIN=2 * series["IGV"]), lags=1, horizon=5)
-        with pytest.raises(ValueError, match="constant"):
-            connectedness(series.assign(PEG=0.1), lags=1, horizon=5)
-        with pytest.raises(ValueError, match="infinite"):
-            connectedness(series.replace(series.iloc[3, 0], np.inf), lags=1, horizon=5)
-        with pytest.raises(ValueError, match="lags must be at least 1, got 0"):
-            connectedness(series, lags=0, horizon=5)
-        with pytest.raises(ValueError, match="horizon must be at least 1 step, got 0"):
-            connectedness(series, lags=1, horizon=0)
-        with pytest.raises(ValueError, match="every must be at least 1 session, got 0"):
-            rolling_connectedness(
-                series, lags=1, horizon=5, window=60, min_observations=40, every=0
-            )
-        with pytest.raises(ValueError, match="min_observations must lie between 3"):
-            rolling_connectedness(
-                series, lags=1, horizon=5, window=60, min_observations=61, every=1
-            )
+        one = {"lags": 1, "horizon": 5}
+        for frame, asked, said in (
+            (
+                series.iloc[:9],
+                one,
+                "connectedness needs more than 8 complete rows for 3 series and 1 lags, got 8; "
+                "lengthen the window or name fewer series",
+            ),
+            (
+                series.iloc[:2],
+                one | {"lags": 5},
+                "connectedness needs more than 32 complete rows for 3 series and 5 lags, got 0; "
+                "lengthen the window or name fewer series",
+            ),
+            (series[["IGV"]], one, "connectedness needs at least 2 series, got 1; name more"),
+            (
+                series.assign(TWIN=2 * series["IGV"]),
+                one,
+                "connectedness needs linearly independent series, got collinear ones; "
+                "leave one out",
+            ),
+            (
+                series.assign(PEG=0.1),
+                one,
+                "connectedness needs series that vary, got a constant one; leave it out",
+            ),
+            (
+                series.replace(series.iloc[3, 0], np.inf),
+                one,
+                "series must be finite or missing, got an infinite value; correct its row",
+            ),
+            (series, one | {"lags": 0}, "lags must be at least 1, got 0"),
+            (series, one | {"horizon": 0}, "horizon must be at least 1 step, got 0"),
+        ):
+            with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+                connectedness(frame, **asked)
+        assert connectedness(series.iloc[:10], lags=1, horizon=1).n == 9
+        for changed, said in (
+            ({"lags": 0}, "lags must be at least 1, got 0"),
+            ({"every": 0}, "every must be at least 1 session, got 0"),
+            (
+                {"min_observations": 61},
+                "min_observations must lie between 3 and the window 60, got 61",
+            ),
+            (
+                {"min_observations": 2},
+                "min_observations must lie between 3 and the window 60, got 2",
+            ),
+        ):
+            with pytest.raises(ValueError, match=f"^{said}$"):
+                rolling_connectedness(series, **(ROLLING | {"every": 1} | changed))
 
     def test_a_hole_leaves_out_the_rows_that_touch_it(self):
         series = transmitters(100, seed=2)

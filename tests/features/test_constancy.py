@@ -76,6 +76,31 @@ class TestStatistic:
         assert one.p_value == constancy_test(x, y, draws=99, seed=1).p_value
         assert one.statistic == constancy_test(x, y, draws=99, seed=2).statistic
 
+    @pytest.mark.parametrize("n", [20, 45])
+    def test_the_p_value_ranks_the_statistic_among_reordered_rows(self, n):
+        x, y = pair(n, 9)
+        test = constancy_test(x, y, draws=49, seed=7)
+        orders = np.random.default_rng(7).permuted(np.tile(np.arange(n), (49, 1)), axis=1)
+        ranked = np.array(
+            [
+                naive_tests.wied_kraemer_dehling(x.to_numpy()[one], y.to_numpy()[one])[0]
+                for one in orders
+            ]
+        )
+        assert test.p_value == (1 + np.sum(ranked >= test.statistic)) / 50
+        assert (test.n, test.abstained, test.reason) == (n, False, "")
+        assert test.correlation == pytest.approx(naive_tests.correlation(x, y))
+
+    def test_two_rows_have_no_correlation_to_tell(self):
+        # two small rows on y = x, then all on y = −x: the likeliest break is behind the two
+        x, noise = pair(30, 10, first=0.0, second=0.0)
+        y = -x + 0.3 * noise
+        x.iloc[:2], y.iloc[:2] = [0.1, -0.1], [0.1, -0.1]
+        test = constancy_test(x, y, draws=19, seed=1)
+        assert test.break_at == x.index[2]
+        assert np.isnan(test.before)
+        assert test.after == pytest.approx(naive_tests.correlation(x[2:], y[2:]))
+
 
 class TestDecoupling:
     def test_the_break_is_dated(self):
@@ -113,15 +138,19 @@ class TestCannotTell:
             test = constancy_test(one, other, draws=19, seed=1)
             assert test.abstained
             assert test.reason == reason
-            assert np.isnan(test.p_value)
+            assert test.n == len(one)
+            assert np.isnan([test.p_value, test.statistic, test.before, test.after]).all()
             assert test.break_at is None
+        assert test.correlation == pytest.approx(1)
 
     def test_refuses_what_is_misaligned(self):
         x, y = pair(40, 8)
-        with pytest.raises(ValueError, match="must share one index"):
+        said = "^x and y must share one index; align them to the same sessions first$"
+        with pytest.raises(ValueError, match=said):
             constancy_test(x, y.shift(freq="D"), draws=19, seed=1)
-        with pytest.raises(ValueError, match="draws must be at least 19 for a 5 % test, got 10"):
-            constancy_test(x, y, draws=10, seed=1)
+        said = "^draws must be at least 19 for a 5 % test, got 18; 999 is usual$"
+        with pytest.raises(ValueError, match=said):
+            constancy_test(x, y, draws=18, seed=1)
 
 
 class TestSize:

@@ -99,6 +99,9 @@ class TestPseudoValues:
     def test_a_constant_has_no_correlation(self):
         x = fat_tailed(30, 1, seed=3).ravel()
         assert np.isnan(pseudo_values(x, np.full(30, 0.1))[0])
+        r, pseudo = pseudo_values(np.zeros(30), x)
+        assert np.isnan(r)
+        assert not pseudo.any()
 
 
 class TestLongRunVariance:
@@ -163,9 +166,12 @@ class TestRobustInterval:
         assert np.isnan(robust_interval(x, y, confidence=0.95)).all()
 
     def test_refuses_misaligned_and_infinite(self):
-        with pytest.raises(ValueError, match="of one length"):
+        said = "^series must be one-dimensional and of one length, got {}; align them to the same"
+        with pytest.raises(ValueError, match=said.format(r"\[\(2,\), \(1,\)\]")):
             complete_rows([1.0, 2.0], [1.0])
-        with pytest.raises(ValueError, match="got an infinity"):
+        with pytest.raises(ValueError, match=said.format(r"\[\(1, 2\), \(1, 2\)\]")):
+            complete_rows([[1.0, 2.0]], [[1.0, 2.0]])
+        with pytest.raises(ValueError, match="^returns must be finite or NaN, .* for zero$"):
             complete_rows([1.0, np.inf], [1.0, 2.0])
 
 

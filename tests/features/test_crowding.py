@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -113,13 +114,31 @@ class TestMomentum:
 
     def test_out_of_range(self):
         returns = panel(30, 4, seed=1)
-        for change, message in (
-            ({"skip": 30}, "skip must lie between 0 and lookback"),
-            ({"share": 0.6}, "share must lie in"),
-            ({"min_observations": 26}, "between 1 and lookback − skip = 25, got 26"),
+        for change, said in (
+            ({"skip": 30}, "skip must lie between 0 and lookback 30 − 1, got 30"),
+            ({"skip": -1}, "skip must lie between 0 and lookback 30 − 1, got -1"),
+            ({"share": 0.6}, "share must lie in (0, 0.5], got 0.6"),
+            ({"share": 0.0}, "share must lie in (0, 0.5], got 0.0"),
+            (
+                {"min_observations": 26},
+                "min_observations must lie between 1 and lookback − skip = 25, got 26",
+            ),
+            (
+                {"min_observations": 0},
+                "min_observations must lie between 1 and lookback − skip = 25, got 0",
+            ),
         ):
-            with pytest.raises(ValueError, match=message):
+            with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
                 momentum_sleeve(returns, **(MOMENTUM | change))
+
+    def test_the_ends_of_the_ranges_are_allowed(self):
+        # yesterday's order, half on each side, no month left out
+        returns = pd.DataFrame([[0.01, 0.03, 0.02, np.nan], [0.04, 0.02, 0.01, 0.9]])
+        sleeve = momentum_sleeve(returns, lookback=1, skip=0, share=0.5, min_observations=1)
+        assert np.isnan(sleeve[0])
+        assert sleeve[1] == pytest.approx(0.5 * (np.expm1(0.02) - np.expm1(0.04)))
+        two = momentum_sleeve(returns[[0, 1]], lookback=1, skip=0, share=0.5, min_observations=1)
+        assert two.isna().all()
 
 
 class TestPairs:
@@ -155,12 +174,18 @@ class TestPairs:
 
     def test_out_of_range(self):
         returns = panel(60, 2, seed=6)
-        with pytest.raises(ValueError, match=r"pairs name \['ZZZ'\]"):
+        said = r"^pairs name \['ZZZ'\], which returns does not hold; drop those pairs$"
+        with pytest.raises(ValueError, match=said):
             pair_sleeves(returns, pairs=[("A0", "ZZZ")], **PAIRS)
-        with pytest.raises(ValueError, match="a pair must name two assets"):
+        with pytest.raises(ValueError, match=r"^a pair must name two assets, got \('A0', 'A0'\)$"):
             pair_sleeves(returns, pairs=[("A0", "A0")], **PAIRS)
-        with pytest.raises(ValueError, match="min_observations must lie between 3 and the shorter"):
-            pair_sleeves(returns, pairs=[("A0", "A1")], **(PAIRS | {"min_observations": 21}))
+        for wrong in (2, 21):
+            said = (
+                "^min_observations must lie between 3 and the shorter of lookback and "
+                f"volatility_window, 20, got {wrong}$"
+            )
+            with pytest.raises(ValueError, match=said):
+                pair_sleeves(returns, pairs=[("A0", "A1")], **(PAIRS | {"min_observations": wrong}))
 
 
 class TestMultiStrategy:
@@ -225,10 +250,20 @@ class TestMultiStrategy:
 
     def test_out_of_range(self):
         sleeves = all_sleeves(panel(60, 6, seed=1))
-        with pytest.raises(ValueError, match="min_sleeves must lie between 2 and the 4 sleeves"):
-            multi_strategy(sleeves, window=30, min_observations=20, min_sleeves=5)
-        with pytest.raises(ValueError, match="infinite"):
+        for wrong in (1, 5):
+            said = f"^min_sleeves must lie between 2 and the 4 sleeves given, got {wrong}$"
+            with pytest.raises(ValueError, match=said):
+                multi_strategy(sleeves, window=30, min_observations=20, min_sleeves=wrong)
+        with pytest.raises(ValueError, match="^returns must be finite or missing, .* behind it$"):
             multi_strategy(sleeves.assign(bad=np.inf), **SCORE)
+
+    def test_all_sleeves_may_be_asked_for_and_rows_keep_their_sessions(self):
+        sleeves = all_sleeves(panel(120, 6, seed=13))
+        table = multi_strategy(sleeves, window=30, min_observations=20, min_sleeves=4)
+        assert table.index.equals(sleeves.index)
+        assert table["worst_z"].notna().any()
+        assert table["worst_sleeve"].notna().equals(table["worst"].notna())
+        assert table["degrossing"].isna().equals(sleeves.isna().any(axis=1))
 
 
 def score_factors(*names):

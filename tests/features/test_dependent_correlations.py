@@ -56,7 +56,35 @@ class TestComparison:
         half = stats.t.ppf(0.95, 8) * error
         assert (test.lower, test.upper) == pytest.approx((difference - half, difference + half))
         assert test.steiger_z == steiger_z(test.first, test.second, test.between, n=80)
-        assert test.meng_p_value == pytest.approx(2 * stats.norm.sf(abs(test.meng_z)))
+        assert test.steiger_p_value == pytest.approx(2 * stats.norm.sf(abs(test.steiger_z)))
+        z, meng_error = meng_z(test.first, test.second, test.between, n=80)
+        assert test.meng_z == z
+        assert test.meng_p_value == pytest.approx(2 * stats.norm.sf(abs(z)))
+        half = stats.norm.ppf(0.95) * meng_error
+        assert (test.meng_lower, test.meng_upper) == pytest.approx(
+            (difference - half, difference + half)
+        )
+        assert (test.n, test.abstained, test.reason) == (80, False, "")
+        assert (test.first, test.second, test.between) == pytest.approx(
+            (
+                naive_tests.correlation(shared, first),
+                naive_tests.correlation(shared, second),
+                naive_tests.correlation(first, second),
+            )
+        )
+        assert test.difference == pytest.approx(difference)
+        assert test.standard_error == pytest.approx(error, rel=1e-8)
+
+    def test_sixteen_rows_are_enough(self):
+        test = compare_dependent_correlations(*three(16, seed=8), confidence=0.95)
+        assert not test.abstained
+        assert test.lower < test.difference < test.upper
+
+    @pytest.mark.parametrize("confidence", [0, 1, 95])
+    def test_a_confidence_is_no_percentage(self, confidence):
+        said = f"^confidence must lie between 0 and 1, got {confidence}; 0.95 is usual$"
+        with pytest.raises(ValueError, match=said):
+            compare_dependent_correlations(*three(16, seed=8), confidence=confidence)
 
     @settings(max_examples=25, deadline=None)
     @given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-6, 1e6]))
@@ -109,7 +137,13 @@ class TestCannotTell:
         ):
             test = compare_dependent_correlations(*columns, confidence=0.95)
             assert test.abstained
-            assert np.isnan(test.p_value)
+            assert test.n == 40
+            assert test.reason == (
+                "a series is constant, or two of the three are perfectly correlated"
+            )
+            assert np.isnan([test.p_value, test.steiger_z, test.meng_z]).all()
+            expected = naive_tests.correlation(*columns[:2])
+            assert test.first == pytest.approx(expected)  # told all the same
 
 
 class TestSize:

@@ -56,8 +56,15 @@ class TestRolledAssets:
         assert assets.isna().tolist() == [False, True]
 
     def test_a_negative_opening_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="opening must be at least 0, got -1"):
+        said = "^opening must be at least 0, got -1; correct the anchor$"
+        with pytest.raises(ValueError, match=said):
             rolled_assets(series([1]), series([1]), opening=-1)
+
+    def test_a_new_fund_opens_with_nothing(self) -> None:
+        assets = rolled_assets(series([10, 0]), series([50, 55]), opening=0)
+        assert assets.tolist() == pytest.approx([10, 11])
+        nothing = pd.Series([], dtype="int64")
+        assert rolled_assets(nothing, nothing, opening=0).dtype == "float64"
 
 
 class TestDesign:
@@ -82,11 +89,39 @@ class TestDesign:
         pd.testing.assert_frame_equal(whole.iloc[:60], prefix, check_exact=True)
 
     @pytest.mark.parametrize(
-        ("lags", "window", "message"), [(0, 20, "lags must be"), (1, 1, "volume_window must be")]
+        ("lags", "window", "said"),
+        [
+            (0, 20, "lags must be at least 1 session, got 0"),
+            (1, 1, "volume_window must be at least 2 sessions, got 1"),
+        ],
     )
-    def test_arguments_out_of_range(self, market, lags: int, window: int, message: str) -> None:
-        with pytest.raises(ValueError, match=message):
+    def test_arguments_out_of_range(self, market, lags: int, window: int, said: str) -> None:
+        with pytest.raises(ValueError, match=f"^{said}$"):
             flow_design(*market, lags=lags, volume_window=window)
+
+    def test_the_shortest_design_by_hand(self) -> None:
+        found = flow_design(
+            series([0.1, 0.2, 0.3]), series([0.0, -0.5, 0.4]), series([10, 30, 40]),
+            lags=1, volume_window=2,
+        )  # fmt: skip
+        assert found.columns.tolist() == [
+            "constant", "flow_1", "gain", "loss", "return_before", "volume",
+            "Tuesday", "Wednesday", "Thursday", "Friday", "month_start",
+        ]  # fmt: skip
+        told = found.drop(columns="constant").iloc[2, :5].tolist()  # Thursday 4 September
+        assert told == pytest.approx([0.2, 0.4, 0, -0.5, np.log(2)])
+        assert found["constant"].tolist() == [1, 1, 1]
+        assert found["Thursday"].tolist() == [0, 0, 1]
+        assert found["volume"].isna().tolist() == [True, True, False]
+
+    def test_a_usual_volume_needs_four_fifths_of_its_rows(self, market) -> None:
+        share, returns, shares = (part.iloc[:22].copy() for part in market)
+        shares.iloc[[1, 3, 5, 7]] = np.nan  # 16 of the 20 before row 20
+        design = flow_design(share, returns, shares, lags=1, volume_window=20)
+        assert np.isfinite(design["volume"].iloc[20])
+        shares.iloc[9] = np.nan
+        design = flow_design(share, returns, shares, lags=1, volume_window=20)
+        assert np.isnan(design["volume"].iloc[20])
 
 
 class TestHoliday:
@@ -98,6 +133,7 @@ class TestHoliday:
     def test_a_monday_is_none_of_the_four(self) -> None:
         days = calendar(SESSIONS).drop(columns="month_start").sum(axis=1)
         assert (days == (SESSIONS.day_of_week != 0)).all()
+        assert len(calendar(SESSIONS[:0])) == 0
 
 
 CONFLICT = {"gap_share": 0.25, "window": 20, "min_observations": 10}
@@ -133,10 +169,30 @@ class TestVendorConflict:
         assert told["category"].tolist() == ["signs differ"]
 
     def test_arguments_out_of_range(self) -> None:
-        with pytest.raises(ValueError, match="gap_share must be above 0"):
+        with pytest.raises(ValueError, match="^gap_share must be above 0, got 0$"):
             vendor_conflict(self.first(), self.first(), gap_share=0, window=20, min_observations=10)
-        with pytest.raises(ValueError, match="min_observations must lie between"):
-            vendor_conflict(self.first(), self.first(), gap_share=1, window=20, min_observations=21)
+        for wrong in (1, 21):
+            said = f"^min_observations must lie between 2 and the window 20, got {wrong}$"
+            with pytest.raises(ValueError, match=said):
+                vendor_conflict(
+                    self.first(), self.first(), gap_share=1, window=20, min_observations=wrong
+                )
+
+    def test_a_gap_that_just_reaches_the_share_is_none_yet(self) -> None:
+        # the standard deviation of 2, 3 and 4 is 1, of 2 and 3 it is 0.7
+        first, second = series([2.0, 3, 4, 3, 3]), series([2.0, 3, 4, 3.5, 3.6])
+        rule = {"gap_share": 0.5, "window": 3, "min_observations": 2}
+        told = vendor_conflict(first, second, **rule)
+        assert told["scale"].isna().tolist() == [True, True, False, False, False]
+        assert told["scale"].iloc[3] == 1
+        assert told["category"].iloc[2:].tolist() == ["agree", "agree", "gap"]
+        assert vendor_conflict(first, second, **(rule | {"window": 2}))["scale"].notna().sum() == 3
+
+    def test_a_zero_has_no_sign_to_differ_from(self) -> None:
+        told = vendor_conflict(
+            self.first(), self.first().where(np.arange(31) < 30, 0.0), **CONFLICT
+        )
+        assert told["category"].iloc[-1] == "gap"
 
 
 class TestDating:
@@ -153,8 +209,17 @@ class TestDating:
         assert dating_match(short, short, most=1, window=60, tolerance=0.1).isna().all()
 
     def test_arguments_out_of_range(self) -> None:
-        with pytest.raises(ValueError, match="must be at least 0"):
-            dating_match(series([1]), series([1]), most=-1, window=5, tolerance=0.1)
+        for most, tolerance in ((-1, 0.1), (0, -0.1)):
+            said = f"^most and tolerance must be at least 0, got {most} and {tolerance}$"
+            with pytest.raises(ValueError, match=said):
+                dating_match(series([1]), series([1]), most=most, window=5, tolerance=tolerance)
+
+    def test_ten_rows_of_the_window_tell_a_share(self) -> None:
+        first = series(np.arange(12.0))
+        second = first + ([5.0] * 2 + [0.5] * 4 + [0.75] * 6)
+        match = dating_match(first, second, most=0, window=10, tolerance=0.5)
+        assert match.tolist() == [0.4]
+        assert dating_match(first, first, most=0, window=10, tolerance=0).tolist() == [1]
 
 
 class TestUnfinished:
@@ -172,8 +237,24 @@ class TestUnfinished:
         assert unfinished_funds(pd.DataFrame({"a": [0.0]}), usual_zero_share=1, window=5) == ()
 
     def test_a_share_out_of_range(self) -> None:
-        with pytest.raises(ValueError, match="usual_zero_share must lie between 0 and 1"):
-            unfinished_funds(self.frame(big=1.0, small=1.0), usual_zero_share=2, window=5)
+        for wrong in (2, -0.5):
+            said = f"^usual_zero_share must lie between 0 and 1, got {wrong}$"
+            with pytest.raises(ValueError, match=said):
+                unfinished_funds(self.frame(big=1.0, small=1.0), usual_zero_share=wrong, window=5)
+
+    def test_the_share_of_zeros_is_of_the_prints_in_the_window(self) -> None:
+        half = pd.DataFrame({"old": [0.0] * 8 + [1.0, np.nan, 0.0, 0.0]})
+        # of the three rows before the last, two are printed, and one of these is zero
+        assert unfinished_funds(half, usual_zero_share=0.5, window=3) == ("old",)
+        assert unfinished_funds(half, usual_zero_share=0.49, window=3) == ()
+        never = pd.DataFrame({"never": [0.0, 1.0, 0.0]})
+        assert unfinished_funds(never, usual_zero_share=0, window=1) == ("never",)
+        new = pd.DataFrame({"new": [np.nan, np.nan, 0.0], "silent": [1.0, np.nan, np.nan]})
+        assert unfinished_funds(new, usual_zero_share=1, window=2) == ()
+
+    def test_names_are_sorted(self) -> None:
+        both = pd.DataFrame({"b": [1.0, 0.0], "a": [1.0, np.nan]})
+        assert unfinished_funds(both, usual_zero_share=0, window=5) == ("a", "b")
 
 
 class TestCumulative:
@@ -194,8 +275,15 @@ class TestCumulative:
         assert np.isnan(z)
 
     def test_arguments_out_of_range(self) -> None:
-        with pytest.raises(ValueError, match="sessions must be at least 1"):
+        with pytest.raises(ValueError, match="^sessions must be at least 1, got 0$"):
             cumulative_surprise(series([1.0]), sessions=0)
+
+    def test_twenty_earlier_sums_give_a_scale(self) -> None:
+        value, z = cumulative_surprise(series([1.0] * 20 + [3.0]), sessions=1)
+        assert (value, z) == (3, pytest.approx(3 / 1.4826))
+        assert np.isnan(cumulative_surprise(series([1.0] * 19 + [3.0]), sessions=1)[1])
+        assert np.isnan(cumulative_surprise(series([0.0] * 20 + [3.0]), sessions=1)[1])
+        assert np.isnan(cumulative_surprise(series([]), sessions=1)).all()
 
 
 class TestCreations:
@@ -208,3 +296,4 @@ class TestCreations:
         assert made["share"].tolist() == pytest.approx([0.1, -0.2, 0, np.nan], nan_ok=True)
         assert made["category"].iloc[:2].tolist() == ["against the price", "with the price"]
         assert made["category"].iloc[2:].isna().all()
+        assert made.index.equals(SESSIONS[:4])

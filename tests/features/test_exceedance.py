@@ -1,4 +1,5 @@
 import math
+import re
 from functools import partial
 
 import numpy as np
@@ -40,6 +41,20 @@ class TestCurve:
         assert value[0] == pytest.approx(0.8)
         assert np.isnan(value[1])
 
+    def test_a_return_at_the_level_does_not_exceed_it(self):
+        x = np.array([0.5, 1.0, 2.0, 3.0, 4.0])
+        value, count = exceedance_curve(x, x, np.array([0.5, 1.0]))
+        assert count.tolist() == [4, 3]
+        assert value[0] == pytest.approx(1)
+        assert np.isnan(value[1])
+
+    def test_a_side_that_stands_still_has_no_correlation(self):
+        x, flat = np.array([1.0, 2, 3, 4, 5]), np.ones(5)
+        for pair in ((x, flat), (flat, x)):
+            value, count = exceedance_curve(*pair, np.array([0.0]))
+            assert count[0] == 5
+            assert np.isnan(value[0])
+
     def test_against_the_twin(self):
         x, y = sample("t4", 400, 0.5, seed=1)
         value, count = exceedance_curve(x, y, np.array([0.0, 0.7]))
@@ -50,6 +65,61 @@ class TestCurve:
         x, y = standardise(np.array([1.0, 2, 3]), np.array([0.1, 0.1, 0.1]))
         np.testing.assert_allclose(x, np.array([-1, 0, 1]) * math.sqrt(1.5))
         assert np.isnan(y).all()
+        assert standardise(np.array([]))[0].tolist() == []
+
+
+def implied(x, y, levels, *, side, null, draws, seed):
+    """Expected curve and p-values, one draw at a time."""
+    a, b = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    n, r, sign = len(a), float(np.mean(a * b)), -1 if side == "lower" else 1
+    generator = np.random.default_rng(seed)
+    if null == "normal":
+        noise = generator.standard_normal((draws, 2, n))
+    else:
+        v = (b - r * a) / np.sqrt(1 - r * r)  # the whitened row is (a, v)
+        angle = generator.uniform(0, 2 * np.pi, (draws, n))
+        noise = np.stack([np.hypot(a, v) * np.cos(angle), np.hypot(a, v) * np.sin(angle)], axis=1)
+
+    def curve(first, second):
+        told = [naive_tests.exceedance(first, second, level) for level in levels]
+        return [value if count >= 4 else np.nan for value, count in told]
+
+    curves = [curve(sign * a, sign * b)]
+    for first, second in noise:
+        u = (first - first.mean()) / first.std()
+        left = second - second.mean() - u * np.mean(u * second)
+        drawn = r * u + np.sqrt(1 - r * r) * left / left.std()
+        curves.append(curve(u, drawn))
+    kept = np.array([curve for curve in curves if np.isfinite(curve).all()])
+    distance = np.abs(kept - kept.mean(axis=0)) / kept.std(axis=0)
+    p_values = [(distance[:, k] >= distance[0, k]).mean() for k in range(len(levels))]
+    whole = (distance.max(axis=1) >= distance[0].max()).mean()
+    return kept[1:].mean(axis=0), p_values, whole
+
+
+class TestTwin:
+    @pytest.mark.parametrize("side", ["lower", "upper"])
+    @pytest.mark.parametrize("null", ["normal", "elliptical"])
+    @pytest.mark.parametrize(("n", "levels"), [(120, (0.0, 0.4)), (40, (0.0, 0.5))])
+    def test_equals_one_draw_at_a_time(self, side, null, n, levels):
+        x, y = sample("t4", n, 0.6, seed=n)
+        told = {"side": side, "null": null, "draws": 49, "seed": 3}
+        test = exceedance_test(x, y, thresholds=levels, min_exceedances=4, **told)
+        expected, p_values, whole = implied(x, y, levels, **told)
+        assert not test.abstained
+        assert test.n == n
+        assert test.correlation == pytest.approx(naive_tests.correlation(x, y))
+        np.testing.assert_allclose(test.expected, expected, rtol=1e-9)
+        np.testing.assert_allclose(test.p_values, p_values)
+        assert test.p_value == pytest.approx(whole)
+        assert test.thresholds.tolist() == list(levels)
+
+    def test_the_fewest_exceedances_asked_for_are_enough(self):
+        x, y = sample("t4", 120, 0.6, seed=120)
+        told = {"side": "lower", "null": "normal", "draws": 19, "seed": 3, "thresholds": 0.0}
+        fewest = exceedance_test(x, y, min_exceedances=4, **told).count[0]
+        assert not exceedance_test(x, y, min_exceedances=fewest, **told).abstained
+        assert exceedance_test(x, y, min_exceedances=fewest + 1, **told).abstained
 
 
 class TestImpliedCurve:
@@ -156,18 +226,26 @@ class TestCannotTell:
                 seed=1,
             )
             assert test.abstained
-            assert np.isnan(test.p_value)
+            assert test.reason == "a series is constant or r is ±1"
+            assert np.isnan([test.p_value, *test.p_values, *test.expected]).all()
 
     @pytest.mark.parametrize(
         ("change", "message"),
         [
             ({"side": "left"}, "side must be lower or upper, got 'left'"),
             ({"null": "student"}, "null must be normal or elliptical, got 'student'"),
-            ({"thresholds": (-1.0,)}, "thresholds must be rising numbers from 0 up"),
-            ({"thresholds": (np.nan,)}, "thresholds must be rising numbers from 0 up"),
-            ({"thresholds": (0.0, np.inf)}, "thresholds must be rising numbers from 0 up"),
+            *(
+                ({"thresholds": wrong}, f"thresholds must be rising numbers from 0 up, got {told}")
+                for wrong, told in (
+                    ((-1.0,), "[-1.0]"), ((), "[]"), ((0.5, 0.5), "[0.5, 0.5]"),
+                    (((0.0, 1.0),), "[[0.0, 1.0]]"),
+                    ((np.nan,), "[nan]"), ((0.0, np.inf), "[0.0, inf]"),
+                )
+            ),
+            ({"min_exceedances": 3}, "min_exceedances must be at least 4, got 3"),
+            ({"draws": 18}, "draws must be at least 19 for a 5 % test, got 18; 999 is usual"),
         ],
-    )
+    )  # fmt: skip
     def test_refuses(self, change, message):
         arguments = {
             "thresholds": (0.0,),
@@ -178,7 +256,7 @@ class TestCannotTell:
             "seed": 1,
         }
         x, y = sample("t4", 100, 0.3, seed=8)
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             exceedance_test(x, y, **(arguments | change))
 
 

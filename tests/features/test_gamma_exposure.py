@@ -90,6 +90,19 @@ class TestSigns:
         contracts = book().assign(last=99.0, volume=1e9, open_interest=1.0)
         assert dealer_signs(contracts)["last_trade"].eq(-1).all()
 
+    def test_a_locked_quote_has_a_side_but_no_width(self):
+        contracts = pd.DataFrame(
+            {
+                "right": "call", "bid": 1.1, "ask": 1.1, "last": [1.2, 1.0, 1.1, np.nan],
+                "volume": 50.0, "open_interest": 100.0,
+            },
+            index=list("abcd"),
+        )  # fmt: skip
+        signs = dealer_signs(contracts)
+        # half of it traded: bought, sold, in the middle, nobody knows
+        assert signs["last_trade"].to_dict() == pytest.approx({"a": 0, "b": 1, "c": 0.5, "d": 1})
+        assert dealer_signs(contracts.assign(open_interest=0.0))["last_trade"].eq(1).all()
+
 
 class TestProfile:
     def test_equals_the_slow_twin(self):
@@ -130,10 +143,25 @@ class TestProfile:
         np.testing.assert_allclose(profile_of(holed, signs).profile, rest.profile, rtol=1e-12)
 
     def test_refuses_a_grid_that_does_not_rise(self):
-        with pytest.raises(ValueError, match="at least 2 increasing spots"):
-            profile_of(book(), grid=np.array([50.0, 40.0]))
-        with pytest.raises(ValueError, match="spot must be above zero, got 0"):
+        for grid in ([50.0, 40.0], [50.0], [40.0, 40.0], [0.0, 40.0]):
+            said = "^grid must hold at least 2 increasing spots above zero$"
+            with pytest.raises(ValueError, match=said):
+                profile_of(book(), grid=np.array(grid))
+        with pytest.raises(ValueError, match="^spot must be above zero, got 0.0$"):
             profile_of(book(), spot=0.0)
+
+    def test_the_band_at_spot_is_the_row_of_the_grid(self):
+        contracts = book()
+        held = profile_of(contracts, spot=50.0, grid=np.array([40.0, 50.0]))
+        assert held.profile.index.tolist() == [40, 50]
+        assert held.profile.index.name == "spot"
+        assert held.profile.columns.tolist() == [*CONVENTIONS, "low", "central", "high"]
+        row = held.profile.loc[50.0]
+        assert (held.spot, held.low, held.central, held.high) == (
+            50.0, row["low"], row["central"], row["high"],
+        )  # fmt: skip
+        three = row[list(CONVENTIONS)].sort_values()
+        assert [held.low, held.central, held.high] == three.tolist()
 
 
 class TestZones:
@@ -163,6 +191,36 @@ class TestZones:
         assert held.flip_upper == np.inf
         assert held.flip_lower == held.zones[1].lower
         assert held.flip_lower <= held.flip
+
+    def test_the_interval_is_open_where_the_grid_ends(self):
+        # the mirror image: unknown below, long above
+        apart = pd.DataFrame({"a": [-1.0, 1.0], "b": [1.0, 1.0], "c": [-1.0, 1.0]})
+        held = profile_of(self.PAIR, apart, spot=58.0)
+        assert [zone.side for zone in held.zones] == ["unknown", "long"]
+        assert held.side == "long"
+        assert (held.flip_lower, held.flip_upper) == (-np.inf, held.zones[0].upper)
+        both = pd.DataFrame({"a": [-1.0, 1.0], "b": [1.0, -1.0], "c": [-1.0, 1.0]})
+        held = profile_of(self.PAIR, both)
+        assert (held.flip_lower, held.flip_upper) == (-np.inf, np.inf)
+
+    def test_the_flip_nearest_to_spot_is_told(self):
+        # short puts at 40, long calls at 50, short calls at 60: two changes of sign
+        three = pd.DataFrame(
+            {"strike": [40.0, 50, 60], "years": 0.02, "volatility": 0.4, "open_interest": 1000.0}
+        )
+        signs = pd.DataFrame({"a": [-1.0, 1.0, -1.0]})
+        low, high = (profile_of(three, signs, spot=spot) for spot in (42.0, 58.0))
+        assert 40 < low.flip < 50 < high.flip < 60
+        assert [zone.side for zone in low.zones] == ["short", "long", "short"]
+        assert low.zones == high.zones
+        assert (low.flip, high.flip) == (low.zones[0].upper, low.zones[1].upper)
+        # linear between the spots of the grid
+        profile = low.profile["central"]
+        before = profile.index[profile.index < low.flip][-1]
+        ends = profile.loc[[before, before + 1]]
+        assert np.interp(low.flip, ends.index, ends) == pytest.approx(
+            0, abs=1e-6 * ends.abs().max()
+        )
 
     def test_zones_cover_the_grid(self):
         for seed in range(6):

@@ -42,8 +42,16 @@ class TestImpliedGap:
         assert gaps["gap"].isna().tolist() == [False, True, True]
 
     def test_refuses_a_volatility_of_zero(self):
-        with pytest.raises(ValueError, match="implied must be above zero, got 0"):
-            implied_gap(series([0.0]), series([0.001]), **BASELINE)
+        with pytest.raises(ValueError, match="^implied must be above zero, got 0$"):
+            implied_gap(series([0.5, 0.0]), series([0.001]), **BASELINE)
+        with pytest.raises(ValueError, match="^variance must not be negative, got -0.001$"):
+            implied_gap(series([0.5, 0.5]), series([0.001, -0.001]), **BASELINE)
+
+    def test_a_variance_of_zero_is_a_forecast(self):
+        gaps = implied_gap(series([0.5]), series([0.0]), **BASELINE)
+        assert gaps["gap"].tolist() == [0.5]
+        assert gaps.columns.tolist() == ["implied", "forecast", "gap", "z"]
+        assert gaps["implied"].tolist() == [0.5]
 
 
 class TestTermRatio:
@@ -57,6 +65,19 @@ class TestTermRatio:
         percent = term_ratio(near, far, **BASELINE)
         pd.testing.assert_frame_equal(percent, term_ratio(near / 100, far / 100, **BASELINE))
         assert percent["ratio"].isna().tolist() == [False, True, False]
+
+    def test_is_scored_against_the_ratios_before(self):
+        draw = np.random.default_rng(2)
+        near, far = series(16 + draw.random(60)), series(18 + draw.random(60))
+        found = term_ratio(near, far, **BASELINE)
+        expected = robust_z(near / far, **BASELINE)
+        assert expected.notna().sum() == 40
+        pd.testing.assert_series_equal(found["z"], expected, check_names=False)
+
+    def test_refuses_a_volatility_of_zero(self):
+        for near, far, name in (([0.5, 0.0], [0.6, 0.6], "near"), ([0.5], [0.6, 0.0], "far")):
+            with pytest.raises(ValueError, match=f"^{name} must be above zero, got 0$"):
+                term_ratio(series(near), series(far), **BASELINE)
 
 
 class TestTrailingVolatility:

@@ -125,7 +125,35 @@ class TestArguments:
         assert ten.gamma == pytest.approx(one.gamma / 10, rel=1e-5)
 
     def test_refuses_what_it_cannot_value(self):
-        with pytest.raises(ValueError, match="american or european, got 'unknown'"):
+        said = "^observation must be american or european, got 'unknown'$"
+        with pytest.raises(ValueError, match=said):
             knock_in_put(50, 60, 40, **MODEL, observation="unknown", knocked_in=False)
-        with pytest.raises(ValueError, match="years must be above zero, got 0"):
-            knock_in_put(50, 60, 40, **(MODEL | {"years": 0}), **AMERICAN)
+        numbers = MODEL | {"spot": 50, "strike": 60, "barrier": 40}
+        for name in ("spot", "strike", "barrier", "years", "volatility"):
+            for wrong, printed in ((0, "0"), (-1, "-1"), (math.inf, "inf"), (math.nan, "nan")):
+                with pytest.raises(ValueError, match=f"^{name} must be above zero, got {printed}$"):
+                    knock_in_put(**(numbers | {name: wrong}), **AMERICAN)
+
+    def test_a_volatility_smaller_than_the_bump(self):
+        # 0.1 % a year: the put in the money is worth its forward, and nothing bends
+        calm = MODEL | {"volatility": 0.001}
+        put = knock_in_put(45.0, 60.0, 40.0, **calm, observation="american", knocked_in=True)
+        assert put.value == pytest.approx(60 * math.exp(-0.02) - 45 * math.exp(-0.005), rel=1e-9)
+        assert put.delta == pytest.approx(-math.exp(-0.005), rel=1e-9)
+        assert (put.gamma, put.vanna) == pytest.approx((0, 0), abs=1e-9)
+
+    def test_a_small_volatility_is_differentiated_inside_itself(self):
+        # 0.15 %: a bump of 0.1 % would reach 0.05 %; the twin's is far smaller
+        calm = {"years": 1.0, "volatility": 0.0015, "rate": 0.0, "dividend_yield": 0.0}
+        put = knock_in_put(50.0, 50.05, 40.0, **calm, observation="american", knocked_in=True)
+
+        def price(spot, volatility):
+            at = {"spot": spot, "rate": 0.0, "dividend_yield": 0.0}
+            return naive_options.black_scholes("put", 50.05, 1.0, volatility, **at)
+
+        def delta(volatility, step=1e-5):
+            return (price(50 + step, volatility) - price(50 - step, volatility)) / (2 * step)
+
+        size = 0.0015 / 2
+        expected = (delta(0.0015 + size) - delta(0.0015 - size)) / (2 * size)
+        assert put.vanna == pytest.approx(expected, rel=1e-3)

@@ -14,6 +14,7 @@ from tests import naive_mechanisms
 from unwind.sessions import sessions_between
 
 SESSIONS = sessions_between(date(2025, 9, 2), date(2026, 2, 6))
+INFINITE = "^returns must be finite or missing, got an infinite value; correct the price behind it$"
 
 
 class TestVolumeDesign:
@@ -36,6 +37,22 @@ class TestVolumeDesign:
         design = volume_design(pd.Series(1e6, SESSIONS[:10]))
         assert design["week"].notna().sum() == 6
         assert design["month"].isna().all()
+
+    def test_a_mean_needs_four_fifths_of_its_sessions(self) -> None:
+        # 4 of 5 and 18 of 22
+        shares = pd.Series(1e6, SESSIONS[:40])
+        shares.iloc[[30, 32, 34]] = np.nan
+        design = volume_design(shares)
+        assert design["week"].isna().tolist()[:5] == [True] * 4 + [False]
+        assert design["month"].first_valid_index() == SESSIONS[18]
+        assert design["week"].isna().iloc[30:].tolist() == [False] * 3 + [True] * 5 + [False] * 2
+        assert design["month"].notna().iloc[18:].all()
+        assert design.columns.tolist() == [
+            "constant", "day", "week", "month",
+            "Tuesday", "Wednesday", "Thursday", "Friday", "month_start",
+        ]  # fmt: skip
+        assert design["constant"].eq(1).all()
+        assert design.index.equals(shares.index)
 
 
 class TestOptions:
@@ -74,10 +91,23 @@ class TestCarryUnwind:
         assert risk_average(z, min_assets=2).tolist() == pytest.approx([2, np.nan], nan_ok=True)
 
     def test_arguments_out_of_range(self) -> None:
-        with pytest.raises(ValueError, match="start must be above 0"):
+        with pytest.raises(ValueError, match="^start must be above 0, got 0$"):
             carry_unwind(pd.Series([0.0]), pd.Series([0.0]), start=0)
-        with pytest.raises(ValueError, match="min_assets must be at least 1"):
+        with pytest.raises(ValueError, match="^min_assets must be at least 1, got 0$"):
             risk_average(pd.DataFrame(), min_assets=0)
+        said = "^z must hold finite numbers or NaN, got an infinite one; mask it first$"
+        with pytest.raises(ValueError, match=said):
+            risk_average(pd.DataFrame({"a": [1.0, -np.inf]}), min_assets=1)
+
+    def test_a_move_of_just_the_start_counts(self) -> None:
+        sessions = SESSIONS[:3]
+        yen, risk = pd.Series([-1.0, -1.0, -0.9], sessions), pd.Series([-1.0, -0.9, -1], sessions)
+        found = carry_unwind(yen, risk, start=1.0)
+        assert found["category"].tolist() == ["yen up, risk down", "yen up", "risk down"]
+        assert found["joint"].tolist() == [1, 0.9, 0.9]
+        assert found.index.equals(sessions)
+        one = risk_average(pd.DataFrame({"a": [2.0], "b": [np.nan]}, sessions[:1]), min_assets=1)
+        assert one.tolist() == [2]
 
 
 class TestRebound:
@@ -124,12 +154,34 @@ class TestRebound:
         assert regained(returns, min_fall=0.03).iloc[2] == pytest.approx(-0.5)
 
     def test_arguments_out_of_range(self) -> None:
-        with pytest.raises(ValueError, match="min_assets must be at least 3"):
+        with pytest.raises(ValueError, match="^min_assets must be at least 3, got 2$"):
             cross_sectional_rebound(pd.DataFrame(), min_assets=2)
-        with pytest.raises(ValueError, match="min_fall must be above 0"):
+        with pytest.raises(ValueError, match="^min_fall must be above 0, got 0$"):
             regained(pd.Series([0.0]), min_fall=0)
-        with pytest.raises(ValueError, match="finite or missing"):
+        with pytest.raises(ValueError, match=INFINITE):
             cross_sectional_rebound(pd.DataFrame([[np.inf]]), min_assets=3)
+
+    def test_three_assets_are_enough_and_two_are_not(self) -> None:
+        # deviations of −2, −1, 3 and 2, 1, −3 hundredths
+        returns = pd.DataFrame(
+            [[0.01, 0.02, 0.06], [0.03, 0.02, -0.02], [0.01, 0.02, np.nan], [0.02, 0.01, 0.0]],
+            SESSIONS[:4],
+        )
+        found = cross_sectional_rebound(returns, min_assets=3)
+        assert found["slope"].tolist() == pytest.approx([np.nan, -1, np.nan, np.nan], nan_ok=True)
+        assert found["assets"].tolist() == [0, 3, 2, 2]
+        assert found.index.equals(returns.index)
+
+    def test_either_session_may_be_the_one_of_one_move(self) -> None:
+        moved, alike = [0.1, 0.05, 0.0], [0.1, 0.1, 0.1]
+        found = cross_sectional_rebound(pd.DataFrame([moved, alike, moved]), min_assets=3)
+        assert found[["correlation", "slope"]].isna().all(axis=None)
+        assert found["assets"].tolist() == [0, 3, 3]
+
+    def test_the_smallest_fall_counts(self) -> None:
+        share = regained(pd.Series([-0.03, 0.01, -0.02, 0.01]), min_fall=0.03)
+        assert share.notna().tolist() == [False, True, False, False]
+        assert share.iloc[1] == pytest.approx(np.expm1(0.01) / np.expm1(0.03))
 
 
 class TestOrganicDemand:
@@ -139,9 +191,12 @@ class TestOrganicDemand:
             pd.Series([1e5, 1e5, 1.01e5]), pd.Series([9e4, 7e4, 7e4]),
             pd.Series([0.05, 0.04, 0.06]), pd.Series([8e4, 8e4, 7e4]),
         )  # fmt: skip
-        assert design["open_interest"].tolist() == pytest.approx([np.nan, 0, 70], nan_ok=True)
+        assert design["open_interest"].tolist() == pytest.approx(
+            [np.nan, 0, 70], rel=1e-12, nan_ok=True
+        )
         assert design["basis"].tolist() == pytest.approx([np.nan, -0.01, 0.02], nan_ok=True)
-        assert design["shorts"].tolist() == pytest.approx([np.nan, 0, -700], nan_ok=True)
+        assert design["shorts"].tolist() == pytest.approx([np.nan, 0, -700], rel=1e-12, nan_ok=True)
+        assert design["constant"].tolist() == [1, 1, 1]
 
     def test_shorts_may_be_unknown(self) -> None:
         ones = pd.Series([1.0, 1.0])
@@ -158,5 +213,12 @@ class TestOrganicDemand:
         ]  # fmt: skip
 
     def test_a_negative_tolerance_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="tolerance must be at least 0"):
+        with pytest.raises(ValueError, match="^tolerance must be at least 0, got -1$"):
             inflow_without_expansion(pd.Series([1.0]), pd.Series([1.0]), tolerance=-1)
+
+    def test_a_widening_of_just_the_tolerance_is_explained_and_no_flow_is_no_inflow(self) -> None:
+        flow, basis = pd.Series([1.0, 1.0, 0.0, 1.0]), pd.Series([0.0, 0.5, 0.5, 0.5])
+        found = inflow_without_expansion(flow, basis, tolerance=0.5)
+        assert found[1:].tolist() == [True, False, True]
+        found = inflow_without_expansion(flow, basis, tolerance=0)
+        assert found[1:].tolist() == [False, False, True]

@@ -19,8 +19,9 @@ class TestFamily:
 
     def test_by_hand(self):
         # The smallest of three is tripled, the next doubled, none falls below one before it.
-        p = pd.Series([0.04, 0.01, 0.03], index=["a", "b", "c"])
-        assert family_wise(p).to_dict() == pytest.approx({"a": 0.06, "b": 0.03, "c": 0.06})
+        p = pd.Series([0.04, 0.01, 0.03], index=["a", "b", "c"], name="p")
+        expected = pd.Series([0.06, 0.03, 0.06], index=["a", "b", "c"], name="p")
+        pd.testing.assert_series_equal(family_wise(p), expected)
 
     def test_an_abstained_test_is_no_member(self):
         p = pd.Series([0.01, np.nan, 0.04], index=[("A~B", 21), ("A~B", 63), ("A~C", 21)])

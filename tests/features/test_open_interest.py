@@ -64,6 +64,45 @@ class TestCoins:
         assert found.coins.loc[SESSIONS[1], "CME"] == 140.0
         assert found.change.loc[SESSIONS[1], "CME"] == 0.0
 
+    def test_a_zero_is_no_print_and_coins_go_before_dollars(self) -> None:
+        rows = _rows(
+            (0, "CME", "BTC futures", 100.0, 9e9),
+            (0, "CME", "Micro", 0.0, np.nan),
+            (1, "CME", "BTC futures", 90.0, np.nan),
+            (1, "CME", "Micro", 18.0, np.nan),
+            (2, "CME", "BTC futures", 0.0, np.nan),
+            (0, "Deribit", "BTC futures", 7.0, np.nan),
+        )
+        found = open_interest_in_coins(rows, _price(7e4, 6e4, 7e4), venues=VENUES)
+        assert found.coins["CME"].tolist()[:2] == [100, 108]
+        assert np.isnan(found.coins["CME"].iloc[2])
+        assert found.change["CME"].iloc[1] == pytest.approx(math.log(0.9))
+        assert found.change["CME"].isna().tolist() == [True, False, True]
+        assert not found.proxy.any(axis=None)
+        for frame in (found.coins, found.change, found.proxy):
+            assert frame.columns.tolist() == list(VENUES)
+            assert frame.index.equals(SESSIONS)
+
+    def test_a_conversion_marks_both_changes_that_rest_on_it(self) -> None:
+        rows = _rows(
+            (0, "CME", "BTC futures", np.nan, 7e6),
+            (0, "CME", "Micro", 20.0, np.nan),
+            (1, "CME", "BTC futures", 90.0, np.nan),
+            (2, "CME", "BTC futures", 99.0, np.nan),
+        )
+        found = open_interest_in_coins(rows, _price(7e4, 6e4, 7e4), venues=VENUES)
+        assert found.coins["CME"].tolist() == pytest.approx([120, 90, 99])
+        assert found.proxy["CME"].tolist() == [True, True, False]
+        assert found.change["CME"].iloc[1:].tolist() == pytest.approx(
+            [math.log(0.9), math.log(1.1)]
+        )
+
+    def test_rows_outside_the_sessions_are_left_out(self) -> None:
+        rows = _rows((0, "CME", "BTC futures", 100.0, np.nan), (1, "CME", "F", 5.0, np.nan))
+        found = open_interest_in_coins(rows, _price(7e4, 6e4, 7e4).iloc[1:], venues=VENUES)
+        assert found.coins["CME"].dropna().tolist() == [5]
+        assert found.coins.index.equals(SESSIONS[1:])
+
     def test_without_rows_there_is_nothing(self) -> None:
         empty = _rows().astype({"open_interest_btc": float, "open_interest_usd": float})
         found = open_interest_in_coins(empty, _price(1, 1, 1), venues=VENUES)
@@ -121,6 +160,29 @@ class TestClasses:
         found = _types([0.0, basis], [0.0, change]).iloc[1]
         assert found["type"] == expected
         assert found["timing"] == (None if expected == "unknown" else "same session")
+
+    @pytest.mark.parametrize("wrong", [1, 31])
+    def test_an_ordinary_session_is_measured_on_two_rows_to_a_window(self, wrong: int) -> None:
+        said = f"^min_observations must lie between 2 and the window 30, got {wrong}$"
+        with pytest.raises(ValueError, match=said):
+            ordinary_change(
+                pd.DataFrame(), window=30, min_observations=wrong, floor=0.01, confidence=0.9
+            )
+
+    def test_what_an_ordinary_session_does_by_hand(self) -> None:
+        # median of 1 and 3 % is 2 %; z of two-sided 90 % is 1.645; the floor stands before
+        change = pd.DataFrame({"CME": [0.01, -0.03, 0.5, 0.0001]})
+        usual = ordinary_change(change, window=2, min_observations=2, floor=0.015, confidence=0.9)[
+            "CME"
+        ]
+        z = 1.6448536269514722 * 1.4826
+        assert usual.tolist() == pytest.approx([0.015, 0.015, z * 0.02, z * 0.265])
+
+    def test_a_change_of_just_the_ordinary_has_no_sign(self) -> None:
+        found = _types([1, 1, 1, 1], [0.02, -0.02, 0.0201, np.nan])
+        assert found["open_interest"].tolist()[:3] == [0, 0, 1]
+        assert np.isnan(found["open_interest"].iloc[3])
+        assert found["fell_before"].dtype == bool
 
     def test_open_interest_may_come_one_session_first(self) -> None:
         found = _types([0, 0, 1, 1], [0, -0.08, 0.0, 0.0])
@@ -193,6 +255,12 @@ class TestExpiry:
             pd.DatetimeIndex([before, pd.Timestamp("2026-02-27")]).as_unit("us"), sessions
         )
         assert list(sessions[marked]) == [pd.Timestamp("2026-02-27"), pd.Timestamp("2026-03-02")]
+        first, last = sessions[[0]], sessions[[-1]]
+        assert expiry_sessions(first, sessions).tolist() == [True] * 2 + [False] * 6
+        assert expiry_sessions(last, sessions).tolist() == [False] * 7 + [True]
+        assert expiry_sessions(last + pd.Timedelta(days=1), sessions).sum() == 0
+        assert expiry_sessions(first, sessions[:0]).tolist() == []
+        assert expiry_sessions(first, sessions).index.equals(sessions)
 
     def test_on_a_holiday_belongs_to_the_session_after(self) -> None:
         # Good Friday, 3 April 2026

@@ -96,8 +96,74 @@ class TestCleanChain:
         assert np.isnan(clean_chain(given, **RULES).coverage)
 
     def test_refuses_a_chain_without_its_columns(self):
-        with pytest.raises(ValueError, match=r"columns \['bid'\]"):
+        said = r"^chain must have the columns \['bid'\]; got \['years', .*, 'truth'\]$"
+        with pytest.raises(ValueError, match=said):
             clean_chain(chain([50], [0.25], lambda k, y: 0.5).drop(columns="bid"), **RULES)
+
+    def test_the_edges_of_the_rules(self):
+        given = pd.DataFrame(
+            [
+                quote("call", 55, 2.0, 2.0),  # locked, not crossed
+                quote("call", 44, 5.75, 6.25),  # the middle is the intrinsic value
+                quote("call", 57, 49.5, 50.5),  # the middle is the underlying
+                quote("call", 58, -1.0, 2.0),
+                quote("call", 59, 1.0, np.nan),
+                quote("call", 60, 1.0, 1.1, years=np.nan),
+            ]
+        )
+        clean = clean_chain(given, **RULES)
+        assert clean.rejected == {
+            "above bound": 1, "below intrinsic": 1, "expired": 1, "no quote": 1, "one-sided": 1,
+        }  # fmt: skip
+        assert clean.contracts["strike"].tolist() == [55]
+
+    def test_the_first_rule_that_a_quote_breaks_is_counted(self):
+        given = pd.DataFrame(
+            [
+                quote("call", 55, np.nan, 0.0, years=0.0),
+                quote("call", 56, np.nan, 0.0),
+                quote("call", 57, 99.0, 0.0),
+                quote("call", 58, 99.0, 98.0),
+            ]
+        )
+        assert clean_chain(given, **RULES).rejected == {
+            "crossed": 1, "expired": 1, "no quote": 1, "one-sided": 1,
+        }  # fmt: skip
+
+    def test_the_ends_of_what_is_plausible_are_plausible(self):
+        given = chain([45, 55], [0.25], lambda k, y: 0.4 if k < 50 else 0.6)
+        solved = clean_chain(given, **RULES).contracts["volatility"]
+        ends = {"lowest": solved.min(), "highest": solved.max()}
+        assert clean_chain(given, **(RULES | ends)).coverage == 1
+        narrow = {"lowest": solved.min() + 1e-3, "highest": solved.max() - 1e-3}
+        assert clean_chain(given, **(RULES | narrow)).rejected == {"implausible": 4}
+
+    def test_at_the_forward_the_call_speaks(self):
+        given = chain([50], [0.25], lambda k, y: 0.5)
+        given.loc[given["right"] == "put", ["bid", "ask"]] += 0.5
+        clean = clean_chain(given, **RULES)
+        np.testing.assert_allclose(clean.contracts["volatility"], 0.5, rtol=1e-6)
+
+    def test_out_of_the_money_is_told_from_the_forward(self):
+        # carried at 40 % for half a year 50 becomes 61: a call struck at 55 is in the money
+        model = MODEL | {"rate": 0.4}
+        held = pd.DataFrame({"years": 0.5, "strike": 55.0, "right": ["call", "put"]})
+        value = european_options(held["right"], held["strike"], held["years"], [0.9, 0.5], **model)[
+            "value"
+        ]
+        given = held.assign(bid=value - 0.01, ask=value + 0.01, open_interest=1.0)
+        clean = clean_chain(given, **(RULES | model))
+        np.testing.assert_allclose(clean.contracts["volatility"], 0.5, rtol=1e-6)
+
+    def test_a_contract_without_open_interest_weighs_nothing(self):
+        given = pd.DataFrame(
+            [
+                quote("call", 55, 2.0, 2.1, interest=30.0),
+                quote("call", 60, 0.0, 0.05, interest=10.0),
+                quote("call", 65, 1.0, 1.1, interest=np.nan),
+            ]
+        )
+        assert clean_chain(given, **RULES).coverage == 0.75
 
 
 class TestSkew:
@@ -135,8 +201,31 @@ class TestSkew:
         assert np.isnan(self.skew(chain([50, 51], [0.1, 0.3], lambda k, y: 0.6)).difference)
 
     def test_refuses_a_delta_beyond_the_middle(self):
-        with pytest.raises(ValueError, match="delta must lie between 0 and 0.5, got 0.6"):
-            self.skew(chain([50], [0.2], lambda k, y: 0.5), delta=0.6)
+        for wrong in (0.5, 0.0):
+            said = f"^delta must lie between 0 and 0.5, got {wrong}$"
+            with pytest.raises(ValueError, match=said):
+                self.skew(chain([50], [0.2], lambda k, y: 0.5), delta=wrong)
+        with pytest.raises(ValueError, match="^tenor_days must be above 0, got 0$"):
+            self.skew(chain([50], [0.2], lambda k, y: 0.5), tenor_days=0)
+
+    def test_an_expiry_without_wings_is_passed_over(self):
+        # the nearest expiry on either side lists two strikes: the next one out is read
+        wide = chain(self.STRIKES, [0.05, 0.4], lambda k, y: 0.5 if y < 0.2 else 0.7)
+        narrow = chain([50, 51], [0.15, 0.25], lambda k, y: 0.9)
+        found = self.skew(pd.concat([wide, narrow], ignore_index=True))
+        share = (0.2 - 0.05) / (0.4 - 0.05)
+        expected = np.sqrt(((1 - share) * 0.25 * 0.05 + share * 0.49 * 0.4) / 0.2)
+        assert found.expiries == 2
+        assert found.call == pytest.approx(expected, rel=1e-6)
+        # of several with wings, the nearest
+        more = chain(self.STRIKES, [0.02, 0.9], lambda k, y: 0.2)
+        again = self.skew(pd.concat([wide, more], ignore_index=True))
+        assert again.put == pytest.approx(expected, rel=1e-6)
+
+    def test_calls_alone_have_no_skew(self):
+        given = chain(self.STRIKES, [0.2], lambda k, y: 0.6)
+        found = self.skew(given[given["right"] == "call"])
+        assert np.isnan([found.put, found.call, found.difference]).all()
 
 
 class TestPutShare:

@@ -79,6 +79,24 @@ class TestEuropeanOptions:
         for name, value in twin.items():
             assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
 
+    @pytest.mark.parametrize("right", ["call", "put"])
+    def test_each_greek_by_its_difference(self, right):
+        at = {"years": 0.5, "volatility": 0.55} | MARKET
+
+        def value(**changed):
+            asked = at | changed
+            return european_options(right, 50, **asked).iloc[0]
+
+        row, step = value(), 1e-4
+        for name, argument in (("rho", "rate"), ("dividend_rho", "dividend_yield")):
+            bumped = [value(**{argument: at[argument] + side}) for side in (step, -step)]
+            slope = (bumped[0]["value"] - bumped[1]["value"]) / (2 * step)
+            assert row[name] == pytest.approx(slope, rel=1e-5)
+        later, sooner = value(years=0.5 - step), value(years=0.5 + step)
+        assert row["theta"] == pytest.approx((later - sooner)["value"] / (2 * step), rel=1e-5)
+        assert row["theta_per_day"] == pytest.approx(row["theta"] / 365)
+        assert row["elasticity"] == pytest.approx(row["delta"] * 48 / row["value"])
+
     def test_put_call_parity(self):
         call, put = (european_options(side, 50, 0.7, 0.4, **MARKET) for side in ("call", "put"))
         forward = 48 * math.exp(-0.01 * 0.7) - 50 * math.exp(-0.04 * 0.7)
@@ -96,10 +114,13 @@ class TestEuropeanOptions:
             pd.testing.assert_series_equal(both.iloc[place], alone.iloc[0], check_names=False)
 
     def test_refuses_what_is_no_option(self):
-        with pytest.raises(ValueError, match="right must be call or put, got 'C'"):
-            european_options("C", 50, 1, 0.5, **MARKET)
-        with pytest.raises(ValueError, match="strike must be above zero, got -5"):
-            european_options("call", -5, 1, 0.5, **MARKET)
+        with pytest.raises(ValueError, match="^right must be call or put, got 'C'$"):
+            european_options(["put", "X", "C"], 50, 1, 0.5, **MARKET)
+        for wrong in (-5, 0):
+            with pytest.raises(ValueError, match=f"^strike must be above zero, got {wrong}$"):
+                european_options("call", [50, wrong], 1, 0.5, **MARKET)
+            with pytest.raises(ValueError, match=f"^spot must be above zero, got {wrong}$"):
+                implied_volatilities("call", 50, 1, 0.5, **(MARKET | {"spot": wrong}))
 
 
 class TestImpliedVolatility:
@@ -126,6 +147,20 @@ class TestImpliedVolatility:
     def test_none_outside_the_bounds(self, price):
         # a call struck at 40 is worth at least 48·e^{−0.005} − 40·e^{−0.02} = 8.55, at most 47.76
         assert np.isnan(implied_volatilities("call", 40, 0.5, price, **MARKET)[0])
+
+    def test_none_for_the_rows_that_cannot_be_and_one_for_the_others(self):
+        found = implied_volatilities(
+            ["call", "put", "put", "call"], 50, [0.5, 0, -1, 0.5], [3.0, 3, 3, np.nan], **MARKET
+        )
+        assert np.isnan(found).tolist() == [False, True, True, True]
+        assert found[0] == implied_volatilities("call", 50, 0.5, 3.0, **MARKET)[0]
+
+    def test_bounds_by_hand(self):
+        # S 48, q 1 %, r 4 %, half a year: the share is worth 47.76, a strike of 60 58.81
+        held, owed = 48 * math.exp(-0.005), 60 * math.exp(-0.02)
+        lower, upper = price_bounds(["call", "put"], 60, 0.5, **MARKET)
+        assert lower == pytest.approx([0, owed - held])
+        assert upper == pytest.approx([held, owed])
 
 
 class TestClosedFormGamma:

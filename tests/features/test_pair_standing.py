@@ -101,10 +101,47 @@ class TestHistory:
         for name in FIGURES:
             np.testing.assert_allclose(turned[name], told[name][::-1], atol=1e-12)
 
-    @pytest.mark.parametrize("changed", [{"change": 0}, {"change": 41}, {"min_history": 1}])
-    def test_bad_terms(self, changed: dict[str, int]) -> None:
-        with pytest.raises(ValueError, match="must"):
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"change": 0}, r"change must lie in 1 … history \(40\), got 0"),
+            ({"change": 41}, r"change must lie in 1 … history \(40\), got 41"),
+            ({"min_history": 1}, "min_history must be at least 2, got 1"),
+        ],
+    )
+    def test_bad_terms(self, changed: dict[str, int], said: str) -> None:
+        with pytest.raises(ValueError, match=f"^{said}$"):
             _all(_returns(), **changed)
+
+    def test_the_longest_change_and_the_shortest_history(self) -> None:
+        # the last of 13 rows, windows of ten: three earlier values, the change is over all of them
+        returns = _returns(2, rows=13)
+        told = _all(returns, change=3, history=3, min_history=3, min_observations=3)
+        path = rolling_correlation(returns, window=10, min_observations=3)[0, 9:]
+        assert told["value"][0] == pytest.approx(path[3], abs=1e-14)
+        assert told["change"][0] == pytest.approx(path[3] - path[0], abs=1e-14)
+        assert told["percentile"][0] == np.mean(path[:3] <= path[3])
+        assert told["z"][0] == pytest.approx(
+            (path[3] - path[:3].mean()) / path[:3].std(ddof=1), rel=1e-9
+        )
+        day = _all(returns, change=1, history=3, min_history=3, min_observations=3)
+        assert day["change"][0] == pytest.approx(path[3] - path[2], abs=1e-14)
+        more = _all(returns, change=4, history=4, min_history=4, min_observations=3)
+        assert np.isnan([more[name][0] for name in ("change", "percentile", "z")]).all()
+        assert more["value"] == told["value"]
+
+
+class TestShareClass:
+    """Two lines of one share: the correlation is one, and rounding is no history."""
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_a_copy_stands_where_it_always_stood(self, seed: int) -> None:
+        x = 0.01 * np.random.default_rng(seed).standard_t(4, 70)
+        told = _all(np.column_stack([x, 3.7 * x]))
+        assert told["value"][0] == pytest.approx(1, abs=1e-14)
+        assert told["change"][0] == pytest.approx(0, abs=1e-14)
+        assert told["percentile"][0] == 1
+        assert np.isnan(told["z"][0])
 
 
 class TestLateListing:

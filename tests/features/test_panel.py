@@ -62,6 +62,17 @@ class TestMissingClose:
         notes = _align(_prices(rows)).notes
         missing = notes[notes["rule"] == "missing price"]
         assert missing["session"].tolist() == [pd.Timestamp("2026-01-06")]
+        assert missing["detail"].tolist() == ["no price was known at the cut-off"]
+        assert missing["symbol"].tolist() == ["IGV"]
+
+    def test_either_kind_of_price_is_a_price(self) -> None:
+        # an adjusted close without a plain one, and the other way round
+        nothing = float("nan")
+        rows = _days("IGV", [100, nothing, 121, 133.1], [100, 110, None, 133.1])
+        panel = _align(_prices(rows))
+        assert panel.close["IGV"].tolist() == [100, 110, 121, 133.1]
+        assert set(panel.notes["rule"]) <= {"unadjusted return"}
+        assert panel.dollars["IGV"].isna().tolist() == [False, True, False, False]
 
 
 class TestDividend:
@@ -93,7 +104,9 @@ class TestRoundTheClock:
         panel = _align(prices, hourly)
         # both ends of each return are UTC days, and each is noted
         assert panel.returns["BTC-USD"].iloc[1:].tolist() == pytest.approx([np.log(2)] * 3)
-        assert (panel.notes["rule"] == "UTC-day return").sum() == 3
+        noted = panel.notes[panel.notes["rule"] == "UTC-day return"]
+        assert noted["session"].tolist() == list(SESSIONS[1:])
+        assert set(noted["detail"]) == {"no hourly bar ends at 16:00 New York"}
         assert panel.close["BTC-USD"].tolist() == [60, 200, 400, 800]
 
     def test_is_known_when_its_hour_is_and_by_day_where_there_is_none(self) -> None:
@@ -130,10 +143,15 @@ class TestHoliday:
         rows.append(("2026-01-03", "USDJPY", 999.0, None, None))
         panel = _align(_prices(rows))
         assert panel.returns["USDJPY"].iloc[1] == pytest.approx(np.log(151 / 150))
+        for name in ("returns", "close", "shares", "dollars", "known_at"):
+            assert getattr(panel, name).index.equals(SESSIONS)
 
     def test_a_weekday_series_is_noted_as_a_proxy(self) -> None:
         notes = _align(_prices(_days("USDJPY", [150, 151, 152, 153], [None] * 4))).notes
         assert set(notes["rule"]) == {"daily bar near the cut"}
+        assert set(notes["detail"]) == {"its last quote is after 16:00"}
+        assert notes["session"].tolist() == list(SESSIONS[1:])
+        assert notes.index.tolist() == [0, 1, 2]
 
 
 class TestLateListing:
@@ -195,7 +213,8 @@ class TestKnownAt:
 
 class TestContract:
     def test_cuts_must_match_sessions(self) -> None:
-        with pytest.raises(ValueError, match="cuts must hold one instant a session, got 2 for 4"):
+        said = r"^cuts must hold one instant a session, got 2 for 4; pass cut_instants\(sessions\)$"
+        with pytest.raises(ValueError, match=said):
             align(
                 _prices(_days("A", [1, 2, 3, 4])), _hourly([]), symbols=("A",), sessions=SESSIONS,
                 cuts=CUTS[:2], hourly_symbols={}, utc_day_symbols=(), proxied_symbols=(),

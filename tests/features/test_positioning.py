@@ -36,8 +36,16 @@ class TestFunding:
             pd.testing.assert_frame_equal(whole.iloc[:last], prefix)
 
     def test_no_days_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="at least 1, got 0 and 30"):
-            funding_measures(_rate(1e-4), days=0, flip_window=30)
+        for days, window in ((0, 30), (7, 0)):
+            said = f"^days and flip_window must be at least 1, got {days} and {window}$"
+            with pytest.raises(ValueError, match=said):
+                funding_measures(_rate(1e-4), days=days, flip_window=window)
+
+    def test_one_day_is_its_own_sum(self) -> None:
+        found = funding_measures(_rate(1e-4, -2e-4), days=1, flip_window=1)
+        assert found["cumulated"].tolist() == [1e-4, -2e-4]
+        assert found["flips"].tolist() == [0, 1]
+        assert found.columns.tolist() == ["rate", "cumulated", "sign", "flips", "flipped"]
 
 
 class TestNetShort:

@@ -63,12 +63,35 @@ class TestFlatMarket:
         found = comovement_features(flat, OTHER, half_life=1.0)
         assert found[["volatility_first", "link"]].isna().all(axis=None)
 
+    def test_nothing_is_known_until_two_half_lives_are_there(self) -> None:
+        # ⌈2 · 1.25⌉ = 3 returns; a missing one is stepped over
+        found = volatility_features(RETURNS, half_lives=[1.25, 2])
+        assert found.columns.tolist() == ["volatility_1.25", "volatility_2"]
+        assert found["volatility_1.25"].notna().tolist() == [False] * 3 + [True] * 5
+        assert found["volatility_2"].notna().tolist() == [False] * 4 + [True] * 4
+        both = comovement_features(RETURNS, OTHER, half_life=1.25)
+        assert both.columns.tolist() == ["volatility_first", "volatility_second", "link"]
+        for name in both:
+            assert both[name].notna().tolist() == [False] * 3 + [True, False, True, True, True]
+
+    def test_a_copy_and_its_mirror_image_are_cut_at_999_thousandths(self) -> None:
+        link = comovement_features(RETURNS, 3 * RETURNS, half_life=1.0)["link"].dropna()
+        assert link.tolist() == pytest.approx([np.arctanh(0.999)] * 6)
+        link = comovement_features(RETURNS, -RETURNS, half_life=1.0)["link"].dropna()
+        assert link.tolist() == pytest.approx([-np.arctanh(0.999)] * 6)
+
 
 class TestBadInput:
-    def test_an_infinite_return_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="finite or missing"):
-            volatility_features(pd.Series([0.0, np.inf]), half_lives=[1.0])
+    @pytest.mark.parametrize("bad", [np.inf, -np.inf])
+    def test_an_infinite_return_is_refused(self, bad: float) -> None:
+        said = "^returns must be finite or missing, got an infinite value; correct the price behind"
+        with pytest.raises(ValueError, match=f"{said} it$"):
+            volatility_features(pd.Series([0.0, bad]), half_lives=[1.0])
+        with pytest.raises(ValueError, match=f"{said} it$"):
+            comovement_features(pd.Series([0.0, 0.0]), pd.Series([0.0, bad]), half_life=1.0)
 
     def test_a_half_life_of_nothing_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="above 0 rows"):
+        with pytest.raises(ValueError, match="^half-lives must be above 0 rows, got 0.0$"):
             comovement_features(RETURNS, OTHER, half_life=0.0)
+        with pytest.raises(ValueError, match="^half-lives must be above 0 rows, got -1$"):
+            volatility_features(RETURNS, half_lives=[1, -1])

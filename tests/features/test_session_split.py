@@ -61,11 +61,17 @@ class TestByHand:
         assert shares["us_cash"] == pytest.approx(1.5)
         assert shares["asia"] == pytest.approx(-0.5)
         assert move_shares(split, min_move=0.2).isna().all(axis=None)
+        whole = abs(split["whole"].iloc[0])  # a move of just the floor is shared out
+        shares = move_shares(split, min_move=whole)
+        assert shares.columns.tolist() == [*PARTS, "us_cash_without", "us_cash_with"]
+        assert shares[list(PARTS)].sum(axis=1).item() == pytest.approx(1)
+        assert np.signbit(shares["weekend"].item()) == np.False_
 
     def test_a_move_taken_back_still_shows_in_the_variation(self) -> None:
         found = variation_shares(self.split({1: -0.05, 5: 0.05}).to_frame().T).iloc[0]
-        assert found["after_close"] == pytest.approx(0.5)
-        assert found["asia"] == pytest.approx(0.5)
+        assert found.to_dict() == pytest.approx(
+            {"asia": 0.5, "europe": 0, "us_cash": 0, "after_close": 0.5, "weekend": 0}
+        )
 
     def test_a_flat_day_has_no_variation(self) -> None:
         assert variation_shares(self.split({}).to_frame().T).isna().all(axis=None)
@@ -116,6 +122,15 @@ class TestGap:
     def test_one_session_has_no_move(self) -> None:
         found = split_of(hourly("2026-02-01", "2026-02-05"), date(2026, 2, 3), date(2026, 2, 3))
         assert found.isna().all(axis=None)
+        assert found.index.tolist() == [pd.Timestamp("2026-02-03")]
+        many = split_of(hourly("2026-02-01", "2026-02-05"), date(2026, 2, 3), date(2026, 2, 4))
+        assert found.columns.equals(many.columns)
+        assert many.columns.tolist() == [
+            "whole", *PARTS, "us_cash_without", "us_cash_with",
+            *(f"variation_{part}" for part in PARTS), "missing",
+        ]  # fmt: skip
+        assert many.iloc[0].isna().all()
+        assert many["missing"].iloc[1] == 0
 
     def test_the_order_of_the_bars_does_not_matter(self) -> None:
         bars = hourly("2026-01-29", "2026-02-07")
@@ -126,20 +141,24 @@ class TestGap:
 
     def test_two_bars_of_one_hour_are_refused(self) -> None:
         bars = hourly("2026-02-01", "2026-02-05")
-        with pytest.raises(ValueError, match="twice; choose one venue"):
+        said = r"^bars must have one start each, got 2026-02-01 00:00:00\+00:00 twice; choose one"
+        with pytest.raises(ValueError, match=f"{said} venue$"):
             split_of(pd.concat([bars, bars.iloc[:1]]), date(2026, 2, 2), date(2026, 2, 3))
 
     def test_instants_of_another_number_are_refused(self) -> None:
         sessions = sessions_between(date(2026, 2, 2), date(2026, 2, 4))
         opens, closes = cash_hours(sessions)
-        with pytest.raises(ValueError, match="cuts must hold one instant a session, got 2 for 3"):
-            session_split(
-                hourly("2026-02-01", "2026-02-05"), sessions=sessions,
-                cuts=cut_instants(sessions)[:2], opens=opens, closes=closes,
-            )  # fmt: skip
+        held = {"cuts": cut_instants(sessions), "opens": opens, "closes": closes}
+        for name, instants in held.items():
+            said = f"^{name} must hold one instant a session, got 2 for 3$"
+            with pytest.raises(ValueError, match=said):
+                session_split(
+                    hourly("2026-02-01", "2026-02-05"), sessions=sessions,
+                    **(held | {name: instants[:2]}),
+                )  # fmt: skip
 
     def test_a_floor_of_zero_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="min_move must be above 0"):
+        with pytest.raises(ValueError, match="^min_move must be above 0, got 0$"):
             move_shares(pd.DataFrame(), min_move=0)
 
 
@@ -203,5 +222,16 @@ class TestTrough:
 
     def test_two_bars_of_one_start_are_refused(self) -> None:
         bars = self.bars()
-        with pytest.raises(ValueError, match="choose one venue"):
+        said = r"^bars must have one start each, got 2026-02-02 20:00:00\+00:00 twice; choose one"
+        with pytest.raises(ValueError, match=f"{said} venue$"):
             self.depth(pd.concat([bars, bars.iloc[:1]]))
+
+    def test_one_session_has_none_and_the_order_of_the_bars_does_not_matter(self) -> None:
+        one = sessions_between(self.FIRST, self.FIRST)
+        found = trough(self.bars(), sessions=one, cuts=cut_instants(one))
+        assert found.isna().tolist() == [True]
+        assert found.index.equals(one)
+        bars = self.bars()
+        bars.loc[3, "low"] = 80.0
+        pd.testing.assert_series_equal(self.depth(bars), self.depth(bars[::-1]))
+        assert self.depth(bars).index.equals(sessions_between(self.FIRST, self.LAST))

@@ -142,7 +142,11 @@ class TestRecordVolume:
         assert held.multiple["v"].iloc[2] == 2
 
     def test_a_first_value_is_no_record(self) -> None:
-        with pytest.raises(ValueError, match="at least 1 earlier value, got 0"):
+        said = (
+            "^min_observations must be at least 1 earlier value, got 0; "
+            "a first value is no record of anything$"
+        )
+        with pytest.raises(ValueError, match=said):
             records(_series([10, 20]).to_frame("v"), min_observations=0)
 
     def test_a_missing_day_sets_no_record(self) -> None:

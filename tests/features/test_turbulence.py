@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -251,7 +252,8 @@ class TestArguments:
     def test_an_infinite_return_is_refused(self, name):
         returns = panel(50, 3, seed=1)
         returns.iloc[10, 1] = -np.inf
-        with pytest.raises(ValueError, match="infinite"):
+        said = "^returns must be finite or missing, got .*; correct the price behind it$"
+        with pytest.raises(ValueError, match=said):
             MEASURES[name](returns)
 
     @pytest.mark.parametrize("name", MEASURES)
@@ -260,15 +262,87 @@ class TestArguments:
         assert len(MEASURES[name](returns.iloc[:0])) == 0
         assert MEASURES[name](returns.iloc[:, :1]).iloc[:, 0].isna().all()
 
-    def test_out_of_range(self):
+    @pytest.mark.parametrize(
+        ("name", "asked", "said"),
+        [
+            (
+                "window",
+                {"window": 2, "min_observations": 2},
+                "window must be at least 3 rows, got 2",
+            ),
+            (
+                "window",
+                {"window": 20, "min_observations": 21},
+                "min_observations must lie between 3 and the window 20, got 21",
+            ),
+            (
+                "window",
+                {"window": 20, "min_observations": 2},
+                "min_observations must lie between 3 and the window 20, got 2",
+            ),
+            ("share", {"share": 1.0}, "share must lie in (0, 1), got 1.0"),
+            ("share", {"share": 0.0}, "share must lie in (0, 1), got 0.0"),
+            (
+                "shift",
+                {"short_window": 20},
+                "short_window must be at least 1 and below long_window 20, got 20",
+            ),
+            (
+                "shift",
+                {"short_window": 0},
+                "short_window must be at least 1 and below long_window 20, got 0",
+            ),
+            (
+                "shift",
+                {"min_observations": 1},
+                "min_observations must lie between 2 and long_window 20, got 1",
+            ),
+            (
+                "shift",
+                {"min_observations": 21},
+                "min_observations must lie between 2 and long_window 20, got 21",
+            ),
+        ],
+    )
+    def test_out_of_range(self, name, asked, said):
         returns = panel(50, 3, seed=1)
-        with pytest.raises(ValueError, match="window must be at least 3 rows, got 2"):
-            turbulence(returns, window=2, min_observations=2)
-        with pytest.raises(ValueError, match="min_observations must lie between 3"):
-            marchenko_pastur(returns, window=20, min_observations=21)
-        with pytest.raises(ValueError, match="share must lie in"):
-            absorption_ratio(returns, window=20, min_observations=10, share=1.0)
-        with pytest.raises(ValueError, match="short_window must be at least 1 and below"):
-            absorption_shift(returns["A0"], short_window=20, long_window=20, min_observations=10)
-        with pytest.raises(ValueError, match="between 2 and long_window"):
-            absorption_shift(returns["A0"], short_window=2, long_window=20, min_observations=1)
+        calls = {
+            "window": [
+                lambda: turbulence(returns, **asked),
+                lambda: marchenko_pastur(returns, **asked),
+                lambda: absorption_ratio(returns, share=0.2, **asked),
+            ],
+            "share": [lambda: absorption_ratio(returns, window=20, min_observations=10, **asked)],
+            "shift": [
+                lambda: absorption_shift(
+                    returns["A0"],
+                    **({"short_window": 2, "long_window": 20, "min_observations": 10} | asked),
+                )
+            ],
+        }
+        for call in calls[name]:
+            with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+                call()
+
+    def test_the_ends_of_the_ranges_are_allowed(self):
+        returns = panel(50, 3, seed=1)
+        for rule in ({"window": 3, "min_observations": 3}, {"window": 20, "min_observations": 3}):
+            assert turbulence(returns, **rule)["assets"].iloc[-1] == 3
+        shift = absorption_shift(returns["A0"], short_window=1, long_window=2, min_observations=2)
+        assert shift.notna().tolist() == [False, False] + [True] * 48
+
+    def test_results_carry_the_sessions_and_their_names(self):
+        returns = panel(50, 3, seed=1)
+        named = {
+            "turbulence": ["turbulence", "magnitude", "correlation_surprise", "assets"],
+            "absorption": ["absorption_ratio", "assets"],
+            "shift": ["absorption_shift"],
+            "marchenko_pastur": ["largest", "edge", "ratio", "share_above", "assets", "rows"],
+        }
+        for name, columns in named.items():
+            found = MEASURES[name](returns)
+            assert found.index.equals(returns.index)
+            assert found.columns.tolist() == columns
+            for count in {"assets", "rows"} & set(columns):
+                assert found[count].dtype == "int64"
+                assert found[count].iloc[0] == 0

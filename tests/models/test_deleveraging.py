@@ -91,7 +91,7 @@ class TestEvidence:
             evidence_of(pd.Series([1.0]), Scale(knots=(1, 2, 3), mean_excess=0), cap=CAP)
 
     def test_a_scale_has_one_knot_a_level(self) -> None:
-        with pytest.raises(ValueError, match="must have 3 knots, got 2; calibrate again"):
+        with pytest.raises(ValueError, match="^a scale must have 3 knots, got 2; calibrate again$"):
             evidence_of(pd.Series([1.0]), Scale(knots=(1.0, 2.0), mean_excess=1.0), cap=CAP)
 
 
