@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 FIGURES = pytest.StashKey[list[str]]()
 SHORT, LONG = 5, 64
-FUZZED_SHORT, FUZZED_LONG = 12, 300
+FUZZED_SHORT, FUZZED_LONG = 8, 300
 
 
 def pytest_configure(config: pytest.Config) -> None:
