@@ -181,17 +181,24 @@ def climb(
     """Accelerate EM by squared extrapolation (Varadhan–Roland 2008, scheme S3) until it rests.
 
     At rest: a plain step moves no entry of the vector by more than `tolerance`. At most `most`
-    steps. An extrapolation that lowers the likelihood is dropped for the plain steps.
+    steps. An extrapolation that lowers the likelihood, or makes it infinite on a state of no width,
+    is dropped for the plain steps. Where a plain step has an entry that is no number, the climb
+    breaks off below it and its value is NaN: what compares false with everything must not pass for
+    rest.
     """
     value, first = em_step(theta, values, states, nu, correlated, floor)
     done = 1
     while done < most:
+        if not np.isfinite(first).all():
+            return theta, np.nan, False
         largest = 0.0
         for i in range(len(theta)):
             largest = max(largest, abs(first[i] - theta[i]))
         if largest <= tolerance:
             return theta, value, True
         middle, second = em_step(first, values, states, nu, correlated, floor)
+        if not np.isfinite(second).all():
+            return theta, np.nan, False
         step, bend = 0.0, 0.0
         for i in range(len(theta)):
             step += (first[i] - theta[i]) ** 2
@@ -204,7 +211,8 @@ def climb(
             leap[i] = theta[i] - 2 * alpha * r + alpha * alpha * (second[i] - first[i] - r)
         there, beyond = em_step(leap, values, states, nu, correlated, floor)
         done += 2
-        if there >= middle:  # not where it is NaN
+        # Not where it is NaN either.
+        if middle <= there < np.inf and np.isfinite(beyond).all():
             theta, value, first = leap, there, beyond
         else:
             theta = second

@@ -39,7 +39,8 @@ class Terms:
 class Summit:
     """Where a climb ended: parameters, log-likelihood, whether at rest, rows of each state, ν.
 
-    `fault` says why a state is none: an outlier, a spike or half of a mixture; "" where all are.
+    `fault` says why a state is none: an outlier, a spike or half of a mixture, or that the climb
+    broke off; "" where all are.
     """
 
     theta: Array
@@ -63,18 +64,22 @@ def climbed(theta: Array, values: Array, nu: float, terms: Terms, *, rough: bool
     )
     means, factors, transition = unpack(reached, terms.states, values.shape[1])
     density, _ = log_densities(values, means, factors, nu)
-    _, predicted, filtered = hamilton_filter(density, transition, stationary(transition))
+    here, predicted, filtered = hamilton_filter(density, transition, stationary(transition))
     smoothed, _ = kim_smoother(predicted, filtered, transition)
     occupancy = smoothed[np.isfinite(values).all(axis=1)].sum(axis=0)
     narrowest = float(np.diagonal(factors, axis1=1, axis2=2).min())
-    faults = []
+    faults, broken = [], bool(np.isnan(value))
+    if broken:
+        faults.append("the climb broke off: its next step was no number")
     if occupancy.min() < FEWEST_ROWS * values.shape[1]:
         faults.append(f"a state holds {occupancy.min():.1f} expected rows: an outlier, no regime")
     if narrowest <= 1.001 * FLOOR:
         faults.append(f"a state has {narrowest:.2f} of the usual scale: a spike, no regime")
     if transition.diagonal().min() < LEAST_STAY:
         faults.append("a state is sooner left than kept: half of a mixture, no regime")
-    return Summit(reached, float(value), bool(rested), occupancy, "; ".join(faults), nu)
+    return Summit(
+        reached, float(here if broken else value), bool(rested), occupancy, "; ".join(faults), nu
+    )
 
 
 def highest(
@@ -118,7 +123,7 @@ def _profiled_degrees(hill: Summit, values: Array, terms: Terms) -> float:
             place[0], values, terms.states, 1 / inverse, terms.correlated, FLOOR, KNOWN,
             MOST_ROUGH_STEPS,
         )  # fmt: skip
-        return -float(value)
+        return float("inf") if np.isnan(value) else -float(value)
 
     found = optimize.minimize_scalar(
         loss, bounds=(1 / MOST_DEGREES, 1 / FEWEST_DEGREES), method="bounded",

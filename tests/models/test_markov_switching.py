@@ -11,7 +11,7 @@ from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
 from models.errors import NotEnoughData
 from models.markov_em import em_step
-from models.markov_search import FLOOR, Terms, starting_parameters
+from models.markov_search import FLOOR, Terms, climbed, highest, starting_parameters
 from models.markov_switching import (
     MarkovFit,
     filtered_probabilities,
@@ -205,6 +205,28 @@ class TestExpectationMaximisation:
         fit = estimate(pd.DataFrame({"a": scale * shocks}), innovation="t")
         assert 3 < fit.nu < 9
         assert fit.volatilities["a"].to_numpy() == pytest.approx([0.01, 0.03], rel=0.25)
+
+
+class TestBrokenClimb:
+    """What is no number compares false with everything: it must not pass for rest."""
+
+    def test_is_no_summit(self) -> None:
+        values = market().to_numpy() / 0.01
+        terms = Terms(2, True)
+        broken = climbed(np.full(12, np.nan), values, 6.0, terms, rough=False)
+        assert not broken.rested
+        assert broken.fault.startswith("the climb broke off")
+
+    def test_stands_behind_every_other(self) -> None:
+        values = market().to_numpy() / 0.01
+        terms = Terms(2, True)
+        (guess,) = starting_parameters(terms, 2, starts=1, seed=1)
+        alone, _ = highest([guess], values, terms, student=True)
+        for guesses in ([np.full(12, np.nan), guess], [guess, np.full(12, np.nan)]):
+            best, agreeing = highest(guesses, values, terms, student=True)
+            assert best.value == alone.value
+            assert not best.fault
+            assert agreeing == 1
 
 
 class TestInvariance:
