@@ -55,7 +55,8 @@ def log_densities(values: Array, means: Array, factors: Array, nu: float) -> tup
     """Log density and squared distance of each row in each state; ν infinite is the normal.
 
     A row with a NaN has log density 0 in every state, which says nothing: the filter steps over it
-    by prediction; its distances are NaN.
+    by prediction; its distances are NaN. Parameters that overflow on a row which is there give it
+    NaN, not 0: no likelihood, where a missing row would be a flattering one.
     """
     rows, series = values.shape
     states = len(means)
@@ -71,15 +72,16 @@ def log_densities(values: Array, means: Array, factors: Array, nu: float) -> tup
         for i in range(series):
             constant -= math.log(factors[k, i, i])
         for t in range(rows):
-            squares = 0.0
+            squares, missing = 0.0, False
             for i in range(series):
+                missing = missing or math.isnan(values[t, i])
                 rest = values[t, i] - means[k, i]
                 for j in range(i):
                     rest -= factors[k, i, j] * solved[j]
                 solved[i] = rest / factors[k, i, i]
                 squares += solved[i] * solved[i]
             distance[t, k] = squares
-            if math.isnan(squares):
+            if missing:
                 continue
             if student:
                 density[t, k] = constant - 0.5 * (nu + series) * math.log1p(squares / nu)

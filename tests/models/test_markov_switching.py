@@ -11,6 +11,7 @@ from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
 from models.errors import NotEnoughData
 from models.markov_em import em_step
+from models.markov_filter import log_densities
 from models.markov_search import FLOOR, Terms, climbed, highest, starting_parameters
 from models.markov_switching import (
     MarkovFit,
@@ -209,6 +210,15 @@ class TestExpectationMaximisation:
 
 class TestBrokenClimb:
     """What is no number compares false with everything: it must not pass for rest."""
+
+    def test_parameters_that_overflow_have_no_likelihood(self) -> None:
+        # A row that is there must not pass for a missing one, of log density 0: a leap into the
+        # absurd would stand above every likelihood below 0.
+        values = np.array([[0.1, 0.2], [np.nan, 0.1]])
+        factors = np.array([[[1e-200, 0.0], [0.0, 1.0]]])
+        density, _ = log_densities(values, np.full((1, 2), -1e200), factors, 6.0)
+        assert np.isnan(density[0, 0])
+        assert density[1, 0] == 0
 
     def test_is_no_summit(self) -> None:
         values = market().to_numpy() / 0.01
