@@ -76,7 +76,8 @@ def observe(
     """
     prices = market.known("prices", cutoff=moment.cutoff)
     hourly = market.known("crypto_hourly", cutoff=moment.cutoff)
-    prices = prices[prices["session"] <= moment.stamp]
+    if not prices.empty:  # a store without a price has no type of dates either
+        prices = prices[prices["session"] <= moment.stamp]
     base = settings.universe.base
     if prices.empty or not (everything or (prices["symbol"] == base).any()):
         raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {moment.cutoff}")

@@ -1,6 +1,7 @@
 """Short by default, at length under `--torture`; what was counted is printed at the end."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -41,6 +42,16 @@ def tell(request: pytest.FixtureRequest) -> Callable[..., None]:
         request.config.stash[FIGURES].append(f"{what}: {listed}")
 
     return add
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # under xdist each worker counts for itself
+        session.config.workeroutput["figures"] = session.config.stash[FIGURES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[FIGURES] += getattr(node, "workeroutput", {}).get("figures", [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -73,13 +73,22 @@ from features.turbulence import (
 )
 from features.volume import volume_design
 from features.yen import carry_unwind, risk_average
+from unwind.screening.input_tables import LARGEST
 
 # Prices pass screening between 1e-9 and 1e12: no logarithmic return is beyond ±49.
 ODD = [
     np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e-12, 40.0, -40.0, 0.3,
 ]  # fmt: skip
 
+# What screening lets through: prices and amounts are positive and bounded.
+LEAST_LOG, MOST_LOG = np.log(1e-9), np.log(1e12)
+
 Call = Callable[[pd.DataFrame, np.random.Generator], Any]
+
+
+def prices(logs: pd.Series) -> pd.Series:
+    """Prices, or traded shares, as a screened table holds them."""
+    return np.exp(logs.clip(LEAST_LOG, MOST_LOG))
 
 
 def numbers(seed: int, *, infinite: bool) -> pd.DataFrame:
@@ -157,14 +166,14 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x["A"], window=20, min_observations=10)),
     contrarian_sleeve: ("any", lambda x, g: contrarian_sleeve(x)),
     rolled_assets: ("any", lambda x, g: rolled_assets(
-        x["A"], np.exp(x["B"]), opening=1e9)),
+        x["A"], prices(x["B"]), opening=1e9)),
     calendar: ("share", lambda x, g: calendar(pd.DatetimeIndex(x.index))),
     cumulative_surprise: ("any", lambda x, g: cumulative_surprise(x["A"], sessions=5)),
     family_wise: ("share", lambda x, g: family_wise(x["A"])),
     ordinary_change: ("any", lambda x, g: ordinary_change(
         x, window=20, min_observations=10, floor=0.01, confidence=0.95)),
     put_share: ("share", lambda x, g: put_share(
-        pd.Series(g.choice(["C", "P"], len(x)), x.index), x["A"])),
+        pd.Series(g.choice(["C", "P"], len(x)), x.index), x["A"].clip(0.0, LARGEST))),
     funding_measures: ("any", lambda x, g: funding_measures(x["A"], days=7, flip_window=20)),
     cross_sectional_rebound: ("any", lambda x, g: cross_sectional_rebound(x, min_assets=3)),
     regained: ("any", lambda x, g: regained(x["A"], min_fall=0.02)),
@@ -173,7 +182,7 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x["A"], x["B"], half_life=5.0)),
     scaled_moves: ("any", lambda x, g: scaled_moves(
         x, horizon=2, window=20, min_observations=10)),
-    volume_design: ("any", lambda x, g: volume_design(np.exp(x["A"]))),
+    volume_design: ("any", lambda x, g: volume_design(prices(x["A"]))),
     risk_average: ("any", lambda x, g: risk_average(x, min_assets=2)),
     carry_unwind: ("any", lambda x, g: carry_unwind(x["A"], x["B"], start=1.0)),
     hitting_probability: ("share", lambda x, g: hitting_probability(

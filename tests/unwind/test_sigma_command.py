@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from models.garch import fit_garch
 from models.sigma import translate_sigma
 from tests.conftest import RECEIVED, small_prices, write_drop
+from tests.unwind.lake_rows import FEBRUARY, publish_days
 from unwind.analysis import load_market, observe
 from unwind.cli import app
 from unwind.commands.sigma import Sample, text, translated
@@ -308,6 +309,10 @@ class TestLake:
         self, arguments: list[str], message: str, lake: Path
     ) -> None:
         assert message in refused("3.5", "--lake", lake, *arguments)
+
+    def test_a_lake_that_came_without_its_market(self, settings: Settings, tmp_path: Path) -> None:
+        publish_days(tmp_path, settings, FEBRUARY)
+        assert "prices of IBIT" in refused("3.5", "--lake", tmp_path, "--asset", "IBIT")
 
     def test_settings_that_are_gone(self, lake: Path, settings: Settings, tmp_path: Path) -> None:
         path = lake / "settings" / f"{settings.digest}.json"
