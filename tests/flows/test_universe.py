@@ -39,6 +39,7 @@ class TestTasks:
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_server")
 class TestUniverse:
+    @pytest.mark.at_length
     def test_processes_and_dask_leave_the_bytes_of_one_process(self, tmp_path: Path) -> None:
         state = _run(tmp_path / "one")
         assert state.is_completed(), state.message
