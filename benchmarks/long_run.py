@@ -1,6 +1,6 @@
 """A long run in one process: whether memory stays flat and time linear.
 
-`python -m benchmarks.long_run` takes two minutes. `--sessions 2500 --runs 1000` is the full size,
+`python -m benchmarks.long_run` takes some minutes. `--sessions 2500 --runs 1000` is the full size,
 `--desk` the whole default desk on a simulated market in place of the small one: some seconds a
 session. `--every 12` takes each twelfth session of the stretch: as much history, fewer sessions.
 `--skip 1500` begins so much later, when every window of the settings is full. `--minutes` ends
@@ -219,7 +219,7 @@ def daily_runs(
 
 
 def main() -> None:
-    """Run both parts, each in a process of its own."""
+    """Run both parts, one after the other in this process."""
     parser = argparse.ArgumentParser(description="Memory and time of a long run.")
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--every", type=int, default=1)
