@@ -20,26 +20,26 @@ from joblib import Parallel, delayed
 
 from models.attribution import HYPOTHESES
 from models.attribution_rules import ABSTAIN, AMBIGUOUS, MIXED
-from unwind.analysis import Market, observe, observe_next
-from unwind.market import default_known_at, read_rejected
-from unwind.rows.attribution import account
-from unwind.rows.etf_flows import flow_block
-from unwind.rows.evidence import Evidence, session_evidence
-from unwind.rows.futures_history import futures_view
-from unwind.rows.futures_mechanisms import futures_mechanisms
-from unwind.rows.mechanism import MISSING
-from unwind.rows.mechanisms import MECHANISM_INPUTS, laid_out
-from unwind.rows.moment import Moment
-from unwind.rows.option_mechanisms import option_mechanisms
-from unwind.rows.regimes import decide, is_raised
-from unwind.rows.session_hours import hours_block
-from unwind.rows.traded_volume import volume_block
-from unwind.rows.yen import yen_block
-from unwind.screening.input_tables import INPUT_TABLES
-from unwind.sessions import all_sessions, publication_instant
+from unwind.calendar import all_sessions, publication_instant
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.indicators.attribution import account
+from unwind.indicators.block import MISSING
+from unwind.indicators.context import Moment
+from unwind.indicators.evidence import Evidence, session_evidence
+from unwind.indicators.mechanisms.etf_flows import flow_block
+from unwind.indicators.mechanisms.futures import futures_mechanisms
+from unwind.indicators.mechanisms.futures_history import futures_view
+from unwind.indicators.mechanisms.options import option_mechanisms
+from unwind.indicators.mechanisms.session_hours import hours_block
+from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, laid_out
+from unwind.indicators.mechanisms.traded_volume import volume_block
+from unwind.indicators.mechanisms.yen import yen_block
+from unwind.indicators.verdict import decide, is_raised
+from unwind.market.store import default_known_at, read_rejected
+from unwind.pipeline import Market, observe, observe_next
 from unwind.settings import Settings, load_settings
-from unwind.sources.scenarios import PLANS, SCENARIOS
-from unwind.sources.simulated import SimulatedMarket, simulate_market
+from unwind.simulation.scenarios import PLANS, SCENARIOS
+from unwind.simulation.source import SimulatedMarket, simulate_market
 
 EVENT = date(2026, 2, 5)
 DAYS_BEFORE, SESSIONS_AFTER = 560, 2

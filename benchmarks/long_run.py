@@ -27,15 +27,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unwind.analysis import analyse_sessions, load_market
-from unwind.market import ingest
-from unwind.rows.moment import Moment
-from unwind.sessions import publication_instant, sessions_between
+from unwind.calendar import publication_instant, sessions_between
+from unwind.contract.source import Source
+from unwind.indicators.context import Moment
+from unwind.lake.publish import publish
+from unwind.market.store import ingest
+from unwind.pipeline import analyse_sessions, load_market
 from unwind.settings import DEFAULT_PATH, load_settings
+from unwind.simulation.source import SimulatedSource
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import Source
-from unwind.sources.simulated import SimulatedSource
-from unwind.storage.publication import publish
 
 FIRST, LAST = date(2014, 1, 2), date(2026, 2, 5)
 WARM = 300  # sessions of history before the first that is analysed

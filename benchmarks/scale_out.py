@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from unwind.rows.moment import Moment
-from unwind.scan import Chunk, Scan, Scanned, chunks_of, open_scan, publish_scan, scan_chunk
+from unwind.indicators.context import Moment
 from unwind.settings import load_settings
-from unwind.universe import simulated_returns
+from unwind.studies.scan import Chunk, Scan, Scanned, chunks_of, open_scan, publish_scan, scan_chunk
+from unwind.studies.universe import simulated_returns
 
 DAYS = pd.bdate_range("2022-01-03", periods=1000)
 MOMENT = Moment(

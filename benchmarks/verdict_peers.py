@@ -21,10 +21,10 @@ from jumpmodels.jump import JumpModel
 from skchange.detectors import MovingWindow
 
 from models.evaluation import judge, lowest_threshold, united
-from unwind.episodes import read_labels
-from unwind.history import read_history
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
+from unwind.studies.episodes import read_labels
+from unwind.studies.history import read_history
 
 REFIT = 63
 FIRST_FIT = 126

@@ -9,7 +9,7 @@ from arch import arch_model
 from joblib import Parallel, delayed
 
 from models.walk_forward import walk_forward
-from unwind.universe import chunks, simulated_returns
+from unwind.studies.universe import chunks, simulated_returns
 
 TEN_YEARS, EVERY, WINDOW, FIRST = 2520, 21, 1500, 500
 PERCENT = 100.0

@@ -45,10 +45,10 @@ from flows.parameters import READABLE, DataSource, open_source
 from flows.replay import replay
 from flows.scan import scan
 from flows.universe import universe
-from unwind.episodes import read_labels
-from unwind.record_report import record_markdown
-from unwind.sessions import CalendarError
+from unwind.calendar import CalendarError
 from unwind.settings import load_settings
+from unwind.studies.episodes import read_labels
+from unwind.studies.track_record_text import record_markdown
 
 app = typer.Typer(
     add_completion=False,

@@ -19,7 +19,7 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.exceptions import PrefectHTTPStatusError
 
 from unwind.alerts.ledger import Alert, mark, write_intent
-from unwind.lake import Snapshot
+from unwind.lake.snapshots import Snapshot
 
 # The server stores events every five seconds; a busy one takes longer.
 STORED_WITHIN_SECONDS = 60.0

@@ -5,15 +5,15 @@ The run page lists artifacts in an order of its own, so each says its place in i
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from unwind.charts.mechanism_views import MechanismViews
-from unwind.charts.one_page import charts_markdown
-from unwind.reading.attribution import attribution_markdown
-from unwind.reading.commands import SessionDay
-from unwind.reading.explanation import explanation_markdown
-from unwind.reading.formatting import Grid, correlation_grid, quality_grid, shock_grid
-from unwind.reading.markdown import escape_markdown
-from unwind.reading.mechanisms import mechanisms_markdown
-from unwind.reading.verdict import verdict_markdown
+from unwind.report.attribution import attribution_markdown
+from unwind.report.charts.mechanism_views import MechanismViews
+from unwind.report.charts.one_page import charts_markdown
+from unwind.report.explanation import explanation_markdown
+from unwind.report.format import Grid, correlation_grid, quality_grid, shock_grid
+from unwind.report.markdown import escape_markdown
+from unwind.report.mechanisms import mechanisms_markdown
+from unwind.report.session import SessionDay
+from unwind.report.verdict import verdict_markdown
 
 
 def publish_artifacts(day: SessionDay, views: MechanismViews) -> None:

@@ -15,11 +15,11 @@ from flows import tasks
 from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
 from flows.spread import in_order, progress, runner_of
-from unwind.lake import read
-from unwind.reading.commands import session_day
-from unwind.reading.markdown import escape_markdown
-from unwind.rows.moment import Moment
-from unwind.sessions import CalendarError, sessions_between
+from unwind.calendar import CalendarError, sessions_between
+from unwind.indicators.context import Moment
+from unwind.lake.snapshots import read
+from unwind.report.markdown import escape_markdown
+from unwind.report.session import session_day
 from unwind.settings import load_settings
 
 

@@ -11,11 +11,11 @@ from prefect.states import Completed, Failed
 
 from flows import tasks
 from flows.parameters import READABLE
-from unwind.calibration_files import write_calibration
-from unwind.episodes import read_labels
-from unwind.history import folder_names
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
+from unwind.studies.calibration_files import write_calibration
+from unwind.studies.episodes import read_labels
+from unwind.studies.history import folder_names
 
 
 @flow(name="calibrate", flow_run_name="calibrate {paths}")

@@ -21,11 +21,11 @@ from flows.parameters import (
     session_in_course,
     session_of,
 )
-from unwind.analysis import united
-from unwind.reading.commands import session_day
-from unwind.reading.formatting import is_simulated
-from unwind.rows.moment import Moment
-from unwind.sessions import CUT_ZONE, CalendarError
+from unwind.calendar import CUT_ZONE, CalendarError
+from unwind.contract.text import is_simulated
+from unwind.indicators.context import Moment
+from unwind.pipeline import united
+from unwind.report.session import session_day
 from unwind.settings import Settings, load_settings
 
 # Of real data and the session in course; of anything, as a drill; of nothing.

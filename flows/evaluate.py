@@ -12,11 +12,11 @@ from pydantic import Field
 
 from flows import tasks
 from flows.parameters import READABLE
-from unwind.episodes import read_labels
-from unwind.history import folder_names
-from unwind.record_report import record_markdown, record_sentence
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
+from unwind.studies.episodes import read_labels
+from unwind.studies.history import folder_names
+from unwind.studies.track_record_text import record_markdown, record_sentence
 
 
 @flow(name="evaluate", flow_run_name="evaluate {paths}")

@@ -9,7 +9,7 @@ import typer
 
 from flows.parameters import DataSource, open_source
 from unwind.settings import load_settings
-from unwind.sources.scenarios import SCENARIOS
+from unwind.simulation.scenarios import SCENARIOS
 
 
 class Kind(StrEnum):

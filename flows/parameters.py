@@ -10,9 +10,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from models.errors import NotEnoughData
-from unwind.analysis import desk_symbols
-from unwind.episodes import LabelError
-from unwind.sessions import (
+from unwind.calendar import (
     CUT_ZONE,
     CalendarError,
     is_session,
@@ -20,18 +18,20 @@ from unwind.sessions import (
     require_session,
     sessions_between,
 )
+from unwind.contract.source import Partner, Source, SourceError
+from unwind.files.durable import Busy, Unwritable
+from unwind.files.location import LakeError
+from unwind.pipeline import desk_symbols
 from unwind.settings import Settings, SettingsError
+from unwind.simulation.scenarios import SCENARIOS
+from unwind.simulation.source import SimulatedSource
 from unwind.sources.cftc import CftcSource
 from unwind.sources.combined import CombinedSource
 from unwind.sources.crypto import CryptoSource
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import Partner, Source, SourceError
-from unwind.sources.scenarios import SCENARIOS
-from unwind.sources.simulated import SimulatedSource
 from unwind.sources.transport import Timekeeping
 from unwind.sources.yahoo import YahooSource
-from unwind.storage.durable import Busy, Unwritable
-from unwind.storage.location import LakeError
+from unwind.studies.episodes import LabelError
 
 # Faults of input, not of the program: a person gets the sentence, not the stack.
 READABLE = (

@@ -12,10 +12,10 @@ from prefect.states import Completed, Failed
 
 from flows import tasks
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
-from unwind.replay import replay_markdown, replay_steps
-from unwind.rows.moment import Moment
-from unwind.sessions import CalendarError, require_session
+from unwind.calendar import CalendarError, require_session
+from unwind.indicators.context import Moment
 from unwind.settings import load_settings
+from unwind.studies.replay import replay_markdown, replay_steps
 
 
 @flow(name="replay", flow_run_name="replay {as_of}")

@@ -15,10 +15,11 @@ from flows import tasks
 from flows.parameters import READABLE, DataSource, no_session, session_of
 from flows.spread import as_done, counted, progress, runner_of
 from flows.universe import returns_of_all
-from unwind.reading.formatting import percent, records
-from unwind.reading.markdown import escape_markdown
-from unwind.scan import chunks_of, open_scan
+from unwind.contract.text import percent
+from unwind.report.format import records
+from unwind.report.markdown import escape_markdown
 from unwind.settings import load_settings
+from unwind.studies.scan import chunks_of, open_scan
 
 SHOWN = 10  # pairs a window in the artifact; the table holds more
 

@@ -14,26 +14,27 @@ from prefect.tasks import exponential_backoff
 
 from features.panel import Panel
 from flows import alerts
-from unwind import analysis, history, scan, track_record, universe
-from unwind.analysis import Market
-from unwind.charts.mechanism_views import MechanismViews, mechanism_views
-from unwind.charts.record import record_chart
-from unwind.episodes import Labels
-from unwind.history import History
-from unwind.lake import Snapshot
-from unwind.market import Ingested, ingest
-from unwind.report_files import write_report_file
-from unwind.rows.correlations import Link
-from unwind.rows.moment import Moment
-from unwind.rows.regimes import Verdict
-from unwind.scan import Chunk, Scan, Scanned
-from unwind.sections.evidence import WalkForward
+from unwind import pipeline as analysis
+from unwind.contract.source import Source, SourceUnavailable
+from unwind.files.durable import write_atomically
+from unwind.indicators.context import Moment
+from unwind.indicators.links.correlations import Link
+from unwind.indicators.verdict import Verdict
+from unwind.lake.publish import publish
+from unwind.lake.push import Copied, push
+from unwind.lake.snapshots import Snapshot
+from unwind.market.store import Ingested, ingest
+from unwind.pipeline import Market
+from unwind.report.charts.mechanism_views import MechanismViews, mechanism_views
+from unwind.report.files import write_report_file
 from unwind.settings import Settings
-from unwind.sources.protocol import Source, SourceUnavailable
-from unwind.storage.durable import write_atomically
-from unwind.storage.object_storage import Copied, push
-from unwind.storage.publication import publish
-from unwind.universe import Walked
+from unwind.settings.evidence import WalkForward
+from unwind.studies import history, scan, track_record, universe
+from unwind.studies.episodes import Labels
+from unwind.studies.history import History
+from unwind.studies.record_chart import record_chart
+from unwind.studies.scan import Chunk, Scan, Scanned
+from unwind.studies.universe import Walked
 
 Rows = dict[str, pd.DataFrame]
 
@@ -55,31 +56,31 @@ def _passing(_task: object, _run: object, state: object) -> bool:
 def read_source(
     lake: Path, source: Source, settings: Settings, received_at: pd.Timestamp
 ) -> Ingested:
-    """Run `unwind.market.ingest`."""
+    """Run `unwind.market.store.ingest`."""
     return ingest(lake / "market", source, settings=settings, received_at=received_at)
 
 
 @task(name="load the market", cache_policy=NO_CACHE)
 def load_market(lake: Path) -> Market:
-    """Run `unwind.analysis.load_market`."""
+    """Run `unwind.pipeline.load_market`."""
     return analysis.load_market(lake / "market")
 
 
 @task(name="align to sessions", cache_policy=NO_CACHE)
 def align_to_sessions(market: Market, moment: Moment, settings: Settings) -> Panel:
-    """Run `unwind.analysis.observe`."""
+    """Run `unwind.pipeline.observe`."""
     return analysis.observe(market, moment, settings=settings)
 
 
 @task(name="measure correlations and shocks", cache_policy=NO_CACHE)
 def measure(panel: Panel, moment: Moment, settings: Settings) -> tuple[tuple[Link, ...], Rows]:
-    """Run `unwind.analysis.measure`."""
+    """Run `unwind.pipeline.measure`."""
     return analysis.measure(panel, moment, settings=settings)
 
 
 @task(name="estimate volatility and breaks", cache_policy=NO_CACHE)
 def estimate(panel: Panel, moment: Moment, settings: Settings) -> Rows:
-    """Run `unwind.analysis.estimate`."""
+    """Run `unwind.pipeline.estimate`."""
     return analysis.estimate(panel, moment, settings=settings)
 
 
@@ -87,13 +88,13 @@ def estimate(panel: Panel, moment: Moment, settings: Settings) -> Rows:
 def conclude(
     panel: Panel, market: Market, moment: Moment, settings: Settings
 ) -> tuple[Verdict, Rows]:
-    """Run `unwind.analysis.conclude`."""
+    """Run `unwind.pipeline.conclude`."""
     return analysis.conclude(panel, market, moment, settings=settings)
 
 
 @task(name="publish the tables", cache_policy=NO_CACHE)
 def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
-    """Run `unwind.storage.publication.publish`."""
+    """Run `unwind.lake.publish.publish`."""
     return publish(lake, rows, settings=settings, source=source, run=run)
 
 
@@ -101,13 +102,13 @@ def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run:
 def view_mechanisms(
     market: Market, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
 ) -> MechanismViews:
-    """Run `unwind.charts.mechanism_views.mechanism_views`."""
+    """Run `unwind.report.charts.mechanism_views.mechanism_views`."""
     return mechanism_views(market, panel, published, moment, settings=settings)
 
 
 @task(name="copy the lake", cache_policy=NO_CACHE)
 def copy_lake(lake: Path, url: str) -> Copied:
-    """Run `unwind.storage.object_storage.push`."""
+    """Run `unwind.lake.push.push`."""
     return push(lake, url)
 
 
@@ -122,7 +123,7 @@ def write_report(
     moment: Moment,
     settings: Settings,
 ) -> Path:
-    """Run `unwind.report_files.write_report_file`."""
+    """Run `unwind.report.files.write_report_file`."""
     return write_report_file(
         lake, snapshot, panel, measured, verdict, views, moment, settings=settings
     )
@@ -138,7 +139,7 @@ def tell_the_desk(lake: Path, snapshot: Snapshot, report: Path) -> list[str]:
 def analyse_chunk(
     market: Market, moments: list[Moment], settings: Settings, workers: int, first: str, last: str
 ) -> Rows:
-    """Run `unwind.analysis.analyse_sessions`; `first` and `last` name the run."""
+    """Run `unwind.pipeline.analyse_sessions`; `first` and `last` name the run."""
     return analysis.analyse_sessions(market, moments, settings=settings, workers=workers)
 
 
@@ -146,7 +147,7 @@ def analyse_chunk(
 def read_history(
     source: Source, name: str, received_at: pd.Timestamp, settings: Settings
 ) -> History:
-    """Run `unwind.history.read_history`."""
+    """Run `unwind.studies.history.read_history`."""
     return history.read_history(source, name=name, received_at=received_at, settings=settings)
 
 
@@ -154,7 +155,7 @@ def read_history(
 def calibrate_verdict(
     histories: tuple[History, ...], labels: Labels, settings: Settings
 ) -> dict[str, Any]:
-    """Run `unwind.track_record.calibrate_on` and lay its answer out."""
+    """Run `unwind.studies.track_record.calibrate_on` and lay its answer out."""
     fitted = track_record.calibrate_on(histories, labels, settings=settings, without=None)
     return track_record.artefact(fitted, histories)
 
@@ -163,7 +164,7 @@ def calibrate_verdict(
 def evaluate_verdict(
     histories: tuple[History, ...], labels: Labels, settings: Settings, budget: float
 ) -> dict[str, Any]:
-    """Run `unwind.track_record.evaluate`."""
+    """Run `unwind.studies.track_record.evaluate`."""
     return track_record.evaluate(histories, labels, settings=settings, budget=budget)
 
 
@@ -171,33 +172,33 @@ def evaluate_verdict(
 def draw_record(
     target: Path, histories: tuple[History, ...], labels: Labels, settings: Settings
 ) -> None:
-    """Write `unwind.charts.record.record_chart`."""
+    """Write `unwind.studies.record_chart.record_chart`."""
     drawn = record_chart(histories, labels, settings=settings)
     write_atomically(target, lambda draft: draft.write_text(drawn, encoding="utf-8"))
 
 
 @task(name="run on markets where nothing happens", cache_policy=NO_CACHE)
 def run_null(years: int, settings: Settings) -> list[dict[str, Any]]:
-    """Run `unwind.track_record.null_run`."""
+    """Run `unwind.studies.track_record.null_run`."""
     return track_record.null_run(years=years, settings=settings)
 
 
 @task(name="returns of the universe", cache_policy=NO_CACHE)
 def universe_returns(market: Market, moment: Moment, settings: Settings) -> pd.DataFrame:
-    """Run `unwind.analysis.observe` on everything priced, and `unwind.universe.investable`."""
+    """Run `unwind.pipeline.observe` on every price, then `universe.investable`."""
     panel = analysis.observe(market, moment, settings=settings, everything=True)
     return universe.investable(panel, settings=settings)
 
 
 @task(name="walk a chunk of assets forward", cache_policy=NO_CACHE)
 def walk_chunk(returns: pd.DataFrame, rule: WalkForward) -> Walked:
-    """Run `unwind.universe.walk`."""
+    """Run `unwind.studies.universe.walk`."""
     return universe.walk(returns, rule=rule)
 
 
 @task(name="link the universe", cache_policy=NO_CACHE)
 def link_universe(walked: Walked, settings: Settings) -> dict[str, object]:
-    """Run `unwind.universe.composite_link`."""
+    """Run `unwind.studies.universe.composite_link`."""
     return universe.composite_link(walked, settings=settings)
 
 
@@ -205,17 +206,17 @@ def link_universe(walked: Walked, settings: Settings) -> dict[str, object]:
 def publish_universe(
     lake: Path, walked: Walked, link: dict[str, object] | None, moment: Moment, settings: Settings
 ) -> Path:
-    """Run `unwind.universe.publish_universe`."""
+    """Run `unwind.studies.universe.publish_universe`."""
     return universe.publish_universe(lake, walked, link, moment, settings=settings)
 
 
 @task(name="scan a chunk of pairs", task_run_name="{name}", cache_policy=NO_CACHE)
 def scan_chunk(opened: Scan, chunk: Chunk, name: str) -> Scanned:
-    """Run `unwind.scan.scan_chunk`; `name` names the run."""
+    """Run `unwind.studies.scan.scan_chunk`; `name` names the run."""
     return scan.scan_chunk(opened, chunk)
 
 
 @task(name="publish the scan", cache_policy=NO_CACHE)
 def publish_scan(opened: Scan, parts: list[Scanned]) -> pd.DataFrame:
-    """Run `unwind.scan.publish_scan`."""
+    """Run `unwind.studies.scan.publish_scan`."""
     return scan.publish_scan(opened, parts)

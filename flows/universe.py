@@ -13,10 +13,10 @@ from pydantic import Field
 from flows import tasks
 from flows.parameters import READABLE, DataSource, cutoff_of, no_session, open_source, session_of
 from flows.spread import as_done, counted, progress, runner_of
-from unwind.rows.moment import Moment
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
+from unwind.indicators.context import Moment
 from unwind.settings import Settings, load_settings
-from unwind.universe import chunks, gathered, simulated_returns
+from unwind.studies.universe import chunks, gathered, simulated_returns
 
 
 @flow(name="universe", flow_run_name="universe {as_of}")

@@ -13,7 +13,7 @@ os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import flows  # noqa: F401 - switches telemetry off before Prefect is imported
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
 from unwind.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]

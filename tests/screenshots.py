@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from playwright.sync_api import sync_playwright
 
 from tests.browser import ARGUMENTS, chromium_path, visit
-from unwind.reading.digest import SIMULATED
+from unwind.report.digest import SIMULATED
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

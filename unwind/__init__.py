@@ -1,28 +1,15 @@
-"""The edge: everything that touches a disk, a provider or a person. No Prefect.
+"""Everything that touches a disk, a provider or a person; Prefect stays in `flows`.
 
-In, from left to right:
+Layers, from the top; a module imports from its own layer and from those below:
 
-- `unwind.settings`: universe, windows, thresholds (desk.toml), made of `unwind.sections`
-- `unwind.sources`: providers of observations; `unwind.screening`: what is kept of their rows
-- `unwind.sessions`: the NYSE calendar and the instants at which things are known
-- `unwind.market`: bitemporal store of observations
-- `unwind.analysis`: one session's rows, stage by stage, laid out in `unwind.rows`;
-  `unwind.drivers`: the drivers of the verdict
-- `unwind.universe`, `unwind.scan`: the volatility of a whole universe, all of its pairs
-
-Out:
-
-- `unwind.tables`: the output contract, declared in `unwind.declarations`
-- `unwind.lake`: the snapshots, read; written in `unwind.storage`, with all else that is kept
-- `unwind.reading`: a session in words; `unwind.charts`: in pictures; `unwind.report`,
-  `report_files`, `report_grids`: the desk report
-- `unwind.alerts`: what a desk has to hear, and what it was told
-- `unwind.cli`, `unwind.commands`: the commands
-
-Over many sessions:
-
-- `unwind.history`, `episodes`, `track_record`, `record_report`, `calibration_files`: backtest and
-  calibration of the verdict against dated labels
-- `unwind.replay`: one session as its data become known; `unwind.claims`, `february_2026`: claims
-  about an event, each against the published rows
+- `cli`, `commands`: the command line
+- `studies`: calibration, evaluation, replay, universe, scan, the review of February 2026
+- `alerts`: which change of state is sent, and the log of what was
+- `report`: pages, tables, charts and the text of the reading commands
+- `pipeline`: one session, observe → measure → estimate → conclude
+- `indicators`: rows of the desk tables, one block a file
+- `market`: screening, precedence and the bitemporal store; `lake`: the published snapshots
+- `sources`: providers of observations; `simulation`: markets with known truth
+- `calendar`: NYSE sessions and the instants at which things become known
+- `contract`: input and output tables; `settings`; `files`: durable writes, locks, locations
 """

@@ -23,14 +23,14 @@ from unwind.commands.options import (
     print_json,
     session_of,
 )
-from unwind.lake import schema_notes
-from unwind.reading import commands as reading
-from unwind.reading import explanation as explaining
-from unwind.reading.commands import SessionDay
+from unwind.contract.tables import TABLES
+from unwind.files.durable import Busy, Unwritable
+from unwind.files.location import LakeError, local
+from unwind.lake.snapshots import schema_notes
+from unwind.report import explanation as explaining
+from unwind.report import session as reading
+from unwind.report.session import SessionDay
 from unwind.settings import SettingsError, load_settings
-from unwind.storage.durable import Busy, Unwritable
-from unwind.storage.location import LakeError, local
-from unwind.tables import TABLES
 
 app = typer.Typer(
     add_completion=False,
@@ -130,7 +130,7 @@ def diff(
 ) -> None:
     """Say what changed in the conclusion on a session between two instants, and why."""
     # The store brings the schema library with it; no other reading command should wait for that.
-    from unwind.reading import difference, difference_text
+    from unwind.report import difference, difference_text
 
     folder = local(lake, purpose="a difference")
     session = session_of(as_of)
@@ -198,8 +198,8 @@ def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = Fals
 def claims(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """Check each claim of the review of 5 February 2026 against the published rows (Markdown)."""
     # The checks bring SciPy with them; no other reading command should wait for that.
-    from unwind import claims as checking
-    from unwind.february_2026 import CLAIMS, DAYS
+    from unwind.studies import claims as checking
+    from unwind.studies.february_2026 import CLAIMS, DAYS
 
     sessions, passed = answered(lake, lambda snapshot: checking.sessions_of(snapshot, DAYS))
     found = checking.judge(CLAIMS, sessions)

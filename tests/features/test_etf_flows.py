@@ -15,7 +15,7 @@ from features.etf_flows import (
     vendor_conflict,
 )
 from tests import naive_mechanisms
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
 
 SESSIONS = sessions_between(pd.Timestamp("2025-09-02").date(), pd.Timestamp("2026-02-06").date())
 

@@ -11,7 +11,7 @@ from features.rebound import cross_sectional_rebound, regained
 from features.volume import options_activity, volume_design
 from features.yen import carry_unwind, risk_average
 from tests import naive_mechanisms
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
 
 SESSIONS = sessions_between(date(2025, 9, 2), date(2026, 2, 6))
 INFINITE = "^returns must be finite or missing, got an infinite value; correct the price behind it$"

@@ -8,7 +8,7 @@ import pytest
 
 from features.session_split import PARTS, move_shares, session_split, trough, variation_shares
 from tests import naive_mechanisms
-from unwind.sessions import cash_hours, cut_instants, sessions_between
+from unwind.calendar import cash_hours, cut_instants, sessions_between
 
 
 def hourly(first: str, last: str, seed: int = 1) -> pd.DataFrame:

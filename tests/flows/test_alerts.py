@@ -15,7 +15,7 @@ from flows.parameters import session_in_course
 from tests.standing import Standing, wait_for
 from tests.unwind.test_alerts import _publish
 from unwind.alerts.ledger import read_ledger
-from unwind.sessions import CalendarError
+from unwind.calendar import CalendarError
 from unwind.settings import Settings
 
 DAY = date(2026, 2, 5)

@@ -8,8 +8,8 @@ from markdown_it import MarkdownIt
 import flows.artifacts
 from tests.unwind import mechanism_samples
 from tests.unwind.test_digest import AS_OF, desk_rows, empty, february, pair, regimes
-from unwind.lake import Snapshot
-from unwind.reading.commands import SessionDay
+from unwind.lake.snapshots import Snapshot
+from unwind.report.session import SessionDay
 
 HOSTILE = '"><img src=x onerror=alert(1)> <script>alert(1)</script> [t](javascript:alert(1))'
 

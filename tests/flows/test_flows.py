@@ -18,11 +18,11 @@ from flows.daily import daily
 from flows.parameters import DataSource, cutoff_of, open_source, session_of
 from flows.replay import replay
 from tests.conftest import RECEIVED, ROOT
-from unwind.lake import latest, read
-from unwind.sessions import CalendarError
+from unwind.calendar import CalendarError
+from unwind.contract.source import Extract, SourceError, SourceUnavailable
+from unwind.lake.snapshots import latest, read
 from unwind.settings import Settings, load_settings
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import Extract, SourceError, SourceUnavailable
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -11,11 +11,11 @@ import pytest
 from flows import tasks
 from flows.daily import daily
 from tests.conftest import RECEIVED, write_drop
-from unwind.analysis import analyse
-from unwind.lake import latest, read
-from unwind.market import read_vintages
-from unwind.reading.difference import difference
-from unwind.rows.moment import Moment
+from unwind.indicators.context import Moment
+from unwind.lake.snapshots import latest, read
+from unwind.market.store import read_vintages
+from unwind.pipeline import analyse
+from unwind.report.difference import difference
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 
@@ -85,7 +85,7 @@ class TestAfterPublication:
         def refuse(*_: object, **__: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("unwind.storage.publication.pq.write_table", refuse)
+        monkeypatch.setattr("unwind.lake.publish.pq.write_table", refuse)
         state = daily(**asked | {"as_of": date(2026, 2, 4)}, return_state=True)
         assert state.is_failed()
         assert state.message == (

@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.standing import CRASH, CRASH_DUE, Standing, wait_for
 from unwind.alerts.ledger import read_ledger
-from unwind.lake import latest, read
-from unwind.reading.commands import report_path
+from unwind.lake.snapshots import latest, read
+from unwind.report.session import report_path
 
 pytestmark = pytest.mark.prefect
 

@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.backfill import backfill
 from flows.spread import as_done, in_order, runner_of
-from unwind.lake import latest
+from unwind.lake.snapshots import latest
 
 FIRST, LAST = date(2026, 2, 4), date(2026, 2, 5)
 

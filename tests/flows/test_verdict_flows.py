@@ -14,9 +14,9 @@ from flows.calibrate import calibrate
 from flows.evaluate import evaluate
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.verdict_markets import write_labels
-from unwind.episodes import read_labels
 from unwind.settings import DEFAULT_PATH, Settings, load_settings
 from unwind.sources.files import FilesSource
+from unwind.studies.episodes import read_labels
 
 
 @pytest.fixture(scope="module")

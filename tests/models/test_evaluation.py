@@ -16,7 +16,7 @@ from models.evaluation import (
     united,
 )
 from tests import naive_verdict
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
 
 # August 2007 to the end of the year; Labor Day is 3 September.
 SESSIONS = sessions_between(pd.Timestamp("2007-07-02").date(), pd.Timestamp("2007-12-31").date())

@@ -73,7 +73,7 @@ from features.turbulence import (
 )
 from features.volume import volume_design
 from features.yen import carry_unwind, risk_average
-from unwind.screening.input_tables import LARGEST
+from unwind.contract.inputs import LARGEST
 
 # Prices pass screening between 1e-9 and 1e12: no logarithmic return is beyond ±49.
 ODD = [

@@ -20,18 +20,18 @@ import pytest
 
 from tests.conftest import small_prices
 from unwind.alerts.ledger import read_ledger
-from unwind.calibration_files import write_calibration
-from unwind.lake import latest, read
-from unwind.market import ingest, read_vintages
-from unwind.report_files import put_page
-from unwind.rows.moment import Moment
-from unwind.sessions import publication_instant, sessions_between
+from unwind.calendar import publication_instant, sessions_between
+from unwind.contract.source import Extract
+from unwind.contract.tables import TABLES
+from unwind.files.location import LakeError
+from unwind.indicators.context import Moment
+from unwind.lake.publish import publish
+from unwind.lake.push import push
+from unwind.lake.snapshots import latest, read
+from unwind.market.store import ingest, read_vintages
+from unwind.report.files import put_page
 from unwind.settings import DEFAULT_PATH, load_settings, read_calibrated
-from unwind.sources.protocol import Extract
-from unwind.storage.location import LakeError
-from unwind.storage.object_storage import push
-from unwind.storage.publication import publish
-from unwind.tables import TABLES
+from unwind.studies.calibration_files import write_calibration
 
 # Forked from a server that has imported everything and runs no thread: a child is at work at once.
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -18,11 +18,11 @@ from tests.torture.killing import (
     tell_session,
 )
 from unwind import cli
-from unwind.lake import Snapshot, read, served, snapshot_names
-from unwind.market import read_vintages
+from unwind.files.location import LakeError
+from unwind.lake.snapshots import Snapshot, read, served, snapshot_names
+from unwind.lake.verify import verify
+from unwind.market.store import read_vintages
 from unwind.settings import DEFAULT_PATH, SettingsError, load_settings
-from unwind.storage.location import LakeError
-from unwind.storage.verification import verify
 
 # Not under a checksum: reports are written anew by a run, the lock is empty, the events are ours.
 LEFT_OUT = ("reports", ".lock", "events")

@@ -28,12 +28,12 @@ from tests.torture.killing import (
     tell_session,
 )
 from unwind.alerts.ledger import read_ledger
-from unwind.lake import latest
-from unwind.market import read_vintages
+from unwind.files.durable import Unwritable
+from unwind.files.location import LakeError
+from unwind.lake.snapshots import latest
+from unwind.lake.verify import verify
+from unwind.market.store import read_vintages
 from unwind.settings import read_calibrated
-from unwind.storage.durable import Unwritable
-from unwind.storage.location import LakeError
-from unwind.storage.verification import verify
 
 REFUSALS = (errno.ENOSPC, errno.EROFS, errno.EACCES)
 

@@ -9,10 +9,10 @@ import pytest
 
 from tests.conftest import RECEIVED
 from tests.torture.drop_folders import CASES, LARGE, REFUSED, SET_ASIDE, TAKEN, Case, prices
-from unwind.market import ingest, read_rejected, read_vintages
+from unwind.contract.source import SourceError
+from unwind.market.store import ingest, read_rejected, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import SourceError
 
 # A screening is linear in the rows: a million take some five seconds on a quiet machine.
 SLOW = 60.0

@@ -25,19 +25,19 @@ from tests.torture.killing import SETTINGS
 from tests.unwind.lake_rows import FEBRUARY, publish_days
 from unwind import cli
 from unwind.alerts.ledger import LEDGER, read_ledger
-from unwind.episodes import LabelError, read_labels
-from unwind.lake import latest, served, snapshot_names
-from unwind.market import ingest, read_vintages
-from unwind.screening.input_tables import INPUT_TABLES
-from unwind.screening.observations import screen
-from unwind.sessions import closed_days
+from unwind.calendar import closed_days
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Extract, SourceError
+from unwind.files import segments
+from unwind.files.durable import Busy, Unwritable
+from unwind.files.location import Damaged, LakeError
+from unwind.lake.snapshots import latest, served, snapshot_names
+from unwind.market.screening import screen
+from unwind.market.store import ingest, read_vintages
 from unwind.settings import DEFAULT_PATH, SettingsError, load_settings
 from unwind.sources.files import FilesSource
 from unwind.sources.flow_tables import FlowTableError, read_flow_table
-from unwind.sources.protocol import Extract, SourceError
-from unwind.storage import segments
-from unwind.storage.durable import Busy, Unwritable
-from unwind.storage.location import Damaged, LakeError
+from unwind.studies.episodes import LabelError, read_labels
 
 fuzz = profiles.get_profile("torture")
 CLOSED = closed_days()

@@ -25,12 +25,12 @@ from tests.torture.killing import (
     usual_seconds,
 )
 from unwind.alerts.ledger import read_ledger
-from unwind.lake import latest, read
-from unwind.market import read_vintages
-from unwind.record_report import calibration_markdown
+from unwind.files.durable import DRAFT
+from unwind.lake.snapshots import latest, read
+from unwind.lake.verify import verify
+from unwind.market.store import read_vintages
 from unwind.settings import read_calibrated
-from unwind.storage.durable import DRAFT
-from unwind.storage.verification import verify
+from unwind.studies.track_record_text import calibration_markdown
 
 
 def drafts(folder: Path) -> list[Path]:

@@ -16,8 +16,8 @@ import flows.__main__ as shell
 from tests.conftest import ROOT
 from tests.torture.killing import SETTINGS, publish_generation, push_generation, tell_session
 from unwind import cli
-from unwind.storage import object_storage
-from unwind.storage.location import LakeError, content, names, shown
+from unwind.files.location import LakeError, content, names, shown
+from unwind.lake import push as object_storage
 
 CANARY = "kanarienvogel7d1f"
 HELD_IN = (

@@ -8,11 +8,11 @@ import pytest
 from flows.daily import _slot
 from flows.parameters import cutoff_of, session_in_course, session_of
 from tests.conftest import small_prices, write_drop
-from unwind.market import ingest, known_by, read_rejected, read_vintages
-from unwind.sessions import CalendarError
+from unwind.calendar import CalendarError
+from unwind.contract.source import SourceError
+from unwind.market.store import ingest, known_by, read_rejected, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import SourceError
 
 DAYS = {day: pd.Timestamp(f"2026-02-{day:02d}T22:00Z") for day in range(3, 28)}
 FIRST, LAST = date(2026, 1, 5), date(2026, 2, 2)

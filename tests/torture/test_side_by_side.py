@@ -16,10 +16,10 @@ from tests.torture.killing import (
     read_all_the_while,
     take_in,
 )
-from unwind.lake import latest, read
-from unwind.storage import durable
-from unwind.storage.durable import Busy, folder_lock
-from unwind.storage.verification import verify
+from unwind.files import durable
+from unwind.files.durable import Busy, folder_lock
+from unwind.lake.snapshots import latest, read
+from unwind.lake.verify import verify
 
 
 def content(lake: Path) -> dict[str, bytes]:

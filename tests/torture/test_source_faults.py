@@ -21,14 +21,14 @@ import flows.parameters
 from flows.daily import daily
 from tests.conftest import small_prices, write_drop
 from tests.unwind.loopback import PAGE, Asked, Reply, Stopwatch, loopback
-from unwind.analysis import desk_symbols
-from unwind.lake import latest, read
-from unwind.market import read_vintages
-from unwind.reading.commands import SessionDay, session_day
-from unwind.reading.doubts import uncertainties
-from unwind.sessions import cash_hours, cut_instants
+from unwind.calendar import cash_hours, cut_instants
+from unwind.lake.snapshots import latest, read
+from unwind.lake.verify import verify
+from unwind.market.store import read_vintages
+from unwind.pipeline import desk_symbols
+from unwind.report.caveats import uncertainties
+from unwind.report.session import SessionDay, session_day
 from unwind.settings import DEFAULT_PATH, Settings
-from unwind.storage.verification import verify
 
 SESSION = date(2026, 2, 5)
 NOW = pd.Timestamp("2026-02-05T21:20Z")

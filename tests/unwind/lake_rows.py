@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unwind.lake import Snapshot, served
+from unwind.lake.publish import publish
+from unwind.lake.snapshots import Snapshot, served
 from unwind.settings import Settings
-from unwind.storage.publication import publish
 
 JANUARY, FEBRUARY = date(2026, 1, 30), date(2026, 2, 5)
 

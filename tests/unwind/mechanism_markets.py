@@ -7,15 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from tests.conftest import RECEIVED
-from unwind.analysis import Market, load_market, observe
-from unwind.market import ingest
-from unwind.rows.mechanism import Mechanism
-from unwind.rows.mechanisms import MECHANISM_INPUTS
-from unwind.rows.moment import Moment
-from unwind.screening.input_tables import INPUT_TABLES
-from unwind.sessions import publication_instant
+from unwind.calendar import publication_instant
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Extract, Source
+from unwind.indicators.block import Mechanism
+from unwind.indicators.context import Moment
+from unwind.indicators.mechanisms.table import MECHANISM_INPUTS
+from unwind.market.store import ingest
+from unwind.pipeline import Market, load_market, observe
 from unwind.settings import Settings
-from unwind.sources.protocol import Extract, Source
 
 
 class Selected:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unwind.sources.simulated import SimulatedMarket, simulate_market
+from unwind.simulation.source import SimulatedMarket, simulate_market
 
 MARKET = Path(__file__).parents[2].parent / "shared" / "market"
 FIRST, LAST, EVENT = date(2024, 10, 1), date(2026, 3, 20), date(2026, 2, 5)

@@ -17,10 +17,10 @@ from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
 from unwind.alerts.ledger import LEDGER, Alert, mark, read_ledger, write_intent
 from unwind.alerts.notices import Notice, notice_due
-from unwind.lake import Snapshot
+from unwind.files.location import LakeError
+from unwind.lake.publish import publish
+from unwind.lake.snapshots import Snapshot
 from unwind.settings import Settings
-from unwind.storage.location import LakeError
-from unwind.storage.publication import publish
 
 STATES = ("CALM", "WATCH", "DELEVERAGING", "RELEASE", "UNKNOWN")
 LINKS = {"Report": "/lake/report.html"}

@@ -9,14 +9,14 @@ import pytest
 
 from models.errors import NotEnoughData
 from tests.conftest import RECEIVED, small_prices, write_drop
-from unwind.analysis import Market, analyse, load_market, observe
-from unwind.market import ingest
-from unwind.rows.moment import Moment
-from unwind.sessions import publication_instant
+from unwind.calendar import publication_instant
+from unwind.contract.tables import TABLES
+from unwind.indicators.context import Moment
+from unwind.market.store import ingest
+from unwind.pipeline import Market, analyse, load_market, observe
 from unwind.settings import Settings
+from unwind.simulation.source import simulate_market
 from unwind.sources.files import FilesSource
-from unwind.sources.simulated import simulate_market
-from unwind.tables import TABLES
 
 
 def _market(folder: Path, store: Path, settings: Settings) -> Market:

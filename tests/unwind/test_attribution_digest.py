@@ -9,8 +9,7 @@ import pytest
 
 from tests.unwind.test_digest import february
 from tests.unwind.test_report import report
-from unwind.charts.mechanisms import vote_chart
-from unwind.reading.attribution import (
+from unwind.report.attribution import (
     AMPLIFIER,
     MECHANISMS,
     WORDS,
@@ -19,6 +18,7 @@ from unwind.reading.attribution import (
     block_contributions,
     vote_grid,
 )
+from unwind.report.charts.mechanisms import vote_chart
 
 BLOCKS = {"shock": ("base_fall", "base_trough"), "yen": ("yen",), "flows": ("flow_total",)}
 

@@ -12,13 +12,13 @@ from benchmarks.attribution import evidence_of, removed, said
 from models.attribution import HYPOTHESES, MECHANISMS
 from models.attribution_rules import NAMED
 from tests.unwind.mechanism_markets import market_of, moment_of
-from unwind.analysis import Market, conclude, observe, observe_next
-from unwind.rows.attribution import account
-from unwind.rows.evidence import Evidence
-from unwind.rows.mechanism import GOOD, MISSING
+from unwind.indicators.attribution import account
+from unwind.indicators.block import GOOD, MISSING
+from unwind.indicators.evidence import Evidence
+from unwind.pipeline import Market, conclude, observe, observe_next
 from unwind.settings import Settings, SettingsError, parse_settings
+from unwind.simulation.source import SimulatedSource
 from unwind.sources.files import FilesSource
-from unwind.sources.simulated import SimulatedSource
 
 EVENT = date(2026, 2, 5)
 FIRST, LATE = "2026-02-05T21:15Z", "2026-02-09T21:15Z"

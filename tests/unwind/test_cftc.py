@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from tests.unwind.loopback import PAGE, Reply, Stopwatch, loopback
+from unwind.contract.source import SourceError
 from unwind.settings import Settings
 from unwind.sources.cftc import CftcSource, positions, published
-from unwind.sources.protocol import SourceError
 
 NOW = pd.Timestamp("2026-02-09T14:00Z")
 CONTRACTS = {"133741": 5.0, "133742": 0.1}

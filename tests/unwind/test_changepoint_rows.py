@@ -8,11 +8,11 @@ import pytest
 
 from features.panel import Panel
 from tests.conftest import small_prices
-from unwind.rows.changepoints import changepoint_rows
-from unwind.rows.moment import Moment
-from unwind.sessions import publication_instant
+from unwind.calendar import publication_instant
+from unwind.contract.tables import TABLES
+from unwind.indicators.context import Moment
+from unwind.indicators.risk.changepoints import changepoint_rows
 from unwind.settings import Settings, SettingsError, parse_settings
-from unwind.tables import TABLES
 
 DAY = date(2026, 2, 5)
 

@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 
 from tests.unwind.test_digest import AS_OF, desk_rows, empty, february, pair, regimes
-from unwind.reading.changes import changes
+from unwind.report.changes import changes
 
 YESTERDAY = date(2026, 2, 4)
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unwind.charts.drawing import NARROW, WIDE, spread
-from unwind.charts.links import correlation_chart, heat_map
-from unwind.charts.palette import PALETTE
-from unwind.charts.prices import price_chart, volatility_chart
-from unwind.charts.regimes import regime_chart, score_chart
+from unwind.report.charts.drawing import NARROW, WIDE, spread
+from unwind.report.charts.links import correlation_chart, heat_map
+from unwind.report.charts.palette import PALETTE
+from unwind.report.charts.prices import price_chart, volatility_chart
+from unwind.report.charts.regimes import regime_chart, score_chart
 
 HOSTILE = "<script>alert(1)</script>"
 SESSIONS = pd.bdate_range("2025-02-06", periods=260)

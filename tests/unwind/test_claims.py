@@ -7,8 +7,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from unwind.analysis import analyse, load_market
-from unwind.claims import (
+from unwind.contract.tables import TABLES
+from unwind.indicators.context import Moment
+from unwind.lake.snapshots import Snapshot
+from unwind.market.store import ingest
+from unwind.pipeline import analyse, load_market
+from unwind.report.session import SessionDay
+from unwind.settings import Settings
+from unwind.sources.files import FilesSource
+from unwind.studies.claims import (
     CONFIRMED,
     CONTESTED,
     NOT_REPRODUCIBLE,
@@ -21,14 +28,7 @@ from unwind.claims import (
     judge,
     row,
 )
-from unwind.february_2026 import CLAIMS, DAYS, EVENT
-from unwind.lake import Snapshot
-from unwind.market import ingest
-from unwind.reading.commands import SessionDay
-from unwind.rows.moment import Moment
-from unwind.settings import Settings
-from unwind.sources.files import FilesSource
-from unwind.tables import TABLES
+from unwind.studies.february_2026 import CLAIMS, DAYS, EVENT
 
 
 def day_of(day: date, tables: dict[str, pd.DataFrame]) -> SessionDay:

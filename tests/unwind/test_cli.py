@@ -6,14 +6,14 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import RECEIVED
-from unwind.analysis import analyse, load_market, stacked
+from unwind.calendar import publication_instant
 from unwind.cli import app
-from unwind.market import ingest
-from unwind.rows.moment import Moment
-from unwind.sessions import publication_instant
+from unwind.indicators.context import Moment
+from unwind.lake.publish import publish
+from unwind.market.store import ingest
+from unwind.pipeline import analyse, load_market, stacked
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage.publication import publish
 
 
 @pytest.fixture(scope="module")

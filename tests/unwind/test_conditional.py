@@ -8,8 +8,8 @@ import pytest
 from models.dcc import correlation_path, filter_dcc, fit_dcc
 from models.errors import NotEnoughData
 from models.garch import fit_garch
-from unwind.rows.conditional import conditional_correlation_rows
-from unwind.rows.moment import Moment
+from unwind.indicators.context import Moment
+from unwind.indicators.links.conditional import conditional_correlation_rows
 from unwind.settings import Settings
 
 DAYS = pd.bdate_range("2022-01-03", periods=700)

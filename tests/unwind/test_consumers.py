@@ -18,12 +18,12 @@ from tests.unwind.lake_rows import (
     publish_days,
     regimes_row,
 )
-from unwind.lake import latest, read
+from unwind.contract.tables import TABLES
+from unwind.lake.duckdb_views import views
+from unwind.lake.publish import publish
+from unwind.lake.push import push
+from unwind.lake.snapshots import latest, read
 from unwind.settings import Settings, parse_settings
-from unwind.storage.duckdb_views import views
-from unwind.storage.object_storage import push
-from unwind.storage.publication import publish
-from unwind.tables import TABLES
 
 PAGE = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S)

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from tests.unwind.loopback import PAGE, Asked, Loopback, Reply, Stopwatch, loopback
-from unwind.market import ingest, read_vintages
+from unwind.contract.source import Extract, SourceError
+from unwind.market.store import ingest, read_vintages
 from unwind.settings import Settings
 from unwind.sources.crypto import CryptoSource
 from unwind.sources.crypto_rows import candles, funding, open_interest, option_book
-from unwind.sources.protocol import Extract, SourceError
 
 NOW = pd.Timestamp("2026-02-05T21:20Z")
 HOUR = 3_600_000

@@ -15,14 +15,15 @@ from typer.testing import CliRunner
 from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
 from unwind import cli
-from unwind.lake import latest, read, served, snapshot_names
-from unwind.market import ingest, read_vintages
+from unwind.files import segments
+from unwind.files.durable import Unwritable
+from unwind.files.location import Damaged, LakeError
+from unwind.lake import publish as publication
+from unwind.lake.snapshots import latest, read, served, snapshot_names
+from unwind.lake.verify import verify
+from unwind.market.store import ingest, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage import publication, segments
-from unwind.storage.durable import Unwritable
-from unwind.storage.location import Damaged, LakeError
-from unwind.storage.verification import verify
 
 MONTH = "regimes/2026-02.parquet"
 
@@ -196,7 +197,7 @@ class TestDiskRefuses:
             raise OSError(code, os.strerror(code))
 
         with monkeypatch.context() as patched:
-            patched.setattr(f"unwind.storage.publication.{step}", refuse)
+            patched.setattr(f"unwind.lake.publish.{step}", refuse)
             with pytest.raises(Unwritable, match=said):
                 publish_days(lake, settings, FEBRUARY, score=9.0)
         assert latest(lake).name == current.name
@@ -212,7 +213,7 @@ class TestDiskRefuses:
             "import resource, sys; from datetime import date; from pathlib import Path\n"
             "from tests.unwind.lake_rows import publish_days\n"
             "from unwind.settings import load_settings\n"
-            "from unwind.storage.durable import Unwritable\n"
+            "from unwind.files.durable import Unwritable\n"
             "settings = load_settings()\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
             "try:\n"

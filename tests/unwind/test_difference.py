@@ -11,16 +11,16 @@ from typer.testing import CliRunner
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, cutoff_at, regimes_row
 from unwind.cli import app
-from unwind.lake import latest
-from unwind.market import ingest
-from unwind.reading.difference import FEEDS, Difference, difference
-from unwind.reading.difference_text import text
-from unwind.screening.input_tables import INPUT_TABLES
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.tables import TABLES
+from unwind.files.location import LakeError
+from unwind.lake.publish import publish
+from unwind.lake.snapshots import latest
+from unwind.market.store import ingest
+from unwind.report.difference import FEEDS, Difference, difference
+from unwind.report.difference_text import text
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage.location import LakeError
-from unwind.storage.publication import publish
-from unwind.tables import TABLES
 
 FIRST = pd.Timestamp("2026-02-05T21:15Z")
 SECOND = pd.Timestamp("2026-02-06T21:15Z")

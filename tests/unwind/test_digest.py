@@ -10,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from unwind.reading.digest import read_verdict, remainder
-from unwind.reading.doubts import brief_uncertainties, uncertainties
-from unwind.reading.formatting import (
+from unwind.contract.tables import TABLES
+from unwind.contract.text import (
     NULL,
     THIN,
     both_clocks,
-    correlation_grid,
     interval,
     long_session,
     magnitude,
@@ -24,13 +22,13 @@ from unwind.reading.formatting import (
     number,
     percent,
     plain,
-    quality_grid,
     session,
-    shock_grid,
 )
-from unwind.reading.markdown import escape_markdown
-from unwind.reading.verdict import headline_lines, verdict_markdown
-from unwind.tables import TABLES
+from unwind.report.caveats import brief_uncertainties, uncertainties
+from unwind.report.digest import read_verdict, remainder
+from unwind.report.format import correlation_grid, quality_grid, shock_grid
+from unwind.report.markdown import escape_markdown
+from unwind.report.verdict import headline_lines, verdict_markdown
 
 AS_OF = date(2026, 2, 5)
 CUTOFF = pd.Timestamp("2026-02-05 21:15", tz="UTC")

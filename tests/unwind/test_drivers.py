@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from tests.unwind.verdict_markets import verdict
-from unwind.drivers import driver_history, sleeve_returns
-from unwind.history import History
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
+from unwind.indicators.drivers import driver_history, sleeve_returns
 from unwind.settings import Settings
+from unwind.studies.history import History
 
 SESSIONS = sessions_between(date(2024, 1, 11), date(2026, 3, 20))
 

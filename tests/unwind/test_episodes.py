@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import SHARED
-from unwind.episodes import LabelError, read_labels
+from unwind.studies.episodes import LabelError, read_labels
 
 HEAD = "id,name,acute_start,end\n"
 ROWS = HEAD + "E2007q,Quants,2007-08-06,2007-08-10\nE2008,Lehman,2008-09-15,2008-11-20\n"

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
 from unwind.cli import app
-from unwind.market import ingest, known_by, read_rejected, read_vintages
+from unwind.market.store import ingest, known_by, read_rejected, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 from unwind.sources.flow_import import import_flow_table

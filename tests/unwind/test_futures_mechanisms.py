@@ -10,17 +10,22 @@ import pandas as pd
 import pytest
 
 from tests.conftest import RECEIVED
-from unwind.analysis import Market, load_market, observe
-from unwind.declarations.verdict import MECHANISMS
-from unwind.market import ingest
-from unwind.rows.futures_history import FuturesHistory, future_inputs, futures_history, futures_view
-from unwind.rows.futures_mechanisms import futures_mechanisms
-from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
-from unwind.rows.moment import Moment
-from unwind.sessions import futures_closes, publication_instant
+from unwind.calendar import futures_closes, publication_instant
+from unwind.contract.verdict import MECHANISMS
+from unwind.indicators.context import Moment
+from unwind.indicators.mechanisms.futures import futures_mechanisms
+from unwind.indicators.mechanisms.futures_history import (
+    FuturesHistory,
+    future_inputs,
+    futures_history,
+    futures_view,
+)
+from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
+from unwind.market.store import ingest
+from unwind.pipeline import Market, load_market, observe
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
+from unwind.simulation.source import SimulatedSource
 from unwind.sources.files import FilesSource
-from unwind.sources.simulated import SimulatedSource
 
 FIRST, EVENT, LAST = date(2025, 3, 3), date(2026, 2, 5), date(2026, 2, 13)
 NEXT_MORNING = {EVENT: "2026-02-06T14:30Z", date(2026, 2, 6): "2026-02-07T14:30Z"}

@@ -9,10 +9,10 @@ import pytest
 
 from models.errors import NotEnoughData
 from tests.conftest import RECEIVED, small_prices, write_drop
-from unwind.history import WARM_UP, History, folder_names, read_history
+from unwind.contract.source import SourceError
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import SourceError
+from unwind.studies.history import WARM_UP, History, folder_names, read_history
 
 SYMBOLS = ("SPY", "QQQ", "IGV", "SMH", "EFA", "EEM", "HYG", "TLT", "GLD")
 FIRST, LAST = date(2024, 1, 11), date(2024, 12, 31)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unwind.declarations.estimates import VOLATILITY
-from unwind.declarations.evidence import CORRELATIONS
-from unwind.rows.conditional import conditional_correlation_rows
-from unwind.rows.moment import Moment
-from unwind.rows.volatility import fit_volatilities, volatility_rows
+from unwind.contract.estimates import VOLATILITY
+from unwind.contract.evidence import CORRELATIONS
+from unwind.indicators.context import Moment
+from unwind.indicators.links.conditional import conditional_correlation_rows
+from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
 from unwind.settings import Settings
 
 N = 320

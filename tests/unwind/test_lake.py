@@ -19,14 +19,14 @@ from tests.unwind.lake_rows import (
     publish_days,
     regimes_row,
 )
-from unwind.declarations.columns import SCHEMA_VERSION
-from unwind.declarations.verdict import REGIMES
-from unwind.lake import latest, read, read_session
+from unwind.contract.columns import SCHEMA_VERSION
+from unwind.contract.tables import TABLES
+from unwind.contract.verdict import REGIMES
+from unwind.files.location import LakeError
+from unwind.lake.publish import publish
+from unwind.lake.snapshots import latest, read, read_session
+from unwind.lake.verify import verify
 from unwind.settings import Settings, parse_settings
-from unwind.storage.location import LakeError
-from unwind.storage.publication import publish
-from unwind.storage.verification import verify
-from unwind.tables import TABLES
 
 
 class TestPublish:
@@ -164,7 +164,7 @@ class TestCrash:
         script = (
             "import os, sys; from pathlib import Path\n"
             "from datetime import date\n"
-            "import unwind.storage.publication as publication\n"
+            "import unwind.lake.publish as publication\n"
             "from tests.unwind.lake_rows import publish_days\n"
             "from unwind.settings import load_settings\n"
             "publication._point = lambda *_: os._exit(9)\n"
@@ -234,7 +234,7 @@ class TestContract:
             assert all(column.meaning for column in table.columns), table.name
 
     def test_the_documented_contract_is_the_declared_one(self) -> None:
-        from unwind.reading.commands import contract_markdown
+        from unwind.report.session import contract_markdown
 
         printed = contract_markdown(list(TABLES.values()))
         assert (ROOT / "docs" / "tables.md").read_text(encoding="utf-8") == printed

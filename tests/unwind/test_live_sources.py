@@ -11,12 +11,12 @@ import pytest
 
 from tests.unwind import test_cftc, test_crypto, test_yahoo
 from tests.unwind.loopback import PAGE, Asked, Reply, Stopwatch, loopback, wall_clock
-from unwind.market import ingest, read_rejected, read_vintages
+from unwind.contract.source import SourceError
+from unwind.market.store import ingest, read_rejected, read_vintages
 from unwind.settings import Settings
 from unwind.sources.cftc import CftcSource
 from unwind.sources.combined import CombinedSource
 from unwind.sources.crypto import CryptoSource
-from unwind.sources.protocol import SourceError
 from unwind.sources.transport import Timekeeping
 from unwind.sources.yahoo import YahooSource
 

@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from tests.conftest import RECEIVED, small_prices, write_drop
-from unwind.market import ingest, known_by, read_rejected, read_vintages
-from unwind.sections.shared import Lag
-from unwind.sessions import known_instants
+from unwind.calendar import known_instants
+from unwind.contract.source import SourceError, SourceUnavailable
+from unwind.market.store import ingest, known_by, read_rejected, read_vintages
 from unwind.settings import Settings
+from unwind.settings.shared import Lag
 from unwind.sources.files import FilesSource
-from unwind.sources.protocol import SourceError, SourceUnavailable
 
 NEW_YORK = "America/New_York"
 

@@ -13,15 +13,21 @@ from markdown_it import MarkdownIt
 from tests.browser import chromium, visit
 from tests.unwind import mechanism_samples
 from tests.unwind.test_digest import february
-from unwind.charts.basis import basis_chart, term_chart, term_text
-from unwind.charts.drawing import NARROW, WIDE
-from unwind.charts.flows import flow_chart, flow_text
-from unwind.charts.one_page import charts_markdown
-from unwind.charts.palette import PALETTE
-from unwind.charts.spot import barrier_chart, barrier_text, flip_text, gamma_chart, gamma_text
-from unwind.charts.svg import picture_address
-from unwind.reading.markdown import escape_markdown
-from unwind.reading.mechanisms import chart_texts, mechanisms_markdown
+from unwind.report.charts.basis import basis_chart, term_chart, term_text
+from unwind.report.charts.drawing import NARROW, WIDE
+from unwind.report.charts.flows import flow_chart, flow_text
+from unwind.report.charts.one_page import charts_markdown
+from unwind.report.charts.palette import PALETTE
+from unwind.report.charts.spot import (
+    barrier_chart,
+    barrier_text,
+    flip_text,
+    gamma_chart,
+    gamma_text,
+)
+from unwind.report.charts.svg import picture_address
+from unwind.report.markdown import escape_markdown
+from unwind.report.mechanisms import chart_texts, mechanisms_markdown
 
 __all__ = ["chromium"]
 

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from tests.unwind.mechanism_markets import changed, cut_to, market_of, moment_of
-from unwind.analysis import Market, observe
-from unwind.charts.mechanism_views import MechanismViews, mechanism_views
-from unwind.reading.mechanisms import chart_texts
-from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
+from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
+from unwind.pipeline import Market, observe
+from unwind.report.charts.mechanism_views import MechanismViews, mechanism_views
+from unwind.report.mechanisms import chart_texts
 from unwind.settings import Settings
+from unwind.simulation.source import SimulatedSource
 from unwind.sources.files import FilesSource
-from unwind.sources.simulated import SimulatedSource
 
 EVENT = date(2026, 2, 5)
 WEEK = [pd.Timestamp(day) for day in ("2026-02-04", "2026-02-03", "2026-01-28")]

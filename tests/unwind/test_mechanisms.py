@@ -10,18 +10,18 @@ import pytest
 
 from features.panel import Panel
 from tests.conftest import RECEIVED
-from unwind.analysis import Market, load_market, observe
-from unwind.declarations.verdict import MECHANISMS
-from unwind.market import ingest
-from unwind.rows.fund_flows import fund_flow, printed_flows
-from unwind.rows.mechanism import MISSING
-from unwind.rows.mechanisms import MECHANISM_INPUTS, mechanism_rows
-from unwind.rows.moment import Moment
-from unwind.rows.organic_demand import known_shorts, organic_rows
-from unwind.sessions import cash_hours, publication_instant, sessions_between
+from unwind.calendar import cash_hours, publication_instant, sessions_between
+from unwind.contract.verdict import MECHANISMS
+from unwind.indicators.block import MISSING
+from unwind.indicators.context import Moment
+from unwind.indicators.mechanisms.fund_flows import fund_flow, printed_flows
+from unwind.indicators.mechanisms.organic_demand import known_shorts, organic_rows
+from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
+from unwind.market.store import ingest
+from unwind.pipeline import Market, load_market, observe
 from unwind.settings import Settings
+from unwind.simulation.source import simulate_market
 from unwind.sources.files import FilesSource
-from unwind.sources.simulated import simulate_market
 
 MINE = ("crowding", "flows", "hours", "volume", "yen")
 DAY = date(2026, 2, 6)

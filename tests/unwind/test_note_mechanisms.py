@@ -18,10 +18,10 @@ from tests.unwind.mechanism_markets import (
     moment_of,
     rows_of,
 )
-from unwind.analysis import Market, observe
-from unwind.rows.mechanism import GOOD, MISSING, PARTIAL, PROXY
-from unwind.rows.note_mechanisms import note_mechanisms
-from unwind.rows.notes import barrier_map, standing_notes
+from unwind.indicators.block import GOOD, MISSING, PARTIAL, PROXY
+from unwind.indicators.mechanisms.note_states import barrier_map, standing_notes
+from unwind.indicators.mechanisms.notes import note_mechanisms
+from unwind.pipeline import Market, observe
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unwind.sources.null_market import null_returns
+from unwind.simulation.null_market import null_returns
 
 CLASSES = {"equity": ("SPY", "IWM"), "gold": ("GLD",), "bitcoin": ("IBIT",)}
 SPREADS = (("MTUM", "SPY"),)

@@ -15,16 +15,16 @@ from typer.testing import CliRunner
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, known_by, publish_days
 from unwind import cli
-from unwind.lake import latest, read, snapshot_names
-from unwind.market import ingest, read_vintages
+from unwind.files.location import Damaged, LakeError
+from unwind.lake import push as object_storage
+from unwind.lake.pull import pull
+from unwind.lake.push import push
+from unwind.lake.retention import compact_market, prune
+from unwind.lake.snapshots import latest, read, snapshot_names
+from unwind.lake.verify import verify
+from unwind.market.store import ingest, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage import object_storage
-from unwind.storage.location import Damaged, LakeError
-from unwind.storage.object_storage import push
-from unwind.storage.retention import compact_market, prune
-from unwind.storage.retrieval import pull
-from unwind.storage.verification import verify
 
 MARCH = date(2026, 3, 5)
 
@@ -274,7 +274,7 @@ class TestBadUrl:
         def missing(*_: object, **__: object) -> None:
             raise ImportError("Install s3fs to access S3")
 
-        monkeypatch.setattr("unwind.storage.location.url_to_fs", missing)
+        monkeypatch.setattr("unwind.files.location.url_to_fs", missing)
         with pytest.raises(LakeError, match=r"install it: pip install 'unwind\[s3\]'"):
             latest("s3://desk/lake")
 
@@ -283,7 +283,7 @@ class TestBadUrl:
             def cat_file(self, path: str) -> bytes:
                 raise RuntimeError("Could not connect to the endpoint URL")
 
-        monkeypatch.setattr("unwind.lake.place", lambda _: (Unreachable(), "desk/lake"))
+        monkeypatch.setattr("unwind.lake.snapshots.place", lambda _: (Unreachable(), "desk/lake"))
         with pytest.raises(LakeError, match="check the disk, or the network and the credentials"):
             latest("s3://desk/lake")
 

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unwind.screening.input_tables import INPUT_TABLES
-from unwind.screening.observations import Observations, screen
-from unwind.sessions import closed_days
-from unwind.sources.protocol import Extract
+from unwind.calendar import closed_days
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Extract
+from unwind.market.screening import Observations, screen
 
 RECEIVED = pd.Timestamp("2026-03-01T00:00Z")
 

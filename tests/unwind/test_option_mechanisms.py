@@ -18,13 +18,13 @@ from tests.unwind.mechanism_markets import (
     moment_of,
     rows_of,
 )
-from unwind.analysis import Market, observe
-from unwind.rows.chain_snapshots import newest_snapshot, session_profile
-from unwind.rows.mechanism import GOOD, MISSING, PROXY, STALE
-from unwind.rows.option_mechanisms import option_mechanisms
+from unwind.indicators.block import GOOD, MISSING, PROXY, STALE
+from unwind.indicators.mechanisms.chain_snapshots import newest_snapshot, session_profile
+from unwind.indicators.mechanisms.options import option_mechanisms
+from unwind.pipeline import Market, observe
 from unwind.settings import Settings
+from unwind.simulation.source import SimulatedSource
 from unwind.sources.files import FilesSource
-from unwind.sources.simulated import SimulatedSource
 
 EVENT = date(2026, 2, 5)
 TABLES = ("prices", "implied_vol", "option_chains")

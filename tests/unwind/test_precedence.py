@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 from tests.conftest import RECEIVED, small_prices
-from unwind.analysis import load_market, observe
-from unwind.market import ingest, known_by, read_rejected, read_vintages
-from unwind.reading.doubts import uncertainties
-from unwind.rows.moment import Moment
-from unwind.rows.quality import quality_rows
-from unwind.sessions import publication_instant
+from unwind.calendar import publication_instant
+from unwind.contract.source import Extract, Fault, SourceError
+from unwind.indicators.context import Moment
+from unwind.indicators.data_quality import quality_rows
+from unwind.market.store import ingest, known_by, read_rejected, read_vintages
+from unwind.pipeline import load_market, observe
+from unwind.report.caveats import uncertainties
 from unwind.settings import Settings, SettingsError
 from unwind.sources.combined import CombinedSource
-from unwind.sources.protocol import Extract, Fault, SourceError
 
 LAST = pd.Timestamp("2026-02-05")
 SCHEDULED = pd.Timestamp("2026-02-05T21:20Z")

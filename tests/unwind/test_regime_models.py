@@ -6,10 +6,10 @@ import pytest
 
 from models.jump_model import fit_jump_model, online_states
 from models.markov_switching import filtered_probabilities, fit_markov_switching
-from unwind.rows.moment import Moment
-from unwind.rows.regime_models import regime_model_rows
+from unwind.contract.tables import TABLES
+from unwind.indicators.context import Moment
+from unwind.indicators.risk.regime_models import regime_model_rows
 from unwind.settings import Settings
-from unwind.tables import TABLES
 
 DAYS = pd.bdate_range("2023-01-02", periods=600)
 CUTOFF = pd.Timestamp("2025-09-01T20:15Z")

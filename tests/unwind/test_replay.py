@@ -1,6 +1,6 @@
 """The page of a replay, from one step by hand."""
 
-from unwind.replay import HYPOTHESES, replay_markdown
+from unwind.studies.replay import HYPOTHESES, replay_markdown
 
 STEP = {
     "cutoff": "2026-02-05T21:15:00+00:00", "state": "DELEVERAGING", "verdict": "NAMED",

@@ -25,10 +25,10 @@ from tests.unwind.test_digest import (
     pair,
     regimes,
 )
-from unwind.charts.links import DEEPEST, FALL, RISE
-from unwind.charts.palette import PALETTE, PANEL, PAPER, TINT
-from unwind.reading.formatting import THIN
-from unwind.report import Histories, render_report
+from unwind.contract.text import THIN
+from unwind.report.charts.links import DEEPEST, FALL, RISE
+from unwind.report.charts.palette import PALETTE, PANEL, PAPER, TINT
+from unwind.report.page import Histories, render_report
 
 __all__ = ["chromium"]
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import small_prices, write_drop
-from unwind.market import ingest, known_by, read_vintages
-from unwind.screening.frozen_series import frozen_faults
-from unwind.screening.rebasing import rebased
+from unwind.market.frozen_series import frozen_faults
+from unwind.market.restatement import rebased
+from unwind.market.store import ingest, known_by, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 

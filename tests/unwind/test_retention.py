@@ -10,14 +10,14 @@ import pytest
 
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import known_by, publish_days
-from unwind.lake import latest, read, snapshot_names
-from unwind.market import ingest, read_vintages
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
+from unwind.files.location import Damaged, LakeError
+from unwind.lake.retention import compact_market, prune
+from unwind.lake.snapshots import latest, read, snapshot_names
+from unwind.lake.verify import verify
+from unwind.market.store import ingest, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage.location import Damaged, LakeError
-from unwind.storage.retention import compact_market, prune
-from unwind.storage.verification import verify
 
 DAYS = [stamp.date() for stamp in sessions_between(date(2026, 1, 20), date(2026, 2, 11))]
 

@@ -11,12 +11,12 @@ import pytest
 
 from features.correlation import latest_correlation
 from models.errors import NotEnoughData
-from unwind.rows.moment import Moment
-from unwind.scan import Scanned, chunks_of, open_scan, publish_scan, scan_chunk
+from unwind.files.durable import DRAFT
+from unwind.files.location import sha256
+from unwind.indicators.context import Moment
 from unwind.settings import Settings
-from unwind.storage.durable import DRAFT
-from unwind.storage.location import sha256
-from unwind.universe import simulated_returns
+from unwind.studies.scan import Scanned, chunks_of, open_scan, publish_scan, scan_chunk
+from unwind.studies.universe import simulated_returns
 
 DAYS = pd.bdate_range("2023-01-02", periods=600)
 MOMENT = Moment(

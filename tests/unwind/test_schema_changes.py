@@ -11,17 +11,17 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, cutoff_at, publish_days, regimes_row
-from unwind import lake
-from unwind.declarations import columns
-from unwind.declarations.columns import REAL, SCHEMA_VERSION, Column, Table
-from unwind.declarations.verdict import REGIMES
-from unwind.lake import latest, read, schema_notes
+from unwind.contract import columns
+from unwind.contract.columns import REAL, SCHEMA_VERSION, Column, Table
+from unwind.contract.tables import TABLES
+from unwind.contract.verdict import REGIMES
+from unwind.lake import publish as publication
+from unwind.lake import snapshots as lake
+from unwind.lake.publish import publish
+from unwind.lake.schema_changes import SchemaError, conformed
+from unwind.lake.snapshots import latest, read, schema_notes
+from unwind.lake.verify import verify
 from unwind.settings import Settings, parse_settings
-from unwind.storage import publication
-from unwind.storage.publication import publish
-from unwind.storage.schema_changes import SchemaError, conformed
-from unwind.storage.verification import verify
-from unwind.tables import TABLES
 
 
 def _grown(table: Table, *, nullable: bool = True) -> Table:

@@ -16,16 +16,16 @@ from models.garch import fit_garch
 from models.sigma import translate_sigma
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, publish_days
-from unwind.analysis import load_market, observe
+from unwind.calendar import publication_instant
 from unwind.cli import app
 from unwind.commands.sigma import Sample, text, translated
-from unwind.declarations.verdict import REGIMES
-from unwind.market import ingest
-from unwind.rows.moment import Moment
-from unwind.sessions import publication_instant
+from unwind.contract.verdict import REGIMES
+from unwind.indicators.context import Moment
+from unwind.lake.publish import publish
+from unwind.market.store import ingest
+from unwind.pipeline import load_market, observe
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.storage.publication import publish
 
 DAY = date(2026, 2, 5)
 

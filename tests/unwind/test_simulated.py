@@ -9,14 +9,14 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from tests.unwind.simulated_views import EVENT, MARKET
-from unwind.screening.input_tables import INPUT_TABLES
-from unwind.screening.observations import screen
-from unwind.sessions import closed_days
+from unwind.calendar import closed_days
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Source, SourceError
+from unwind.market.screening import screen
 from unwind.settings import load_settings
-from unwind.sources.protocol import Source, SourceError
-from unwind.sources.scenarios import SCENARIOS
-from unwind.sources.simulated import SimulatedMarket, SimulatedSource, simulate_market
-from unwind.sources.simulation.assets import LEVELS
+from unwind.simulation.assets import LEVELS
+from unwind.simulation.scenarios import SCENARIOS
+from unwind.simulation.source import SimulatedMarket, SimulatedSource, simulate_market
 
 FIRST, LAST = date(2025, 9, 2), date(2026, 3, 20)
 # Scripts that start before the event move the earlier levels: the anchor lies behind them.

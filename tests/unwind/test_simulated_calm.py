@@ -8,9 +8,9 @@ import pytest
 
 from tests.unwind.simulated_views import EVENT, MARKET, View, by_symbol
 from unwind.settings import load_settings
-from unwind.sources.scenarios import PLANS
-from unwind.sources.simulation.path import simulate_path
-from unwind.sources.simulation.processes import autoregression, conditional_variance, student
+from unwind.simulation.path import simulate_path
+from unwind.simulation.processes import autoregression, conditional_variance, student
+from unwind.simulation.scenarios import PLANS
 
 
 @pytest.fixture(scope="module")

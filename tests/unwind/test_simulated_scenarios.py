@@ -9,8 +9,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from tests.unwind.simulated_views import EVENT, SEEDS, View, cash_share
-from unwind.sources.scenarios import PLANS
-from unwind.sources.simulation.path import simulate_path
+from unwind.simulation.path import simulate_path
+from unwind.simulation.scenarios import PLANS
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from tests.unwind.simulated_views import EVENT, FIRST, LAST, SEEDS, View
-from unwind.sessions import closed_days
-from unwind.sources.scenarios import PLANS
-from unwind.sources.simulation.path import simulate_path
-from unwind.sources.simulation.processes import anchored
-from unwind.sources.simulation.volumes import trust_shares
+from unwind.calendar import closed_days
+from unwind.simulation.path import simulate_path
+from unwind.simulation.processes import anchored
+from unwind.simulation.scenarios import PLANS
+from unwind.simulation.volumes import trust_shares
 
 BAR = ["open", "high", "low", "close"]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unwind.screening.suspected_splits import split_faults
+from unwind.market.suspected_splits import split_faults
 
 
 def closes(*values: float, symbol: str = "IBIT") -> pd.DataFrame:

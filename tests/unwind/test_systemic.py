@@ -17,12 +17,12 @@ from features.shocks import robust_z
 from features.turbulence import absorption_ratio, absorption_shift, turbulence
 from tests import naive_systemic
 from tests.conftest import RECEIVED, small_prices, write_drop
-from unwind.analysis import analyse, load_market, observe
-from unwind.declarations.estimates import SYSTEMIC
-from unwind.market import ingest
-from unwind.rows.moment import Moment
-from unwind.rows.systemic import systemic_rows
-from unwind.sessions import publication_instant
+from unwind.calendar import publication_instant
+from unwind.contract.estimates import SYSTEMIC
+from unwind.indicators.context import Moment
+from unwind.indicators.risk.systemic import systemic_rows
+from unwind.market.store import ingest
+from unwind.pipeline import analyse, load_market, observe
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
 from unwind.sources.files import FilesSource
 

@@ -11,11 +11,11 @@ from models.backtests import conditional_coverage, unconditional_coverage
 from models.covar import pair_covar
 from models.garch import fit_garch
 from models.tail_risk import tail_forecasts
-from unwind.declarations.estimates import TAIL_RISK
-from unwind.rows.covar import covar_measures
-from unwind.rows.moment import Moment
-from unwind.rows.tail_risk import tail_risk_rows
-from unwind.rows.volatility import fit_volatilities, volatility_rows
+from unwind.contract.estimates import TAIL_RISK
+from unwind.indicators.context import Moment
+from unwind.indicators.risk.covar import covar_measures
+from unwind.indicators.risk.tail_risk import tail_risk_rows
+from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
 from unwind.settings import Settings
 
 N = 700

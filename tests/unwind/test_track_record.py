@@ -11,11 +11,11 @@ import pytest
 from models.errors import NotEnoughData
 from models.evaluation import lowest_threshold
 from tests.unwind.verdict_markets import LABELS, lighter, simulated_history
-from unwind.episodes import Labels
-from unwind.history import History
-from unwind.record_report import calibration_markdown, record_markdown, record_sentence
 from unwind.settings import Settings, parse_settings
-from unwind.track_record import artefact, calibrate_on, evaluate, null_run
+from unwind.studies.episodes import Labels
+from unwind.studies.history import History
+from unwind.studies.track_record import artefact, calibrate_on, evaluate, null_run
+from unwind.studies.track_record_text import calibration_markdown, record_markdown, record_sentence
 
 
 @pytest.fixture(scope="module")

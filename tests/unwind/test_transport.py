@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.unwind.loopback import PAGE, Reply, Stopwatch, loopback
-from unwind.sections.sources import Retry
+from unwind.settings.sources import Retry
 from unwind.sources.transport import (
     AT_WORK,
     GRANTED,

@@ -11,9 +11,9 @@ import pytest
 from models.dcc import fit_dcc
 from models.errors import NotEnoughData
 from models.walk_forward import walk_forward
-from unwind.rows.moment import Moment
+from unwind.indicators.context import Moment
 from unwind.settings import Settings
-from unwind.universe import (
+from unwind.studies.universe import (
     Walked,
     chunks,
     composite_link,

@@ -8,11 +8,11 @@ import pytest
 from models.evaluation import judge, united
 from tests.conftest import RECEIVED, SHARED, write_drop
 from tests.unwind.verdict_markets import verdict
-from unwind.episodes import Labels, read_labels
-from unwind.history import History, read_history
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
-from unwind.track_record import calibrate_on
+from unwind.studies.episodes import Labels, read_labels
+from unwind.studies.history import History, read_history
+from unwind.studies.track_record import calibrate_on
 
 pytestmark = pytest.mark.market
 

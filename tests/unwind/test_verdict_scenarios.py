@@ -9,9 +9,9 @@ import pytest
 from models.evaluation import judge, poisson_interval
 from tests.conftest import RECEIVED
 from tests.unwind.verdict_markets import verdict
-from unwind.history import read_history
 from unwind.settings import load_settings
-from unwind.sources.simulated import SimulatedSource
+from unwind.simulation.source import SimulatedSource
+from unwind.studies.history import read_history
 
 EVENT = date(2026, 2, 5)
 SEEDS = (1, 2, 3)

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from tests.unwind.loopback import PAGE, Asked, Loopback, Reply, Stopwatch, loopback
-from unwind.sessions import cash_hours, sessions_between
+from unwind.calendar import cash_hours, sessions_between
+from unwind.contract.source import Extract, SourceError
 from unwind.settings import Settings
 from unwind.sources.bars import at_cuts, finished, kind_of, newest_finished, significant
-from unwind.sources.protocol import Extract, SourceError
 from unwind.sources.yahoo import YahooSource
 
 NOW = pd.Timestamp("2026-02-05T21:20Z")

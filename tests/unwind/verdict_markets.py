@@ -8,11 +8,11 @@ import pandas as pd
 
 from models.deleveraging import DRIVERS, deleveraging_score, states
 from models.evaluation import Episode, Period
-from unwind.episodes import Labels
-from unwind.history import WARM_UP, History
-from unwind.rows.regimes import scales_of
-from unwind.sessions import sessions_between
+from unwind.calendar import sessions_between
+from unwind.indicators.verdict import scales_of
 from unwind.settings import Settings
+from unwind.studies.episodes import Labels
+from unwind.studies.history import WARM_UP, History
 
 FIRST, LAST = pd.Timestamp("2004-11-18").date(), pd.Timestamp("2010-12-31").date()
 

@@ -16,10 +16,10 @@ from typing import Any, Literal, get_args
 
 from unwind.alerts.message import compose
 from unwind.alerts.notices import Notice, notice_due
-from unwind.lake import Snapshot, latest
-from unwind.reading.commands import SessionDay, session_day
-from unwind.storage.durable import folder_lock, write_atomically
-from unwind.storage.location import LakeError
+from unwind.files.durable import folder_lock, write_atomically
+from unwind.files.location import LakeError
+from unwind.lake.snapshots import Snapshot, latest
+from unwind.report.session import SessionDay, session_day
 
 LEDGER = "alerts/ledger.jsonl"
 

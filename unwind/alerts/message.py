@@ -3,11 +3,12 @@
 from typing import Any
 
 from unwind.alerts.notices import Notice
-from unwind.reading.commands import SessionDay, json_number
-from unwind.reading.digest import LARGEST, Driver, Verdict, read_verdict
-from unwind.reading.doubts import uncertainties
-from unwind.reading.formatting import both_clocks, is_simulated, number, percent, plain, records
-from unwind.storage.location import LakeError
+from unwind.contract.text import both_clocks, is_simulated, number, percent, plain
+from unwind.files.location import LakeError
+from unwind.report.caveats import uncertainties
+from unwind.report.digest import LARGEST, Driver, Verdict, read_verdict
+from unwind.report.format import records
+from unwind.report.session import SessionDay, json_number
 
 
 def compose(

@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from unwind.commands.options import DEFAULT_LAKE, AsJson, Lake, answered, print_json
-from unwind.storage import duckdb_views, object_storage, retention, retrieval, verification
-from unwind.storage.location import local
-from unwind.storage.object_storage import Copied
+from unwind.files.location import local
+from unwind.lake import duckdb_views, retention
+from unwind.lake import pull as retrieval
+from unwind.lake import push as object_storage
+from unwind.lake import verify as verification
+from unwind.lake.push import Copied
 
 app = typer.Typer(
     no_args_is_help=True, help="Keep a lake whole and small; copy it to an object store and back."

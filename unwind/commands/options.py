@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import pandas as pd
 import typer
 
-from unwind.lake import Snapshot, served
+from unwind.lake.snapshots import Snapshot, served
 
 Answer = TypeVar("Answer")
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from unwind import lake as lakes
-from unwind.reading.formatting import NULL, interval, number
+from unwind.contract.text import NULL, interval, number
+from unwind.lake import snapshots as lakes
 from unwind.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -165,9 +165,9 @@ def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings
     in its own sample. The settings are those that the lake was published under.
     """
     from models.garch import fit_garch
-    from unwind.analysis import load_market, observe
-    from unwind.rows.moment import Moment
-    from unwind.sessions import publication_instant, require_session
+    from unwind.calendar import publication_instant, require_session
+    from unwind.indicators.context import Moment
+    from unwind.pipeline import load_market, observe
 
     snapshot = lakes.latest(lake)
     settings = _settings_of(lake, snapshot)

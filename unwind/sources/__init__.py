@@ -1,13 +1,13 @@
 """Where observations come from: one provider a file, behind one small protocol.
 
-- `unwind.sources.protocol`: what every provider offers
+- `unwind.contract.source`: what every provider offers
 - `unwind.sources.files`: the drop folder (Parquet or CSV)
 - `unwind.sources.yahoo`, `unwind.sources.crypto`, `unwind.sources.cftc`: live providers
 - `unwind.sources.transport`: how a live provider is asked: paced, retried, bounded
 - `unwind.sources.flow_tables`, `flow_import`: saved tables of fund flows into the drop folder
 - `unwind.sources.listing`: what each provider gives
 - `unwind.sources.combined`: several providers in falling precedence
-- `unwind.sources.simulated`: markets with known truth
-- `unwind.sources.scenarios`: what happens in them, by name
+- `unwind.simulation.source`: markets with known truth
+- `unwind.simulation.scenarios`: what happens in them, by name
 - `unwind.sources.simulation`: how they are drawn, one idea a file
 """

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from unwind.sections.shared import Clock, Publication
-from unwind.sessions import all_sessions, cash_hours, cut_instants, publication_instant
+from unwind.calendar import all_sessions, cash_hours, cut_instants, publication_instant
+from unwind.settings.shared import Clock, Publication
 
 Kind = Literal["exchange", "index", "utc_day", "cut"]
 # Index levels are computed until a quarter of an hour after the shares have closed.

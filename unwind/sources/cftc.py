@@ -11,8 +11,8 @@ import pandas as pd
 from pandas.tseries.holiday import USFederalHolidayCalendar
 from pandas.tseries.offsets import CustomBusinessDay
 
-from unwind.sections.sources import Cftc, Retry
-from unwind.sources.protocol import Extract, Fault, Provision
+from unwind.contract.source import Extract, Fault, Provision
+from unwind.settings.sources import Cftc, Retry
 from unwind.sources.transport import (
     AS_DOCUMENTED,
     NoAnswer,

@@ -6,12 +6,12 @@ no end of the run, unless it is prices.
 
 import pandas as pd
 
-from unwind.screening.input_tables import INPUT_TABLES
-from unwind.sources.protocol import Extract, Fault, Partner, SourceError
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Extract, Fault, Partner, SourceError
 
 
 class CombinedSource:
-    """Asks each provider that has a table; `unwind.screening.precedence` chooses.
+    """Asks each provider that has a table; `unwind.market.precedence` chooses.
 
     Raises
     ------

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.sections.sources import Crypto, Retry
+from unwind.contract.source import Extract, Fault, Provision
+from unwind.settings.sources import Crypto, Retry
 from unwind.sources.crypto_connection import Bound, mount_bounded
 from unwind.sources.crypto_rows import candles, funding, has_time, open_interest, option_book
-from unwind.sources.protocol import Extract, Fault, Provision
 from unwind.sources.transport import (
     AS_DOCUMENTED,
     AS_JSON,

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from unwind.reading.formatting import plain
-from unwind.screening.input_tables import INPUT_TABLES
-from unwind.sources.protocol import Extract, Fault, SourceError, SourceUnavailable
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Extract, Fault, SourceError, SourceUnavailable
+from unwind.contract.text import plain
 
 SUFFIXES = (".parquet", ".csv")
 # Beyond these a file is no desk's market data: a few kilobytes of Parquet can unpack to billions of

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from unwind.files.durable import folder_lock, remove_drafts, write_atomically
 from unwind.sources.flow_tables import LARGEST_BYTES, FlowTable, FlowTableError, read_flow_table
-from unwind.storage.durable import folder_lock, remove_drafts, write_atomically
 
 TABLE = "etf_flows"
 KEY = ["session", "fund", "vendor"]

@@ -1,8 +1,8 @@
 """What every provider gives: for `unwind sources` and for docs/sources.md."""
 
-from unwind.screening.input_tables import INPUT_TABLES
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Provision
 from unwind.sources import cftc, crypto, yahoo
-from unwind.sources.protocol import Provision
 
 FILES = (
     Provision(

@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 import httpx
 import pandas as pd
 
-from unwind.sections.sources import Retry
-from unwind.sources.protocol import Fault, SourceError
+from unwind.contract.source import Fault, SourceError
+from unwind.settings.sources import Retry
 
 Answer = TypeVar("Answer")
 

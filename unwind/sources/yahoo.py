@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.sections.shared import Clock
-from unwind.sections.sources import Retry, Yahoo
-from unwind.sessions import all_sessions, cash_hours
+from unwind.calendar import all_sessions, cash_hours
+from unwind.contract.source import Extract, Fault, Provision
+from unwind.settings.shared import Clock
+from unwind.settings.sources import Retry, Yahoo
 from unwind.sources.bars import Kind, at_cuts, finished, kind_of, significant
-from unwind.sources.protocol import Extract, Fault, Provision
 from unwind.sources.transport import (
     AS_DOCUMENTED,
     NoAnswer,

@@ -1,0 +1,137 @@
+"""The NYSE calendar, and the instants at which a session ends and things become known."""
+
+import warnings
+from datetime import date, time
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import exchange_calendars
+import pandas as pd
+
+from unwind.settings.shared import Lag, Publication
+
+# Every series is cut here, 24/7 ones and half days included: one clock for all.
+CUT_TIME = time(16, 0)
+CUT_ZONE = "America/New_York"
+
+# The library starts 20 years before today unless told; a fixed start keeps old data in.
+CALENDAR_START = "1990-01-01"
+
+
+class CalendarError(ValueError):
+    """A day that the exchange calendar cannot answer for."""
+
+
+@lru_cache(maxsize=1)
+def _calendar() -> exchange_calendars.ExchangeCalendar:
+    with warnings.catch_warnings():
+        # The library (4.13) drops a time zone in a way that pandas 3.1 deprecates for pandas 4.
+        warnings.filterwarnings("ignore", "Series.values returning an ndarray")
+        return exchange_calendars.get_calendar("XNYS", start=CALENDAR_START)
+
+
+def all_sessions() -> pd.DatetimeIndex:
+    """Every NYSE session that the calendar knows, as midnight stamps without a zone."""
+    return pd.DatetimeIndex(_calendar().sessions).as_unit("us")
+
+
+def closed_days() -> pd.DatetimeIndex:
+    """Every calendar day without a session, weekends included."""
+    sessions = all_sessions()
+    return pd.date_range(sessions[0], sessions[-1], unit="us").difference(sessions)
+
+
+def require_known(day: date) -> None:
+    """Refuse a day outside the calendar, which ends about a year ahead."""
+    sessions = all_sessions()
+    if not sessions[0].date() <= day <= sessions[-1].date():
+        raise CalendarError(
+            f"{day} lies outside the exchange calendar {sessions[0].date()} … "
+            f"{sessions[-1].date()}; upgrade exchange_calendars or choose another day"
+        )
+
+
+def is_session(day: date) -> bool:
+    """Whether the exchange trades on `day`."""
+    require_known(day)
+    return pd.Timestamp(day) in all_sessions()
+
+
+def sessions_between(first: date, last: date) -> pd.DatetimeIndex:
+    """Sessions from `first` to `last`, both included."""
+    require_known(first)
+    require_known(last)
+    sessions = all_sessions()
+    return sessions[(sessions >= pd.Timestamp(first)) & (sessions <= pd.Timestamp(last))]
+
+
+def require_session(day: date) -> date:
+    """Return `day`, or refuse it with the nearest session before it."""
+    if not is_session(day):
+        sessions = all_sessions()
+        before = sessions[sessions < pd.Timestamp(day)][-1].date()
+        raise CalendarError(f"{day} is no NYSE session; the one before it is {before}")
+    return day
+
+
+def cut_instants(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """16:00 New York of each session, in UTC."""
+    return _local(sessions, CUT_TIME, CUT_ZONE)
+
+
+def futures_closes(sessions: pd.DatetimeIndex, week_close: Publication) -> pd.Series:
+    """Where a futures' day ends, in UTC, by session: with the UTC day, on Friday at the week's end.
+
+    Daily bars of CME's bitcoin futures are UTC days; trading stops on Friday at 16:00 Chicago,
+    21:00 or 22:00 UTC.
+    """
+    days = (sessions + pd.Timedelta(days=1)).tz_localize("UTC")
+    friday = pd.Series(sessions.day_of_week == 4, sessions)
+    return pd.Series(_local(sessions, week_close.time, week_close.zone), sessions).where(
+        friday, pd.Series(days, sessions)
+    )
+
+
+def cash_hours(sessions: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Open and close of the exchange in each session, half days as they were, in UTC."""
+    calendar = _calendar()
+    opens = pd.DatetimeIndex(calendar.opens.reindex(sessions)).as_unit("us")
+    closes = pd.DatetimeIndex(calendar.closes.reindex(sessions)).as_unit("us")
+    return opens, closes
+
+
+def publication_instant(session: date, publication: Publication) -> pd.Timestamp:
+    """The cut-off of a session's own run, in UTC."""
+    stamps = pd.DatetimeIndex([pd.Timestamp(session)])
+    return _local(stamps, publication.time, publication.zone)[0]
+
+
+def _local(days: pd.DatetimeIndex, clock: time, zone: str) -> pd.DatetimeIndex:
+    moment = pd.Timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
+    # A clock time that daylight saving skips is the first instant after the gap.
+    local = (days + moment).tz_localize(
+        ZoneInfo(zone), ambiguous=False, nonexistent="shift_forward"
+    )
+    return local.tz_convert("UTC").as_unit("us")
+
+
+def known_instants(events: pd.Series, lag: Lag) -> pd.Series:
+    """When rows that describe `events` are known under a lag rule, in UTC.
+
+    Parameters
+    ----------
+    events : Series of datetime64
+        Session dates (no zone) or UTC instants.
+    lag : Lag
+        Calendar days, NYSE sessions or minutes after the event.
+    """
+    if lag.minutes is not None:
+        return events + pd.Timedelta(minutes=lag.minutes)
+    days = pd.DatetimeIndex(events)
+    if lag.sessions is not None:
+        sessions = all_sessions()
+        place = sessions.searchsorted(days, side="right") - 1 + lag.sessions
+        days = sessions[place.clip(0, len(sessions) - 1)]
+    elif lag.days is not None:
+        days = days + pd.Timedelta(days=lag.days)
+    return pd.Series(_local(days, lag.time, lag.zone), index=events.index)

@@ -1,0 +1,1 @@
+"""Input and output contracts: columns, tables, the source protocol."""

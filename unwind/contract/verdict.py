@@ -1,0 +1,111 @@
+"""What was concluded, from which mechanisms, and what was missing."""
+
+import pyarrow as pa
+
+from unwind.contract.columns import COUNT, DATE, REAL, TEXT, Column, declare
+
+MECHANISMS = declare(
+    "mechanisms",
+    "one indicator of a mechanism behind a move",
+    ("block", "indicator", "item"),
+    Column(
+        "block",
+        TEXT,
+        "",
+        "flows, volume, futures, options, notes, hours, yen or crowding",
+        nullable=False,
+    ),
+    Column("indicator", TEXT, "", "what is measured; docs/methods.md has each", nullable=False),
+    Column(
+        "item", TEXT, "", "whose: a fund, venue, tenor, index, note; else the base", nullable=False
+    ),
+    Column("value", REAL, "see unit", "the measured value"),
+    Column("unit", TEXT, "", "unit of value, lower and upper", nullable=False),
+    Column("category", TEXT, "", "a class in words (REBUILD, conflict, short …), where it has one"),
+    Column("z", REAL, "robust σ", "value against its own earlier values, ended at t−1"),
+    Column("lower", REAL, "see unit", "lower end of the band"),
+    Column("upper", REAL, "see unit", "upper end of the band"),
+    Column("n", COUNT, "observations", "how many the value or its baseline rests on"),
+    Column(
+        "describes",
+        DATE,
+        "session",
+        "the session that the value describes: an earlier one where its input was published later",
+        nullable=False,
+    ),
+    Column(
+        "quality", TEXT, "", "good, proxy, partial, conflicted, stale or missing", nullable=False
+    ),
+    Column("detail", TEXT, "", "clock, spot source, convention: what else is needed to read it"),
+    Column("reason", TEXT, "", "why the value is null"),
+)
+
+REGIMES = declare(
+    "regimes",
+    "one session",
+    ("base",),
+    Column("base", TEXT, "symbol", "the asset whose links are watched", nullable=False),
+    Column("state", TEXT, "", "CALM, WATCH, DELEVERAGING, RELEASE or UNKNOWN", nullable=False),
+    Column("previous_state", TEXT, "", "state of the session before", nullable=False),
+    Column("sessions_in_state", COUNT, "sessions", "this one included", nullable=False),
+    Column(
+        "score",
+        REAL,
+        "decades",
+        "−log₁₀ of how often ordinary sessions show as much: sum of the drivers' contributions",
+    ),
+    Column("score_lowest", REAL, "decades", "the score if each missing driver said nothing"),
+    Column("score_highest", REAL, "decades", "the score if each missing driver stood at its cap"),
+    Column("return_period", REAL, "sessions", "10^score: ordinary sessions show as much once in"),
+    Column(
+        "probability",
+        REAL,
+        "share",
+        "share of the calibration's sessions with a score in this "
+        "band that lay inside a dated episode",
+    ),
+    Column("probability_lower", REAL, "share", "2.5 % of its Jeffreys interval"),
+    Column("probability_upper", REAL, "share", "97.5 % of its Jeffreys interval"),
+    Column("watch_threshold", REAL, "decades", "score from which WATCH is entered"),
+    Column("deleveraging_threshold", REAL, "decades", "score from which DELEVERAGING is entered"),
+    Column("release_threshold", REAL, "decades", "score below which a raised state is left"),
+    Column(
+        "false_entries_a_year",
+        REAL,
+        "1/year",
+        "entries into DELEVERAGING that ordinary sessions cause, by the calibration's bootstrap",
+    ),
+    Column("calibration", TEXT, "", "version of the calibration in force"),
+    Column("headline", TEXT, "", "the verdict in one sentence", nullable=False),
+    Column(
+        "drivers",
+        pa.list_(
+            pa.struct(
+                [
+                    pa.field("driver", TEXT),
+                    pa.field("contribution", REAL),
+                    pa.field("value", REAL),
+                    pa.field("evidence", REAL),
+                    pa.field("meaning", TEXT),
+                ]
+            )
+        ),
+        "decades",
+        "contributions that add up to the score, with value and evidence (−log₁₀ of the share of "
+        "ordinary sessions that reach it); null: input missing",
+        nullable=False,
+    ),
+)
+
+QUALITY = declare(
+    "quality",
+    "one thing missing, late, conflicting, proxied or quarantined",
+    ("table", "entity", "rule"),
+    Column("table", TEXT, "", "input table", nullable=False),
+    Column("entity", TEXT, "", "symbol, fund or file", nullable=False),
+    Column("rule", TEXT, "", "what was broken", nullable=False),
+    Column("severity", TEXT, "", "info, warning or error", nullable=False),
+    Column("count", COUNT, "rows", "how many rows", nullable=False),
+    Column("example", TEXT, "", "the first of them: file, session, value"),
+    Column("remedy", TEXT, "", "what to do about it", nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Durable writes, locks, locations and append-only Parquet logs."""

@@ -1,0 +1,1 @@
+"""Rows of the desk tables, one block a file."""

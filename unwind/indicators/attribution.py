@@ -1,0 +1,182 @@
+"""Rows of the tables `evidence` and `attribution`: who votes for what, and what may be said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.attribution import (
+    AMPLIFIER,
+    HYPOTHESES,
+    MECHANISMS,
+    ORDINARY,
+    Indicator,
+    Ledger,
+    Smoothing,
+    ledger,
+)
+from models.attribution_rules import (
+    ABSTAIN,
+    AMBIGUOUS,
+    MIXED,
+    NAMED,
+    Finding,
+    Thresholds,
+    block_votes,
+    find,
+)
+from unwind.indicators.block import CONFLICTED, MISSING, STALE
+from unwind.indicators.context import Moment, stamped
+from unwind.indicators.evidence import Evidence, scaled
+from unwind.report.attribution import WORDS
+from unwind.settings import Settings
+from unwind.settings.attribution import Attribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Account:
+    """A session's evidence, ledger and finding."""
+
+    evidence: Mapping[str, Evidence]
+    indicators: Mapping[str, Indicator]
+    readings: Mapping[str, float | str | None]
+    ledger: Ledger
+    finding: Finding
+
+
+def indicators_of(chosen: Attribution) -> dict[str, Indicator]:
+    """Lay the table of expectations out as the model takes it."""
+    return {
+        name: Indicator(
+            block=held.block,
+            weight=held.weight,
+            expected={
+                str(story): tuple(map(str, levels)) for story, levels in held.expected.items()
+            },
+            classes=held.classes,
+        )
+        for name, held in chosen.indicators.items()
+    }
+
+
+def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribution) -> Account:
+    """Score the evidence by the settings; `alarmed` as in `models.attribution_rules.find`."""
+    indicators = indicators_of(chosen)
+    readings = {
+        name: scaled(
+            held, centre=chosen.indicators[name].centre, scale=chosen.indicators[name].scale,
+            classes=indicators[name].classes,
+        )
+        for name, held in evidence.items()
+    }  # fmt: skip
+    shares = {CONFLICTED: chosen.conflicted_share, STALE: chosen.stale_share}
+    held = ledger(
+        readings,
+        {name: shares.get(item.quality, 1.0) for name, item in evidence.items()},
+        indicators,
+        priors=chosen.priors,
+        amplifier_prior=chosen.amplifier_prior,
+        smoothing=Smoothing(
+            locations=chosen.locations, dof=chosen.dof, expert=chosen.expert, spread=chosen.spread
+        ),
+        indicator_cap=chosen.indicator_cap,
+        block_cap=chosen.block_cap,
+    )
+    rules = Thresholds(
+        posterior=chosen.posterior, margin=chosen.margin, blocks=chosen.blocks,
+        decisive={str(story): blocks for story, blocks in chosen.decisive.items()},
+        decisive_vote=chosen.decisive_vote, block_cap=chosen.block_cap,
+        coherence=chosen.coherence,
+        toll=chosen.toll,
+    )  # fmt: skip
+    return Account(
+        evidence=evidence, indicators=indicators, readings=readings, ledger=held,
+        finding=find(held, indicators, rules=rules, alarmed=alarmed),
+    )  # fmt: skip
+
+
+def evidence_rows(held: Account, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+    """Rows of the table `evidence`: one a hypothesis and indicator."""
+    rows = [
+        {
+            "hypothesis": hypothesis,
+            "indicator": name,
+            "block": indicator.block,
+            "expected": "/".join(indicator.expected.get(hypothesis, ("as ordinary",))),
+            "value": held.evidence[name].value,
+            "category": held.evidence[name].category,
+            "reading": _number(held.readings[name]),
+            "ratio": held.ledger.ratios.loc[name, hypothesis],
+            "weight": indicator.weight,
+            "contribution": held.ledger.contributions.loc[name, hypothesis],
+            "describes": held.evidence[name].describes.date(),
+            "quality": held.evidence[name].quality,
+            "reason": held.evidence[name].reason,
+            "known_at": held.evidence[name].known_at,
+        }
+        for hypothesis in (*MECHANISMS, AMPLIFIER)
+        for name, indicator in held.indicators.items()
+    ]
+    return stamped(pd.DataFrame(rows), moment, settings)
+
+
+def _number(reading: float | str | None) -> float:
+    return float(reading) if isinstance(reading, float) else np.nan
+
+
+def attribution_rows(held: Account, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+    """Rows of the table `attribution`: one a hypothesis, the amplifier's beside them."""
+    chosen, finding, posterior = settings.attribution, held.finding, held.ledger.posterior
+    order = posterior.rank(ascending=False, method="first")
+    told = sentence(held, moment, settings=settings)
+    known = [item.known_at for item in held.evidence.values() if item.quality != MISSING]
+    missing = sorted(
+        {indicator.block for indicator in held.indicators.values()} - set(held.ledger.observed)
+    )
+    rows = [
+        {
+            "hypothesis": name,
+            "prior": chosen.amplifier_prior if name == AMPLIFIER else chosen.priors[name],
+            "log_odds": held.ledger.log_odds[name],
+            "posterior": held.ledger.amplifier if name == AMPLIFIER else posterior[name],
+            "rank": np.nan if name == AMPLIFIER else order[name],
+            "verdict": finding.verdict,
+            "named": finding.named,
+            "margin": finding.margin,
+            "blocks_observed": len(held.ledger.observed),
+            "blocks_missing": ", ".join(missing) or None,
+            "amplifier": held.ledger.amplifier,
+            "sentence": told,
+            "reason": finding.reason,
+            "known_at": max(known, default=moment.cutoff),
+        }
+        for name in (*HYPOTHESES, AMPLIFIER)
+    ]
+    return stamped(pd.DataFrame(rows), moment, settings)
+
+
+def sentence(held: Account, moment: Moment, *, settings: Settings) -> str:
+    """Say the finding in words, with the blocks that speak loudest for the leader."""
+    finding, posterior = held.finding, held.ledger.posterior
+    prefix = "SIMULATED DATA. " if moment.source.startswith("simulated") else ""
+    ranked = posterior.sort_values(ascending=False, kind="stable").index
+    first, second = (f"{WORDS[str(name)]} {posterior[name]:.2f}" for name in ranked[:2])
+    heads = {
+        NAMED: f"{WORDS[finding.leader]} fits best",
+        MIXED: f"mixed: {finding.reason}",
+        AMBIGUOUS: f"ambiguous: {finding.reason}",
+        ABSTAIN: f"cannot tell; {finding.reason}",
+    }
+    head = heads.get(finding.verdict, "ordinary volatility is enough")
+    text = f"{prefix}{moment.as_of}: {head}; {first}, {second}"
+    if finding.leader != ORDINARY:
+        votes = block_votes(held.ledger, held.indicators)[finding.leader].sort_values()
+        speaking = [f"{name} {vote:+.1f}" for name, vote in votes[::-1].items() if vote >= 0.5]
+        against = [f"{name} {vote:+.1f}" for name, vote in votes.items() if vote <= -0.5]
+        text += f"; for {WORDS[finding.leader]}: {', '.join(speaking) or 'no block'}"
+        text += f"; against: {', '.join(against)}" if against else ""
+    if held.ledger.amplifier >= settings.attribution.amplifier_from:
+        text += f"; {WORDS[AMPLIFIER]} amplifies ({held.ledger.amplifier:.2f})"
+    silent = len({item.block for item in held.indicators.values()}) - len(held.ledger.observed)
+    return text + (f"; {silent} blocks say nothing yet." if silent else ".")

@@ -1,0 +1,330 @@
+"""What a session's rows say, indicator by indicator, before any hypothesis is asked.
+
+A figure counts only where it describes the session itself: at 16:15 the newest flow is that of the
+session before, and says nothing of this one. Each reading keeps the clock of its input.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from features.comovement import adjust_for_volatility, normal_downside
+from features.exceedance import exceedance_curve, standardise
+from features.jackknife import complete_rows
+from features.panel import Panel
+from features.shocks import robust_z
+from models.attribution import CLASSES
+from unwind.indicators.block import GOOD, MISSING, PROXY
+from unwind.indicators.context import Moment, known_from
+from unwind.indicators.mechanisms.rebound import rebound_block
+from unwind.indicators.verdict import Verdict
+from unwind.settings import Settings
+
+GROUP = "multi_strategy"
+SHORT, LONG = "short", "long"
+GAMMA_LEVEL = 3.0
+EVEN = float(np.log10(2))  # decades of a coin's toss: no sleeve lost more than usual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One indicator of the session.
+
+    Attributes
+    ----------
+    value : float
+        In its own unit; NaN for a class and where missing.
+    category : str or None
+        The class, for an indicator of classes.
+    describes : Timestamp
+    known_at : Timestamp, UTC
+    quality : str
+        As in `unwind.indicators.block`.
+    reason : str or None
+        Why it says nothing.
+    """
+
+    value: float
+    category: str | None = None
+    describes: pd.Timestamp
+    known_at: pd.Timestamp
+    quality: str
+    reason: str | None = None
+
+
+def session_evidence(
+    mechanisms: pd.DataFrame,
+    published: pd.DataFrame,
+    panel: Panel,
+    after: Panel | None,
+    verdict: Verdict,
+    moment: Moment,
+    *,
+    settings: Settings,
+) -> dict[str, Evidence]:
+    """Read every indicator of the settings.
+
+    Parameters
+    ----------
+    mechanisms : DataFrame
+        Rows of the table `mechanisms` of the session.
+    published : DataFrame
+        Rows of `published_zscores` known at the cut-off.
+    panel : Panel
+        To the session.
+    after : Panel or None
+        To the session after it; None where that was not known by the cut-off.
+    verdict : Verdict
+    moment, settings
+
+    Returns
+    -------
+    dict of str to Evidence
+        In the order of the settings.
+    """
+    found = {
+        **_from_rows(mechanisms, moment, settings),
+        **_from_panel(panel, moment, settings),
+        "sleeves": _sleeves(panel, verdict, moment, settings),
+        "published_zscore": _published(published, panel, moment),
+        **_rebound(after, moment, settings),
+    }
+    return {name: found[name] for name in settings.attribution.indicators}
+
+
+def _absent(moment: Moment, reason: str) -> Evidence:
+    return Evidence(
+        value=np.nan, describes=moment.stamp, known_at=moment.cutoff, quality=MISSING, reason=reason
+    )
+
+
+def _from_rows(rows: pd.DataFrame, moment: Moment, settings: Settings) -> dict[str, Evidence]:
+    base, total = settings.universe.base, settings.flows.total
+    venue, offshore = settings.futures.venue, settings.futures.offshore
+    tenor = f"{settings.futures.tenors[0]}d"
+    bitcoin, equity = (index for index, _ in settings.options.gaps[:2])
+    keyed = (
+        {} if rows.empty else
+        {(row["indicator"], row["item"]): row for row in rows.to_dict("records")}
+    )  # fmt: skip
+
+    def read(indicator: str, item: str, column: str) -> Evidence:
+        return _reading(keyed.get((indicator, item)), f"{indicator} of {item}", column, moment)
+
+    def share(part: str) -> Evidence:
+        # A net move too small to be shared out may hide a fall that was regained.
+        net = read("move_share", part, "value")
+        return read("variation_share", part, "value") if net.quality == MISSING else net
+
+    yen = settings.yen.symbol
+    return {
+        "risk_assets": read("risk_move", "risk assets", "z"),
+        # A carry unwind may take days: the stronger of the session and the slide.
+        "yen": _lowest(read("yen_move", yen, "z"), read("yen_move_slide", yen, "z")),
+        "base_trough": read("trough", "whole", "z"),
+        "us_cash": share("us_cash"),
+        "asia": share("asia"),
+        "closed": _sum(share("after_close"), share("weekend")),
+        "volume": read("volume_surprise", base, "z"),
+        "flow_base": read("flow_surprise", base, "z"),
+        "flow_total": read("flow_surprise", total, "z"),
+        "flow_run": read("flow_run", total, "z"),
+        "cme_type": read("open_interest_type", venue, "category"),
+        "basis_change": read("basis_change", tenor, "z"),
+        "basis_level": read("basis", tenor, "z"),
+        "offshore_type": read("open_interest_type", offshore, "category"),
+        "offshore_open_interest": read("open_interest_type", offshore, "z"),
+        "divergence": read("venue_divergence", f"{venue}-{offshore}", "z"),
+        "funding": read("funding", offshore, "z"),
+        "bitcoin_gap": read("implied_gap", bitcoin, "z"),
+        "equity_gap": read("implied_gap", equity, "z"),
+        "skew": read("skew", base, "z"),
+        "dealer_gamma": _side(read("gamma_exposure", base, "category")),
+        "barriers": read("barrier_proximity", base, "value"),
+    }
+
+
+def _reading(
+    row: Mapping[Hashable, object] | None, what: str, column: str, moment: Moment
+) -> Evidence:  # fmt: skip
+    if row is None:
+        return _absent(moment, f"no row {what}")
+    if row["quality"] == MISSING:
+        return _absent(moment, str(row["reason"]))
+    described = pd.Timestamp(str(row["describes"]))
+    if described != moment.stamp:
+        return _absent(moment, f"the newest {what} describes {described:%Y-%m-%d}, not the session")
+    plain = Evidence(
+        value=np.nan, describes=described, known_at=pd.Timestamp(str(row["known_at"])),
+        quality=str(row["quality"]),
+    )  # fmt: skip
+    if column == "category":
+        named = row["category"]
+        return replace(plain, category=named if isinstance(named, str) else None)
+    value = float(str(row[column]))
+    if np.isnan(value):
+        return _absent(moment, f"{what} has no z: too few earlier values")
+    return replace(plain, value=value)
+
+
+def _lowest(*held: Evidence) -> Evidence:
+    there = [one for one in held if one.quality != MISSING]
+    return min(there, key=lambda one: one.value) if there else held[0]
+
+
+def _sum(first: Evidence, second: Evidence) -> Evidence:
+    if MISSING in (first.quality, second.quality):
+        return first if first.quality == MISSING else second
+    return replace(first, value=first.value + second.value)
+
+
+def _side(held: Evidence) -> Evidence:
+    """Dealers' side as a number; conventions that disagree say nothing either way: zero."""
+    if held.quality == MISSING:
+        return held
+    level = {SHORT: -GAMMA_LEVEL, LONG: GAMMA_LEVEL}.get(held.category or "", 0.0)
+    return replace(held, value=level, category=None)
+
+
+def _from_panel(panel: Panel, moment: Moment, settings: Settings) -> dict[str, Evidence]:
+    base, shocks = settings.universe.base, settings.shocks
+    z = robust_z(
+        panel.returns[base].iloc[-(shocks.window + 1) :], window=shocks.window,
+        min_observations=shocks.min_observations,
+    )  # fmt: skip
+    slide = panel.returns[base].rolling(settings.attribution.slide_sessions).sum()
+    slid = robust_z(
+        slide.iloc[-(shocks.slow_window + 1) :], window=shocks.slow_window,
+        min_observations=shocks.min_observations,
+    )  # fmt: skip
+    software, gold = settings.correlation_tests.tested[:2]
+    return {
+        "base_fall": _of_prices(
+            float(z.iloc[-1]), [base], panel, moment, f"no z of {base}: no return, or too few"
+        ),
+        "base_slide": _of_prices(
+            float(slid.iloc[-1]), [base], panel, moment, f"a return of {base} is missing"
+        ),
+        "software_link": _of_prices(
+            _link_rise(panel, software, settings), [base, software], panel, moment,
+            f"too few returns of {base} and {software}",
+        ),
+        "gold_link": _of_prices(
+            _downside_excess(panel, gold, settings), [base, gold], panel, moment,
+            f"too few joint falls of {base} and {gold}",
+        ),
+    }  # fmt: skip
+
+
+def _of_prices(
+    value: float, symbols: list[str], panel: Panel, moment: Moment, reason: str
+) -> Evidence:
+    if np.isnan(value):
+        return _absent(moment, reason)
+    known = max(known_from(panel, moment, None, pd.Index(symbols)))
+    return Evidence(value=value, describes=moment.stamp, known_at=known, quality=GOOD)
+
+
+def _link_rise(panel: Panel, asset: str, settings: Settings) -> float:
+    """Rise of the correlation beyond what volatility explains, in standard errors of Fisher's z.
+
+    The smaller of the two that arise as either asset is taken for the source of the shock.
+    """
+    chosen, base = settings.pair_evidence, settings.universe.base
+    window = settings.correlation.windows[0]
+    recent = panel.returns[[base, asset]].iloc[-(window + chosen.baseline) :]
+    x, y = recent[base].to_numpy(), recent[asset].to_numpy()
+    rises = []
+    for source, other in ((x, y), (y, x)):
+        held = adjust_for_volatility(
+            source, other, window=window, min_observations=chosen.min_observations
+        )
+        if np.isnan(held.adjusted):
+            return np.nan
+        gap = np.arctanh(held.adjusted) - np.arctanh(held.baseline)
+        rises.append(gap / np.sqrt(1 / (held.n_recent - 3) + 1 / (held.n_baseline - 3)))
+    return float(min(rises, key=abs))
+
+
+def _downside_excess(panel: Panel, asset: str, settings: Settings) -> float:
+    """Correlation of joint falls over what a normal shows, in standard errors of Fisher's z."""
+    chosen, base = settings.pair_evidence, settings.universe.base
+    rows = settings.correlation.windows[0] + chosen.baseline
+    recent = panel.returns[[base, asset]].iloc[-rows:]
+    first, second = complete_rows(recent[base].to_numpy(), recent[asset].to_numpy())
+    if len(first) < chosen.min_joint_falls:
+        return np.nan
+    a, b = standardise(first, second)
+    value, count = exceedance_curve(-a, -b, np.array([0.0]))
+    if count[0] < chosen.min_joint_falls:
+        return np.nan
+    usual = normal_downside(float(np.mean(a * b)))
+    return float((np.arctanh(value[0]) - np.arctanh(usual)) * np.sqrt(count[0] - 3))
+
+
+def _sleeves(panel: Panel, verdict: Verdict, moment: Moment, settings: Settings) -> Evidence:
+    """The rarer of the session's and the day before's joint loss, as a normal quantile."""
+    decades = verdict.scores.evidence["crowding"].loc[: moment.stamp].iloc[-2:]
+    if np.isnan(decades.iloc[-1]):
+        return _absent(moment, "too few sleeves have a move")
+    symbols = [*settings.universe.symbols, *settings.verdict.symbols]
+    known = max(known_from(panel, moment, None, pd.Index(list(dict.fromkeys(symbols)))))
+    rarest = max(float(decades.max()), EVEN)
+    return Evidence(
+        value=float(ndtri(10.0**-rarest)), describes=pd.Timestamp(str(decades.idxmax())),
+        known_at=known, quality=PROXY,
+    )  # fmt: skip
+
+
+def _published(published: pd.DataFrame, panel: Panel, moment: Moment) -> Evidence:
+    """The lowest that prime brokers published of the session or the one before."""
+    days = panel.sessions[-2:]
+    held = (
+        published[published["session"].isin(days) & (published["group"] == GROUP)]
+        if len(published) else published
+    )  # fmt: skip
+    held = held[held["zscore"].notna()] if len(held) else held
+    if held.empty:
+        return _absent(moment, "no prime broker's figure of the session or the one before")
+    lowest = held.sort_values("zscore", kind="stable").to_dict("records")[0]
+    return Evidence(
+        value=float(lowest["zscore"]), describes=lowest["session"], known_at=lowest["known_at"],
+        quality=GOOD,
+    )  # fmt: skip
+
+
+def _rebound(after: Panel | None, moment: Moment, settings: Settings) -> dict[str, Evidence]:
+    names = {"rebound": ("rebound_correlation", "z"), "regained": ("regained", "value")}
+    if after is None:
+        reason = "the session after was not known by the cut-off"
+        return {name: _absent(moment, reason) for name in names}
+    last = after.sessions[-1]
+    later = Moment(as_of=last.date(), cutoff=moment.cutoff, source=moment.source)
+    rows = rebound_block({"published_zscores": pd.DataFrame()}, after, later, settings=settings)
+    held = {row.indicator: row for row in rows}
+    answer = {}
+    for name, (indicator, column) in names.items():
+        row = held[indicator]
+        value = float(getattr(row, column))
+        answer[name] = (
+            _absent(moment, row.reason or "too few earlier sessions")
+            if np.isnan(value)
+            else Evidence(
+                value=value, describes=last, known_at=row.known_at,
+                quality=row.quality,
+            )
+        )  # fmt: skip
+    return answer
+
+
+def scaled(evidence: Evidence, *, centre: float, scale: float, classes: bool) -> float | str | None:
+    """The reading as the ledger takes it: in ordinary σ, or a class; None where it says nothing."""
+    if evidence.quality == MISSING:
+        return None
+    if classes:
+        # "unknown" is no class: open interest or basis stood still, or the calendar moved it.
+        return evidence.category if evidence.category in CLASSES else None
+    return (evidence.value - centre) / scale

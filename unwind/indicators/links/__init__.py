@@ -1,0 +1,1 @@
+"""Correlations of the base with its counterparts, and tests on them."""

@@ -1,0 +1,115 @@
+"""Rows of the table `correlations`, and the histories behind them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.correlation import correlation_with_base, ewma_correlation_with_base
+from features.correlation_tests import fisher_interval, robust_interval
+from features.panel import Panel
+from unwind.indicators.context import Moment, absence, known_from, stamped
+from unwind.settings import Settings
+
+# Earlier values that a percentile needs before it says anything.
+PERCENTILE_FLOOR = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Link:
+    """Correlation of the base with every counterpart, by session, for one method and window."""
+
+    method: str
+    window: int
+    value: pd.DataFrame
+    n: pd.DataFrame
+
+
+def links(panel: Panel, *, settings: Settings) -> tuple[Link, ...]:
+    """Correlate the base with every counterpart, all windows and half-lives."""
+    chosen = settings.correlation
+    returns = panel.returns[list(settings.universe.symbols)]
+    answer = []
+    for window in chosen.windows:
+        rolled = correlation_with_base(
+            returns,
+            base=settings.universe.base,
+            window=window,
+            min_observations=pairs_needed(window, chosen.min_share),
+        )
+        answer.append(Link(method="pearson", window=window, value=rolled.value, n=rolled.n))
+    for half_life in chosen.half_lives:
+        faded = ewma_correlation_with_base(
+            returns,
+            base=settings.universe.base,
+            half_life=half_life,
+            min_observations=pairs_needed(2 * half_life, chosen.min_share),
+        )
+        answer.append(Link(method="ewma", window=half_life, value=faded.value, n=faded.n))
+    return tuple(answer)
+
+
+def pairs_needed(window: int, share: float) -> int:
+    """Complete pairs that a window must hold for a value."""
+    return max(3, int(np.ceil(window * share)))
+
+
+def correlation_rows(
+    panel: Panel, measured: tuple[Link, ...], moment: Moment, *, settings: Settings
+) -> pd.DataFrame:
+    """Rows of the table `correlations` for the session."""
+    base = settings.universe.base
+    parts = []
+    for link in measured:
+        value, n = link.value.loc[moment.stamp], link.n.loc[moment.stamp]
+        lower, upper = fisher_interval(
+            value.to_numpy(), n.to_numpy(), confidence=settings.correlation.confidence
+        )
+        earlier = link.value.loc[: moment.stamp].iloc[:-1]
+        change = value - earlier.iloc[-1] if len(earlier) else value * np.nan
+        rank = (earlier <= value).sum() / earlier.notna().sum().clip(lower=1)
+        ranked = (earlier.notna().sum() >= PERCENTILE_FLOOR).to_numpy() & value.notna().to_numpy()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "base": base,
+                    "asset": value.index,
+                    "method": link.method,
+                    "window": link.window,
+                    "value": value.to_numpy(),
+                    "lower": lower,
+                    "upper": upper,
+                    **_robust_columns(panel, link, settings),
+                    "n": np.floor(n.to_numpy()).astype("int64"),
+                    "change": change.to_numpy(),
+                    "percentile": np.where(ranked, rank.to_numpy(), np.nan),
+                    "reason": [
+                        _missing_link(panel, moment, base, asset, count) if np.isnan(held) else None
+                        for asset, held, count in zip(value.index, value, n, strict=True)
+                    ],
+                    "known_at": known_from(panel, moment, base, value.index),
+                }
+            )
+        )
+    return stamped(pd.concat(parts, ignore_index=True), moment, settings)
+
+
+def _robust_columns(panel: Panel, link: Link, settings: Settings) -> dict[str, list[float]]:
+    """Interval of each pair over the window that ends with the session."""
+    names = ("robust_lower", "robust_upper")
+    if link.method != "pearson":
+        return {name: [np.nan] * link.value.shape[1] for name in names}
+    recent = panel.returns.iloc[-link.window :]
+    base = recent[settings.universe.base].to_numpy()
+    ends = [
+        robust_interval(base, recent[asset].to_numpy(), confidence=settings.correlation.confidence)
+        if held
+        else (np.nan, np.nan)
+        for asset, held in link.value.iloc[-1].notna().items()
+    ]
+    return {name: [end[side] for end in ends] for side, name in enumerate(names)}
+
+
+def _missing_link(panel: Panel, moment: Moment, base: str, asset: str, count: float) -> str:
+    absent = absence(panel, moment, base) or absence(panel, moment, asset)
+    return absent or f"{int(count)} complete pairs in the window are too few"

@@ -1,0 +1,119 @@
+"""Rows of the table `pair_evidence`: one link of the base in figures and in one sentence."""
+
+import numpy as np
+import pandas as pd
+
+from features.comovement import adjust_for_volatility, normal_downside, partial_correlation
+from features.correlation_tests import robust_interval
+from features.exceedance import exceedance_curve, standardise
+from features.jackknife import complete_rows
+from features.panel import Panel
+from unwind.contract.text import number
+from unwind.indicators.context import Moment, known_from, stamped
+from unwind.indicators.links.correlations import Link
+from unwind.settings import Settings
+
+
+def pair_evidence_rows(
+    panel: Panel, measured: tuple[Link, ...], moment: Moment, *, settings: Settings
+) -> pd.DataFrame:
+    """Put interval, volatility, control and downside beside each short-window correlation."""
+    universe, short = settings.universe, measured[0]
+    rows = [_pair_row(panel, short, asset, settings=settings) for asset in universe.counterparts]
+    frame = pd.DataFrame(rows).assign(
+        base=universe.base,
+        known_at=known_from(panel, moment, universe.base, pd.Index(universe.counterparts)),
+    )
+    return stamped(frame, moment, settings)
+
+
+def _pair_row(panel: Panel, short: Link, asset: str, *, settings: Settings) -> dict[str, object]:
+    chosen, base = settings.pair_evidence, settings.universe.base
+    recent = panel.returns.iloc[-(short.window + chosen.baseline) :]
+    x, y = recent[base].to_numpy(), recent[asset].to_numpy()
+    lower, upper = robust_interval(
+        x[-short.window :], y[-short.window :], confidence=settings.correlation.confidence
+    )
+    by_base, by_asset = (
+        adjust_for_volatility(*pair, window=short.window, min_observations=chosen.min_observations)
+        for pair in ((x, y), (y, x))
+    )
+    partial = (
+        partial_correlation(
+            x[-short.window :],
+            y[-short.window :],
+            recent[chosen.control].to_numpy()[-short.window :],
+            min_observations=chosen.min_observations,
+        )[0]
+        if asset != chosen.control
+        else np.nan
+    )
+    downside, joint, whole = _downside(x, y, min_joint_falls=chosen.min_joint_falls)
+    path = short.value[asset].iloc[-2:]
+    row: dict[str, object] = {
+        "asset": asset,
+        "window": short.window,
+        "value": path.iloc[-1],
+        "lower": lower,
+        "upper": upper,
+        "change": path.diff().iloc[-1],
+        "baseline": by_base.baseline,
+        "baseline_window": chosen.baseline,
+        "adjusted_base": by_base.adjusted,
+        "adjusted_asset": by_asset.adjusted,
+        "explained_base": by_base.explained,
+        "explained_asset": by_asset.explained,
+        "control": chosen.control,
+        "partial": partial,
+        "downside": downside,
+        "downside_normal": float(normal_downside(whole)),
+        "downside_n": joint,
+    }
+    return row | {"sentence": _sentence(row, base=base)}
+
+
+def _downside(x: np.ndarray, y: np.ndarray, *, min_joint_falls: int) -> tuple[float, int, float]:
+    """Correlation of joint falls, their number, and the plain correlation of the same rows."""
+    first, second = complete_rows(x, y)
+    if len(first) < min_joint_falls:
+        return np.nan, 0, np.nan
+    a, b = standardise(first, second)
+    value, count = exceedance_curve(-a, -b, np.array([0.0]))
+    enough = count[0] >= min_joint_falls
+    return float(value[0]) if enough else np.nan, int(count[0]), float(np.mean(a * b))
+
+
+def _sentence(row: dict[str, object], *, base: str) -> str:
+    def shown(name: str) -> str:
+        return number(float(str(row[name])), decimals=2)
+
+    def told(name: str) -> bool:
+        return not np.isnan(float(str(row[name])))
+
+    pair = f"{base}–{row['asset']}"
+    if not told("value"):
+        return f"{pair}: no correlation over {row['window']} sessions."
+    inside = f"{row['window']} sessions, 95 % {shown('lower')}…{shown('upper')}"
+    parts = [f"{pair} {shown('value')} ({inside})"]
+    if told("change"):
+        moved = float(str(row["change"]))
+        parts[0] += (
+            f", {'up' if moved >= 0 else 'down'} {number(abs(moved), decimals=2)} in a session"
+        )
+    if told("explained_base") and told("explained_asset"):
+        parts.append(
+            f"of the rise from {shown('baseline')} volatility alone explains "
+            f"{shown('explained_base')} ({base} as source) or {shown('explained_asset')} "
+            f"({row['asset']})"
+        )
+    elif told("baseline"):
+        parts.append(
+            f"no rise over the {row['baseline_window']} sessions before ({shown('baseline')})"
+        )
+    if told("partial"):
+        parts.append(f"given {row['control']} {shown('partial')}")
+    if told("downside"):
+        parts.append(
+            f"joint falls {shown('downside')} (a normal would show {shown('downside_normal')})"
+        )
+    return "; ".join(parts) + "."

@@ -1,0 +1,1 @@
+"""Indicators of the mechanisms behind a move, one block a file."""

@@ -1,0 +1,150 @@
+"""The block `futures` of the table `mechanisms`: basis, open interest, funding, positions."""
+
+import numpy as np
+import pandas as pd
+
+from features.open_interest import FIRST, UNKNOWN
+from unwind.indicators.block import GOOD, PROXY, Mechanism
+from unwind.indicators.mechanisms.freshness import baseline, last_z, newest
+from unwind.indicators.mechanisms.futures_basis import basis_rows
+from unwind.indicators.mechanisms.futures_history import FuturesView
+
+COINS, LOG_COINS = "BTC", "log change of BTC"
+PAYERS = {1.0: "longs pay", -1.0: "shorts pay", 0.0: "nobody pays"}
+BASIS_MOVES: dict[object, str] = {
+    1.0: "basis rose",
+    -1.0: "basis fell",
+    0.0: "basis inside its band",
+}
+
+
+def futures_mechanisms(view: FuturesView) -> list[Mechanism]:
+    """Indicators of the coin's futures, each as of the newest session that was known.
+
+    At 16:15 New York the futures' day is not over: the newest basis is that of the session
+    before, and `describes` says so. A later cut-off sees the session's own.
+    """
+    chosen = view.chosen
+    return [
+        *basis_rows(view),
+        *_open_interest_rows(view, chosen.venue),
+        *_open_interest_rows(view, chosen.offshore),
+        _divergence_row(view),
+        *_funding_rows(view),
+        *_position_rows(view),
+    ]
+
+
+def _open_interest_rows(view: FuturesView, venue: str) -> list[Mechanism]:
+    history, chosen, rows = view.history, view.chosen, view.held["open_interest"]
+    interest, what = history.open_interest, f"open interest of {venue}"
+    at = newest(interest.coins[venue])
+    label = pd.Timestamp(history.clock.index[-1]) if at is None else at
+    proxy = bool(interest.proxy[venue][label])
+    known = [rows.loc[rows["venue"] == venue, "known_at"]]
+    spot = [] if at is None else view.spot_known(at)
+    level = view.standing(what, at, known + (spot if proxy else []))
+    typed = view.standing(what, at, [*known, *spot, view.held["futures"]["known_at"]])
+    changes = interest.change[venue].loc[:label]
+    quality = PROXY if proxy else GOOD
+    return [
+        level.row(
+            "open_interest", venue, COINS, interest.coins[venue][label], missing=f"no {what}",
+            quality=quality,
+            detail="end of the UTC day" + ("; USD over spot at that clock" if proxy else ""),
+        ),
+        typed.row(
+            "open_interest_type", venue, LOG_COINS, changes.iloc[-1], quality=quality,
+            missing=f"no {what} of the session before",
+            category=str(history.types[venue]["type"][label]),
+            z=last_z(changes, window=chosen.window, fewest=chosen.min_observations),
+            n=baseline(changes, window=chosen.window), detail=_type_detail(view, venue, label),
+        ),
+    ]  # fmt: skip
+
+
+def _type_detail(view: FuturesView, venue: str, at: pd.Timestamp) -> str:
+    """Both signs and their order, in words."""
+    history = view.history
+    kind, usual = history.types[venue].loc[at], history.ordinary[venue][at]
+    still = "fell as a contract expired" if kind["expired"] else f"moved within ±{usual:.1%}"
+    moves: dict[object, str] = {1.0: "rose", -1.0: "fell", 0.0: still}
+    parts = [
+        BASIS_MOVES.get(history.direction[at], "basis unknown"),
+        f"open interest {moves.get(kind['open_interest'], 'unknown')}",
+    ]
+    if kind["timing"] == FIRST:
+        parts.append("it had moved the session before")
+    elif kind["fell_before"]:
+        parts.append("it had fallen the session before")
+    return "; ".join(parts)
+
+
+def _divergence_row(view: FuturesView) -> Mechanism:
+    history, chosen = view.history, view.chosen
+    at = newest(history.open_interest.coins.sum(axis=1, skipna=False))
+    label = pd.Timestamp(history.clock.index[-1]) if at is None else at
+    proxy = bool(history.open_interest.proxy.loc[label].any())
+    known = [view.held["open_interest"]["known_at"]]
+    known += view.spot_known(label) if at is not None and proxy else []
+    stand = view.standing(f"open interest of both {chosen.venue} and {chosen.offshore}", at, known)
+    values = history.divergence.loc[:label]
+    return stand.row(
+        "venue_divergence", f"{chosen.venue}-{chosen.offshore}", LOG_COINS, values.iloc[-1],
+        missing="no open interest of both at the session before",
+        quality=PROXY if proxy else GOOD,
+        z=last_z(values, window=chosen.window, fewest=chosen.min_observations),
+        n=baseline(values, window=chosen.window),
+        detail="negative: the first closed faster; both at the end of the UTC day",
+    )  # fmt: skip
+
+
+def _funding_rows(view: FuturesView) -> list[Mechanism]:
+    chosen, what = view.chosen, f"funding rate of {view.chosen.offshore}"
+    at = newest(view.history.funding["rate"])
+    stand = view.standing(what, at, [view.held["perpetuals"]["known_at"]])
+    past = view.history.funding.loc[:at] if at is not None else view.history.funding
+    now = past.iloc[-1].to_dict() if len(past) else dict.fromkeys(past.columns, np.nan)
+    depth = {"window": chosen.window, "fewest": chosen.min_observations}
+    flips = past.index[past["flipped"].astype(bool)]
+    return [
+        stand.row(
+            "funding", chosen.offshore, "decimal a day", now["rate"], missing=f"no {what}",
+            category=PAYERS.get(now["sign"], UNKNOWN), z=last_z(past["rate"], **depth),
+            n=baseline(past["rate"], window=chosen.window),
+        ),
+        stand.row(
+            "funding_cumulated", chosen.offshore, f"decimal over {chosen.funding_days} days",
+            now["cumulated"], z=last_z(past["cumulated"], **depth), n=chosen.funding_days,
+            missing=f"a day of the last {chosen.funding_days} is missing",
+        ),
+        stand.row(
+            "funding_flips", chosen.offshore, f"changes of sign in {chosen.flip_window} days",
+            now["flips"], missing=f"no {what}", n=chosen.flip_window,
+            detail=f"last on {flips[-1]:%Y-%m-%d}" if len(flips) else "none on file",
+        ),
+    ]  # fmt: skip
+
+
+def _position_rows(view: FuturesView) -> list[Mechanism]:
+    chosen, reports = view.chosen, view.history.positions
+    at = newest(reports["coins"])
+    stand = view.standing(
+        f"report of positions on {chosen.venue}", at, [view.held["cftc_positions"]["known_at"]],
+        usual=chosen.report_sessions,
+    )  # fmt: skip
+    past = reports.loc[:at] if at is not None else reports
+    now = past.iloc[-1].to_dict() if len(past) else dict.fromkeys(past.columns, np.nan)
+    return [
+        stand.row(
+            "leveraged_net_short", chosen.venue, COINS, now["coins"],
+            missing="long or short of leveraged funds is missing",
+            detail=f"{now['share']:.0%} of open interest; weekly, Tuesday's",
+        ),
+        stand.row(
+            "leveraged_net_short_change", chosen.venue, COINS, now["change"],
+            missing="no report before it", n=baseline(past["change"], window=chosen.reports),
+            z=last_z(past["change"], window=chosen.reports, fewest=chosen.min_reports),
+            detail=f"since {past.index[-2]:%Y-%m-%d}" if len(past) > 1 else None,
+        ),
+    ]  # fmt: skip

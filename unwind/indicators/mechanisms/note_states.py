@@ -1,0 +1,172 @@
+"""Structured notes as they stand at a session: what is left of each, and its market."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.barriers import notional_density
+from features.knock_in import AMERICAN, EUROPEAN
+from features.panel import Panel
+from features.returns import trailing_volatility
+from unwind.indicators.block import GOOD, PROXY
+from unwind.indicators.context import Moment, known_from
+from unwind.indicators.mechanisms.volatility_indices import age, index_levels, usual_age
+from unwind.settings import Settings
+
+PERCENT = 100.0
+DAYS_A_YEAR = 365
+LIVE, KNOCKED_IN, UNKNOWN = "live", "knocked in", "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volatility:
+    """σ that the notes of one underlying are measured with, and where it came from."""
+
+    value: float
+    known_at: pd.Timestamp
+    quality: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One note that has not matured, with what the market says of its underlying.
+
+    Attributes
+    ----------
+    strike : float
+        Close of the underlying on the issue date or the session before it: the table has no
+        initial level, so this is assumed. NaN where there is none on file.
+    observation : str
+        american, european, or unknown.
+    touched_on : Timestamp
+        First session after issue whose low (close, where there is none) reached the barrier.
+    """
+
+    name: str
+    underlying: str
+    spot: float
+    strike: float
+    barrier: float
+    notional: float
+    years: float
+    observation: str
+    touched_on: pd.Timestamp | None
+    known_at: pd.Timestamp
+    volatility: Volatility
+
+    @property
+    def state(self) -> str:
+        """live; knocked in; or unknown: a touch that counts under one observation alone."""
+        if self.touched_on is None or self.observation == EUROPEAN:
+            return LIVE
+        return KNOCKED_IN if self.observation == AMERICAN else UNKNOWN
+
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """The observations that may hold; the first is the one that `value` shows."""
+        return (
+            (self.observation,)
+            if self.observation in (AMERICAN, EUROPEAN)
+            else (AMERICAN, EUROPEAN)
+        )
+
+
+def live_notes(held: pd.DataFrame, moment: Moment) -> pd.DataFrame:
+    """Rows of the notes that were issued by the session and mature after it, by name."""
+    if held.empty:
+        return held
+    issued = (held["issued_at"] <= moment.stamp) & (held["maturity"] > moment.stamp)
+    return held[issued].sort_values("note")
+
+
+def standing_notes(
+    held: pd.DataFrame, underlying: str, inputs: Mapping[str, pd.DataFrame], panel: Panel,
+    moment: Moment, settings: Settings,
+) -> tuple[list[Note], str | None]:  # fmt: skip
+    """Notes of one underlying as they stand at the moment, or why they cannot be measured.
+
+    `held` is the input table's rows of that underlying.
+    """
+    if underlying not in panel.close.columns:
+        return [], f"{underlying} is not in the universe, so it has no price here"
+    closes = panel.close[underlying].loc[: moment.stamp]
+    spot = float(closes.iloc[-1])
+    if np.isnan(spot):
+        return [], f"{underlying} has no close for the session"
+    volatility = _volatility(underlying, inputs["implied_vol"], panel, moment, settings)
+    if volatility is None:
+        return [], f"no volatility of {underlying}: no index, and too few returns"
+    lows = _lows(inputs["prices"], underlying, closes)
+    price_known = known_from(panel, moment, underlying, pd.Index([underlying]))[0]
+    found = []
+    for row in held.to_dict("records"):
+        before = closes.loc[: row["issued_at"]].dropna()
+        reached = lows.index[(lows.index > row["issued_at"]) & (lows <= row["barrier"])]
+        found.append(
+            Note(
+                name=row["note"],
+                underlying=underlying,
+                spot=spot,
+                strike=float(before.iloc[-1]) if len(before) else np.nan,
+                barrier=row["barrier"],
+                notional=row["notional_usd"],
+                years=(row["maturity"] - moment.stamp).days / DAYS_A_YEAR,
+                observation=row["observation"].strip().lower(),
+                touched_on=reached[0] if len(reached) else None,
+                known_at=max(row["known_at"], price_known, volatility.known_at),
+                volatility=volatility,
+            )
+        )
+    return found, None
+
+
+def _lows(prices: pd.DataFrame, underlying: str, closes: pd.Series) -> pd.Series:
+    """Lowest print of each session: its low, its close where a vendor printed no low."""
+    own = prices[(prices["symbol"] == underlying) & prices["session"].isin(closes.index)]
+    lows: pd.Series = own.set_index("session")["low"].reindex(closes.index)
+    return lows.fillna(closes).dropna()
+
+
+def _volatility(
+    underlying: str, implied: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
+) -> Volatility | None:
+    chosen = settings.notes
+    index = chosen.indices.get(underlying)
+    if index is not None:
+        held = index_levels(implied, {index}, panel, moment)[index]
+        allowed = settings.options.stale_sessions + usual_age(index, settings)
+        if len(held) and age(panel, moment, held.index[-1]) <= allowed:
+            value = float(held["close"].iloc[-1]) / PERCENT
+            return Volatility(
+                value=value,
+                known_at=held["known_at"].iloc[-1],
+                quality=GOOD,
+                detail=f"σ {value:.1%}: {index} of {held.index[-1]:%Y-%m-%d}",
+            )
+    value = trailing_volatility(
+        panel.returns[underlying].loc[: moment.stamp],
+        window=chosen.volatility_window,
+        min_observations=chosen.min_observations,
+    )
+    if not value > 0:
+        return None
+    return Volatility(
+        value=value,
+        known_at=known_from(panel, moment, underlying, pd.Index([underlying]))[0],
+        quality=PROXY,
+        detail=f"σ {value:.1%}: trailing, {chosen.volatility_window} sessions; no index known",
+    )
+
+
+def barrier_map(notes: list[Note], *, reach: float) -> pd.DataFrame:
+    """Notional by distance of its barrier from spot, of notes on one underlying: the chart's data.
+
+    Columns as in `features.barriers.notional_density`.
+    """
+    return notional_density(
+        [note.barrier for note in notes], [note.notional for note in notes],
+        spot=notes[0].spot, reach=reach,
+    )  # fmt: skip

@@ -1,0 +1,119 @@
+"""Block "crowding": what the losers regain, and the z-scores that prime brokers publish.
+
+The sleeves of a multi-strategy book stand in the table `systemic`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil
+
+import pandas as pd
+
+from features.panel import Panel
+from features.rebound import cross_sectional_rebound, regained
+from features.returns import standardised_returns
+from features.shocks import robust_z
+from unwind.indicators.block import GOOD, Mechanism, missing, or_missing
+from unwind.indicators.context import Moment, known_from
+from unwind.settings import Settings
+
+BLOCK = "crowding"
+UNIVERSE = "universe"
+
+
+def rebound_block(
+    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
+) -> list[Mechanism]:
+    """Rebound across assets and of the base, and published z-scores."""
+    return [
+        *_across(panel, moment, settings),
+        _of_the_base(panel, moment, settings),
+        *_published(inputs["published_zscores"], panel, moment, settings),
+    ]
+
+
+def _across(panel: Panel, moment: Moment, settings: Settings) -> list[Mechanism]:
+    chosen, scaling = settings.rebound, settings.systemic
+    names = [name for name in settings.universe.symbols if name not in settings.clock.index_levels]
+    rows = settings.shocks.slow_window + 1
+    # Weights of the EWMA σ fall below rounding within twenty half-lives.
+    before = 20 * scaling.half_life
+    returns = panel.returns.loc[: moment.stamp, names].iloc[-(rows + before + 1) :]
+    scaled = standardised_returns(
+        returns, half_life=scaling.half_life, min_observations=ceil(scaling.half_life)
+    )
+    found = cross_sectional_rebound(scaled, min_assets=chosen.min_assets).iloc[-rows:]
+    z = robust_z(
+        found[["correlation", "slope"]], window=settings.shocks.slow_window,
+        min_observations=settings.shocks.min_observations,
+    ).iloc[-1]  # fmt: skip
+    last = found.iloc[-1]
+    row = Mechanism(
+        block=BLOCK, indicator="rebound_correlation", item=UNIVERSE, unit="correlation",
+        describes=moment.stamp, known_at=max(known_from(panel, moment, None, pd.Index(names))),
+        quality=GOOD, n=int(last["assets"]),
+        detail="of returns over their EWMA σ with those of the session before, across assets; "
+        "below zero the losers gain",
+    )  # fmt: skip
+    reason = f"{last['assets']:.0f} assets have both returns; {chosen.min_assets} are needed"
+    return [
+        or_missing(
+            replace(row, value=float(last["correlation"]), z=float(z["correlation"])), reason=reason
+        ),
+        or_missing(
+            replace(
+                row, indicator="rebound_slope", unit="per unit of the loss",
+                value=float(last["slope"]), z=float(z["slope"]),
+            ),
+            reason=reason,
+        ),
+    ]  # fmt: skip
+
+
+def _of_the_base(panel: Panel, moment: Moment, settings: Settings) -> Mechanism:
+    base, least = settings.universe.base, settings.rebound.min_fall
+    returns = panel.returns.loc[: moment.stamp, base].iloc[-2:]
+    row = Mechanism(
+        block=BLOCK, indicator="regained", item=base, unit="share of the fall",
+        value=float(regained(returns, min_fall=least).iloc[-1]), describes=moment.stamp,
+        known_at=known_from(panel, moment, base, pd.Index([base]))[0], quality=GOOD,
+        detail=f"of the session before's {returns.iloc[0]:+.2%} (log)",
+    )  # fmt: skip
+    if returns.isna().any() or len(returns) < 2:
+        return or_missing(row, reason=f"a return of {base} is missing")
+    return or_missing(row, reason=f"{base} did not fall by {least:.0%} in the session before")
+
+
+def _published(
+    published: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
+) -> list[Mechanism]:
+    """The newest figure of each publisher and group that still stands, with its own clock."""
+    sessions = panel.sessions
+    since = sessions[max(0, len(sessions) - settings.systemic.published_sessions)]
+    standing = (
+        published[published["session"].between(since, moment.stamp)]
+        if len(published)
+        else published
+    )
+    if standing.empty:
+        return [
+            missing(
+                BLOCK, "published_zscore", UNIVERSE, moment=moment, unit="σ, as published",
+                reason="no published z-score was known" if published.empty else
+                f"no published z-score describes a session since {since:%Y-%m-%d}",
+            )
+        ]  # fmt: skip
+    newest = standing.sort_values("session", kind="stable").drop_duplicates(
+        ["publisher", "group"], keep="last"
+    )
+    return [
+        Mechanism(
+            block=BLOCK, indicator="published_zscore", item=f"{publisher}: {group}",
+            unit="σ, as published", value=float(value), describes=session, known_at=known,
+            quality=GOOD, detail=f"published by {known:%Y-%m-%d %H:%M}Z; not recomputed",
+        )
+        for publisher, group, value, session, known in zip(
+            newest["publisher"], newest["group"], newest["zscore"], newest["session"],
+            newest["known_at"], strict=True,
+        )
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Shocks, volatility, tails, change points, regimes and systemic measures."""

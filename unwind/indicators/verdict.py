@@ -1,0 +1,169 @@
+"""The row of the table `regimes`: the verdict of a session."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.panel import Panel
+from models.deleveraging import (
+    DELEVERAGING,
+    DRIVERS,
+    RELEASE,
+    UNKNOWN,
+    Scale,
+    ScoreHistory,
+    deleveraging_score,
+    states,
+)
+from unwind.indicators.context import Moment, stamped
+from unwind.indicators.drivers import driver_history
+from unwind.settings import Settings
+from unwind.settings.verdict import Calibrated, ScoreBand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Verdict:
+    """Score and state of every session up to the run's."""
+
+    scores: ScoreHistory
+    states: pd.DataFrame
+
+
+def decide(panel: Panel, factors: pd.DataFrame, *, settings: Settings) -> Verdict:
+    """Score every session and run the state machine.
+
+    Parameters
+    ----------
+    panel : Panel
+    factors : DataFrame
+        Rows of `equity_factors_pct` known at the cut-off; empty where the desk has none.
+    settings : Settings
+    """
+    drivers = driver_history(panel.returns, factors, chosen=settings.verdict)
+    scores = deleveraging_score(
+        drivers, scales=scales_of(settings.calibrated), cap=settings.verdict.evidence_cap
+    )
+    limits = settings.calibrated
+    machine = states(
+        scores.score,
+        watch=limits.watch,
+        deleveraging=limits.deleveraging,
+        release=limits.release,
+        dwell=settings.verdict.dwell,
+    )
+    return Verdict(scores=scores, states=machine)
+
+
+def is_raised(verdict: Verdict, moment: Moment) -> bool:
+    """Whether deleveraging was under way: DELEVERAGING or RELEASE. WATCH comes in quiet years."""
+    return verdict.states["state"].loc[moment.stamp] in (DELEVERAGING, RELEASE)
+
+
+def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
+    """Lay out the scales of the artefact as the model takes them."""
+    held = calibrated.scales
+    return {
+        name: Scale(knots=scale.knots, mean_excess=scale.mean_excess)
+        for name, scale in (
+            ("breadth", held.breadth),
+            ("concentration", held.concentration),
+            ("crowding", held.crowding),
+        )
+    }
+
+
+def regime_rows(
+    panel: Panel, verdict: Verdict, moment: Moment, *, settings: Settings
+) -> pd.DataFrame:
+    """The one row of the table `regimes` for the session."""
+    stamp, limits = moment.stamp, settings.calibrated
+    state = verdict.states.to_dict("index")[stamp]
+    score = float(verdict.scores.score.loc[stamp])
+    drivers = _drivers(verdict.scores, stamp)
+    band = _band(score, settings)
+    row = {
+        "base": settings.universe.base,
+        "state": state["state"],
+        "previous_state": state["previous_state"],
+        "sessions_in_state": int(state["sessions_in_state"]),
+        "score": score,
+        "score_lowest": score,
+        "score_highest": float(verdict.scores.highest.loc[stamp]),
+        "return_period": 10.0**score,
+        "probability": np.nan if band is None else band.share,
+        "probability_lower": np.nan if band is None else band.lower,
+        "probability_upper": np.nan if band is None else band.upper,
+        "watch_threshold": limits.watch,
+        "deleveraging_threshold": limits.deleveraging,
+        "release_threshold": limits.release,
+        "false_entries_a_year": limits.deleveraging_rate,
+        "calibration": limits.version,
+        "headline": _headline(state, score, drivers, moment, settings),
+        "drivers": drivers,
+        "known_at": panel.known_at.loc[
+            stamp, list(dict.fromkeys((*settings.universe.symbols, *settings.verdict.symbols)))
+        ].max(),
+    }
+    return stamped(pd.DataFrame([row]), moment, settings)
+
+
+def _band(score: float, settings: Settings) -> ScoreBand | None:
+    reached = [band for band in settings.calibrated.bands if score >= band.lower_score]
+    return reached[-1] if reached else None
+
+
+def _drivers(scores: ScoreHistory, stamp: pd.Timestamp) -> list[dict[str, object]]:
+    return [
+        {
+            "driver": name,
+            "contribution": _plain(scores.contributions[name].loc[stamp]),
+            "value": _plain(scores.values[name].loc[stamp]),
+            "evidence": _plain(scores.evidence[name].loc[stamp]),
+            "meaning": meaning,
+        }
+        for name, meaning in DRIVERS.items()
+    ]
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _headline(
+    state: dict[Any, Any],
+    score: float,
+    drivers: list[dict[str, object]],
+    moment: Moment,
+    settings: Settings,
+) -> str:
+    prefix = "SIMULATED DATA. " if moment.source.startswith("simulated") else ""
+    limits = settings.calibrated
+    if state["state"] == UNKNOWN:
+        return (
+            f"{prefix}{moment.as_of}: cannot tell; fewer than {settings.verdict.fewest_classes} "
+            f"asset classes and fewer than {settings.verdict.fewest_sleeves} sleeves have a move."
+        )
+    told = [driver for driver in drivers if driver["evidence"] is not None]
+    ranked = sorted(told, key=lambda driver: -float(str(driver["evidence"])))
+    speaking = [
+        f"{driver['meaning']} (once in {_times(float(str(driver['evidence'])))} sessions)"
+        for driver in ranked
+        if float(str(driver["evidence"])) >= 1
+    ]
+    missing = [str(driver["driver"]) for driver in drivers if driver["evidence"] is None]
+    return (
+        f"{prefix}{moment.as_of}: {state['state']}, score {score:.2f} "
+        f"(WATCH from {limits.watch:.2f}, DELEVERAGING from {limits.deleveraging:.2f})"
+        + (f"; driven by {', '.join(speaking)}" if speaking else "; no driver speaks")
+        + (f"; missing: {', '.join(missing)}" if missing else "")
+        + "."
+    )
+
+
+def _times(evidence: float) -> str:
+    """Write a return period as coarsely as it is known."""
+    period = 10.0**evidence
+    # Two figures: 99.7 is 100, not "1e+02".
+    return f"{round(period, 1 - int(np.floor(np.log10(period)))):,g}"

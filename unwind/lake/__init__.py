@@ -1,0 +1,1 @@
+"""The published tables: snapshots, publication, verification, retention, copies."""

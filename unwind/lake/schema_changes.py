@@ -1,0 +1,65 @@
+"""Rows that an earlier schema wrote, read under the one in force: what they lack is null."""
+
+import pyarrow as pa
+
+from unwind.contract.columns import Table
+
+
+class SchemaError(ValueError):
+    """A file cannot be read under the schema in force; the message says which column and why."""
+
+
+def conformed(held: pa.Table, table: Table) -> pa.Table:
+    """Lay a file's rows out in the columns that the release declares.
+
+    Columns, and fields of a struct, that were declared later are null; those that a later release
+    added are left out. Nothing is recomputed: a new column never fills old rows.
+
+    Raises
+    ------
+    SchemaError
+        A column was declared without nulls after rows were published without it, or retyped.
+    """
+    schema = table.schema
+    columns = []
+    for field in schema:
+        if field.name not in held.column_names:
+            if not field.nullable and held.num_rows:
+                raise SchemaError(
+                    f"{table.name}.{field.name} was added as never null, but rows published "
+                    "earlier lack it; declare it nullable"
+                )
+            columns.append(pa.nulls(held.num_rows, field.type))
+            continue
+        column = held.column(field.name).combine_chunks()
+        try:
+            columns.append(_fitted(column, field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise SchemaError(
+                f"{table.name}.{field.name} was written as {column.type} and is declared as "
+                f"{field.type}; read it with the release that wrote it"
+            ) from error
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _fitted(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Cast, reaching into lists and structs: Arrow itself does not add a field to a struct."""
+    if isinstance(values, pa.ChunkedArray):
+        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if values.type == kind:
+        return values
+    if pa.types.is_list(kind) and pa.types.is_list(values.type):
+        inner = _fitted(values.values, kind.value_type)
+        mask = values.is_null() if values.null_count else None
+        return pa.ListArray.from_arrays(values.offsets, inner, type=kind, mask=mask)
+    if pa.types.is_struct(kind) and pa.types.is_struct(values.type):
+        written = {field.name for field in values.type}
+        parts = [
+            _fitted(values.field(field.name), field.type)
+            if field.name in written
+            else pa.nulls(len(values), field.type)
+            for field in kind
+        ]
+        mask = values.is_null() if values.null_count else None
+        return pa.StructArray.from_arrays(parts, fields=list(kind), mask=mask)
+    return values.cast(kind)

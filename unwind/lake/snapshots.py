@@ -1,0 +1,380 @@
+"""The lake: immutable snapshots of the desk tables, put in force by one pointer.
+
+    LAKE/LATEST                                     name of the newest snapshot
+    LAKE/snapshots/000007-1f0c…/_manifest.json      files with checksums, parent, run
+    LAKE/snapshots/000007-1f0c…/correlations/2026-02.parquet
+    LAKE/market/…                                   vintages (unwind.market.store)
+    LAKE/reports/…                                  desk reports
+    LAKE/settings/<digest>.json                     what each settings digest stands for
+
+A reader resolves a snapshot once and stays with it. Every file is held against its checksum
+before a figure is taken from it. This module reads; unwind.lake.publish writes.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unwind.contract.columns import SCHEMA_VERSION
+from unwind.contract.tables import TABLES
+from unwind.files.location import Damaged, LakeError, content, is_url, names, place, sha256
+from unwind.lake.schema_changes import SchemaError, conformed
+
+MANIFEST = "_manifest.json"
+LATEST = "LATEST"
+NAME = re.compile(r"\d{6,}-[0-9a-f]{12}")
+
+_EARLIEST = date(1000, 1, 1)  # a year of four digits, so that names of months stay in order
+_BEFORE_SEALS = {
+    "snapshot", "parent", "schema_version", "terms", "knowledge", "run", "files", "passed_over",
+}  # fmt: skip
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One published version: where it lies and what its manifest says."""
+
+    name: str
+    lake: Path | str
+    manifest: dict[str, Any]
+
+    @property
+    def path(self) -> PurePath:
+        """Its folder; of a copy behind a URL: on that file system."""
+        _, root = place(self.lake)
+        kind = PurePosixPath if is_url(self.lake) else Path
+        return kind(root) / "snapshots" / self.name
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """Source and settings digest of the run that published it: what readers get unasked."""
+        return dict(self.manifest["terms"])
+
+    def schema_version(self, relative: str) -> int:
+        """Under which schema one of its files was written."""
+        entry = self.manifest["files"][relative]
+        return int(entry.get("schema_version", self.manifest["schema_version"]))
+
+    def address(self, relative: str) -> str:
+        """Path of one of its files on the lake's file system."""
+        if not is_url(self.lake):
+            return str(self.path / relative)
+        _, root = place(self.lake)
+        return f"{root}/files/{self.manifest['files'][relative]['sha256']}.parquet"
+
+    def link(self, relative: str) -> str:
+        """Absolute path, or URL, by which another program finds one of its files."""
+        if not is_url(self.lake):
+            return str(Path(self.address(relative)).resolve())
+        address = self.address(relative).lstrip("/")
+        return f"{str(self.lake).split('://', 1)[0]}://{address}"
+
+    def verified(self, relative: str) -> bytes:
+        """Content of one of its files, held against its checksum.
+
+        Raises
+        ------
+        Damaged
+            The file is missing, or not as it was published.
+        LakeError
+            It may not be read.
+        """
+        storage, _ = place(self.lake)
+        try:
+            held = content(storage, self.address(relative))
+        except FileNotFoundError as error:
+            raise Damaged(
+                f"{relative} of snapshot {self.name} is missing; restore it from a copy"
+            ) from error
+        if sha256(held) != self.manifest["files"][relative]["sha256"]:
+            raise Damaged(
+                f"{relative} of snapshot {self.name} differs from its checksum; "
+                "restore it from a copy"
+            )
+        return held
+
+    def table(self, relative: str) -> pa.Table:
+        """Rows of one file, laid out in the schema in force.
+
+        Raises
+        ------
+        Damaged
+            The file is missing, or not as it was published.
+        LakeError
+            It may not be read, or its schema cannot be read by this release.
+        """
+        held = self.verified(relative)
+        try:
+            return conformed(pq.read_table(BytesIO(held)), TABLES[relative.split("/")[0]])
+        except SchemaError as error:
+            raise LakeError(f"{relative} of snapshot {self.name}: {error}") from error
+
+
+def latest(lake: Path | str) -> Snapshot:
+    """The snapshot in force.
+
+    Raises
+    ------
+    LakeError
+        Nothing was published here yet, or the pointer or its snapshot is damaged.
+    """
+    return opened(lake, pointed(lake))
+
+
+def pointed(lake: Path | str) -> str:
+    """Name that the pointer holds.
+
+    Raises
+    ------
+    Damaged
+        The pointer is missing beside snapshots, empty or garbage.
+    LakeError
+        Nothing was published here yet.
+    """
+    storage, root = place(lake)
+    try:
+        held = content(storage, f"{root}/{LATEST}")
+    except FileNotFoundError as error:
+        if snapshot_names(lake):
+            raise Damaged(
+                f"{lake} holds snapshots but no pointer {LATEST}; the next run writes it anew"
+            ) from error
+        remedy = (
+            f"unwind lake push LAKE {lake}"
+            if is_url(lake)
+            else f"python -m flows daily --lake {lake}"
+        )
+        raise LakeError(f"{lake} holds no published snapshot; run `{remedy}` first") from error
+    name = held.decode("utf-8", errors="replace").strip()
+    if not NAME.fullmatch(name):
+        raise Damaged(
+            f"the pointer {LATEST} of {lake} names no snapshot: {name[:40]!r}; "
+            "the next run writes it anew"
+        )
+    return name
+
+
+def snapshot_names(lake: Path | str) -> list[str]:
+    """Names of all snapshots, oldest first; whether they are intact is not looked at."""
+    storage, root = place(lake)
+    return [name for name in names(storage, f"{root}/snapshots") if NAME.fullmatch(name)]
+
+
+def opened(lake: Path | str, name: str) -> Snapshot:
+    """Open a snapshot by its name, its manifest held against its own checksum.
+
+    Raises
+    ------
+    Damaged
+        The manifest is missing, torn or altered.
+    """
+    storage, root = place(lake)
+    try:
+        manifest = json.loads(content(storage, f"{root}/snapshots/{name}/{MANIFEST}"))
+        sound = manifest["snapshot"] == name and _sealed(manifest)
+    except (
+        FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
+        raise Damaged(
+            f"snapshot {name} of {lake} cannot be read; restore it from a copy, or point {LATEST} "
+            "at an older one"
+        ) from error
+    if not sound:
+        raise Damaged(
+            f"the manifest of snapshot {name} differs from its own checksum; restore it from a copy"
+        )
+    return Snapshot(name=name, lake=lake, manifest=manifest)
+
+
+def seal(manifest: dict[str, Any]) -> str:
+    """Checksum of a manifest, over all that it says but the checksum itself."""
+    said = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def content_digest(files: dict[str, Any], terms: dict[str, str]) -> str:
+    """Return the part of a snapshot's name that says what it holds."""
+    held = {
+        relative: {"sha256": entry["sha256"], "rows": entry["rows"]}
+        for relative, entry in files.items()
+    }
+    return hashlib.sha256(json.dumps([held, terms]).encode()).hexdigest()[:12]
+
+
+def _sealed(manifest: dict[str, Any]) -> bool:
+    if "sha256" in manifest:
+        return bool(manifest["sha256"] == seal(manifest))
+    if not set(manifest) <= _BEFORE_SEALS:
+        return False
+    # Written before manifests were sealed: the name still says what the files are.
+    digest = content_digest(manifest["files"], manifest["terms"])
+    return str(manifest["snapshot"]).endswith(digest)
+
+
+def served(
+    lake: Path | str,
+    answer: Callable[[Snapshot], Answer],
+    *,
+    known_by: pd.Timestamp | None = None,
+) -> tuple[Answer, list[str]]:
+    """Answer from the snapshot in force, or from the newest before it that is intact.
+
+    Parameters
+    ----------
+    lake : Path or str
+    answer : callable
+        Reads what it needs from a snapshot; called again with an older one where that is damaged.
+    known_by : Timestamp, optional
+        Only snapshots that stood on no later knowledge.
+
+    Returns
+    -------
+    answer, list of str
+        What was damaged on the way, one sentence each: none where the answer is what was asked
+        for. To be said wherever the answer is shown.
+
+    Raises
+    ------
+    LakeError
+        No snapshot answers.
+    """
+    passed: list[str] = []
+    for name in _newest_first(lake, passed):
+        try:
+            snapshot = opened(lake, name)
+            if known_by is not None and pd.Timestamp(snapshot.manifest["knowledge"]) > known_by:
+                continue
+            return answer(snapshot), passed
+        except Damaged as error:
+            passed.append(str(error))
+    if passed:
+        raise LakeError(f"{lake} holds no intact snapshot that answers: {passed[0]}")
+    raise LakeError(f"{lake} holds no snapshot from {known_by} or before; choose a later instant")
+
+
+def _newest_first(lake: Path | str, passed: list[str]) -> Iterator[str]:
+    """The snapshot in force, then all older ones; all there are where the pointer is damaged."""
+    older = sorted(snapshot_names(lake), reverse=True)
+    try:
+        current = pointed(lake)
+    except Damaged as error:
+        passed.append(str(error))
+        yield from older
+        return
+    yield current
+    yield from (name for name in older if name < current)
+
+
+def month_of(day: date) -> str:
+    """Which file of a table a session lies in."""
+    return f"{day:%Y-%m}"
+
+
+def read(
+    snapshot: Snapshot,
+    table: str,
+    *,
+    as_of: date | None = None,
+    since: date | None = None,
+    cutoff: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """Rows of one table under the snapshot's terms: the latest cut-off of each session.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    table : str
+    as_of : date, optional
+        One session only.
+    since : date, optional
+        From this session on. Months before it are not opened.
+    cutoff : Timestamp, optional
+        The latest cut-off not after this instant, in place of the latest of all.
+
+    Raises
+    ------
+    Damaged
+        A file is not as it was published.
+    """
+    days = (as_of or since or _EARLIEST, as_of or date.max)
+    return _standing(snapshot, table, _newest(snapshot, days, cutoff), days)
+
+
+def read_session(
+    snapshot: Snapshot, as_of: date, *, cutoff: pd.Timestamp | None
+) -> dict[str, pd.DataFrame]:
+    """Rows of every table on one session, as `read` gives them.
+
+    Raises
+    ------
+    Damaged
+        A file is not as it was published.
+    """
+    days = (as_of, as_of)
+    newest = _newest(snapshot, days, cutoff)
+    return {table: _standing(snapshot, table, newest, days) for table in TABLES}
+
+
+def _newest(
+    snapshot: Snapshot, days: tuple[date, date], cutoff: pd.Timestamp | None
+) -> pd.DataFrame:
+    """The latest cut-off of each session.
+
+    Every slot holds one regimes row, so that table alone says which cut-offs there are: a later
+    run that found no break must not leave an earlier run's breaks standing.
+    """
+    slots = _rows(snapshot, "regimes", days)[["as_of", "cutoff"]]
+    if cutoff is not None:
+        slots = slots[slots["cutoff"] <= cutoff]
+    return slots.groupby("as_of")[["cutoff"]].max().reset_index()
+
+
+def _standing(
+    snapshot: Snapshot, table: str, newest: pd.DataFrame, days: tuple[date, date]
+) -> pd.DataFrame:
+    rows = _rows(snapshot, table, days).merge(newest, on=["as_of", "cutoff"])
+    return rows.sort_values(list(TABLES[table].key), ignore_index=True)
+
+
+def _rows(snapshot: Snapshot, table: str, days: tuple[date, date]) -> pd.DataFrame:
+    first, last = (f"{table}/{month_of(day)}.parquet" for day in days)
+    wanted = [
+        relative
+        for relative in snapshot.manifest["files"]
+        if relative.startswith(f"{table}/") and first <= relative <= last
+    ]
+    parts = [snapshot.table(relative) for relative in wanted]
+    held = pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
+    rows: pd.DataFrame = held.to_pandas()
+    for column, value in snapshot.terms.items():
+        rows = rows[rows[column] == value]
+    return rows[rows["as_of"].between(*days)]
+
+
+def schema_notes(snapshot: Snapshot) -> list[str]:
+    """Which schemas other than this release's the snapshot's files were written under."""
+    files = snapshot.manifest["files"]
+    versions = sorted({snapshot.schema_version(relative) for relative in files} - {SCHEMA_VERSION})
+    return [
+        f"snapshot {snapshot.name} holds files of schema version {version}, this release's is "
+        f"{SCHEMA_VERSION}: "
+        + (
+            "columns that they lack read as null"
+            if version < SCHEMA_VERSION
+            else "columns that it does not know are left out"
+        )
+        + " (docs/schema-changes.md)"
+        for version in versions
+    ]

@@ -1,0 +1,190 @@
+"""Is the lake as it was written? Checksums of snapshots, manifests and market segments."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from unwind.alerts.ledger import read_ledger
+from unwind.files.durable import DRAFT
+from unwind.files.location import Damaged, LakeError, content, is_url, place, sha256
+from unwind.files.segments import drafts, segment_faults, unsealed
+from unwind.lake.publish import orphans
+from unwind.lake.snapshots import LATEST, MANIFEST, Snapshot, latest, opened, snapshot_names
+from unwind.settings import digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What was checked, and what was found.
+
+    Attributes
+    ----------
+    snapshot : str or None
+        The one in force; None where the pointer or its snapshot is damaged.
+    snapshots, files, rows : int
+        Snapshots and distinct files that were checked; rows of the snapshot in force.
+    faults : list of str
+        One sentence each, with its remedy.
+    leftovers : list of str
+        What killed runs left and the next run clears; a run may be writing it now.
+    """
+
+    snapshot: str | None
+    snapshots: int
+    files: int
+    rows: int
+    faults: list[str]
+    leftovers: list[str]
+
+
+def verify(lake: Path | str, *, every: bool) -> Verification:
+    """Check the snapshot in force, or every snapshot, and the market store.
+
+    Parameters
+    ----------
+    lake : Path or str
+        A folder, or the URL of a published copy: its market segments are checked when
+        they are pulled.
+    every : bool
+        All snapshots. A file that many of them share is read once.
+
+    Raises
+    ------
+    LakeError
+        Nothing was published here, or it may not be read.
+    """
+    faults: list[str] = []
+    current = None
+    try:
+        current = latest(lake)
+    except Damaged as error:
+        faults.append(str(error))
+    chosen = snapshot_names(lake) if every or current is None else [current.name]
+    seen: dict[object, str] = {}
+    for name in chosen:
+        try:
+            snapshot = opened(lake, name)
+        except Damaged as error:
+            if str(error) not in faults:
+                faults.append(str(error))
+            continue
+        faults += _snapshot_faults(snapshot, seen)
+    leftovers = []
+    if not is_url(lake):
+        store = Path(lake) / "market"
+        for folder in sorted(path for path in store.glob("*") if path.is_dir()):
+            faults += segment_faults(folder)
+        faults += _ledger_faults(Path(lake)) + _settings_faults(Path(lake))
+        leftovers = _leftovers(Path(lake), store)
+    return Verification(
+        snapshot=None if current is None else current.name,
+        snapshots=len(chosen),
+        files=len(seen),
+        rows=0
+        if current is None
+        else sum(entry["rows"] for entry in current.manifest["files"].values()),
+        faults=faults,
+        leftovers=leftovers,
+    )
+
+
+def _snapshot_faults(snapshot: Snapshot, seen: dict[object, str]) -> list[str]:
+    found = []
+    for relative, entry in snapshot.manifest["files"].items():
+        told = f"{relative} of snapshot {snapshot.name}"
+        try:
+            digest = _digest(snapshot, relative, seen)
+        except FileNotFoundError:
+            found.append(f"{told} is missing; {_remedy(snapshot)}")
+            continue
+        if digest != entry["sha256"]:
+            found.append(f"{told} differs from its checksum; {_remedy(snapshot)}")
+    if not is_url(snapshot.lake):
+        folder = Path(snapshot.path)
+        held = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        found += [
+            f"{name} of snapshot {snapshot.name} was not published; move it out of the lake"
+            for name in sorted(held - {MANIFEST} - set(snapshot.manifest["files"]))
+        ]
+    return found
+
+
+def _ledger_faults(lake: Path) -> list[str]:
+    try:
+        read_ledger(lake)
+    except LakeError as error:
+        return [str(error)]
+    return []
+
+
+def _settings_faults(lake: Path) -> list[str]:
+    """Name settings that are not what their digest says; an address of a source is not covered."""
+    found = []
+    for path in sorted((lake / "settings").glob("*.json")):
+        try:
+            digest = digest_of(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, AttributeError):
+            digest = ""
+        if digest != path.stem:
+            found.append(
+                f"settings/{path.name} differs from the digest in its name; remove it: the next "
+                "run under those settings writes it anew"
+            )
+    return found
+
+
+def _digest(snapshot: Snapshot, relative: str, seen: dict[object, str]) -> str:
+    """Checksum of a file; one that snapshots share is read once."""
+    storage, _ = place(snapshot.lake)
+    address = snapshot.address(relative)
+    identity: object = address
+    if not is_url(snapshot.lake):
+        status = Path(address).stat()
+        identity = (status.st_dev, status.st_ino)
+    if identity not in seen:
+        seen[identity] = sha256(content(storage, address))
+    return seen[identity]
+
+
+def _remedy(snapshot: Snapshot) -> str:
+    parent = snapshot.manifest["parent"]
+    older = f", or write {parent} into {LATEST}" if parent else ""
+    return f"restore it from a copy{older} and run the session again"
+
+
+def _leftovers(lake: Path, store: Path) -> list[str]:
+    left = [
+        path.relative_to(lake)
+        for path in (
+            *sorted(lake.glob(f"{DRAFT}*")),
+            *sorted(lake.glob(f"alerts/{DRAFT}*")),
+            *sorted(lake.glob(f"settings/{DRAFT}*")),
+            *sorted((lake / "snapshots").glob(f"{DRAFT}*")),
+            *drafts(store),
+            *sorted((lake / "reports").glob(f"*/{DRAFT}*")),
+        )
+    ]
+    found = [f"{path} was begun and not finished; the next run clears it" for path in left]
+    found += [
+        f"snapshot {name} was written and never put in force; the next run clears it"
+        for name in orphans(lake)
+    ]
+    bare = sum(unsealed(path) for path in store.glob("*") if path.is_dir())
+    if bare:
+        found.append(
+            f"{bare} market segments carry no checksum, from an earlier release; "
+            "`unwind lake compact` gives them one"
+        )
+    return found
+
+
+def text(found: Verification) -> str:
+    """Return the finding for a person."""
+    verdict = "sound" if not found.faults else f"{len(found.faults)} faults"
+    lines = [
+        f"{found.snapshot or 'no snapshot in force'}: {found.snapshots} snapshots, "
+        f"{found.files} files, {found.rows} rows in force, {verdict}"
+    ]
+    lines += [f"  fault     {fault}" for fault in found.faults]
+    lines += [f"  leftover  {left}" for left in found.leftovers]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""What is known: screening, precedence, restatement, the bitemporal store."""

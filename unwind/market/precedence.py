@@ -1,0 +1,145 @@
+"""Several providers of one table: per key the first that has it stands, and what differs is said.
+
+Where the contract has a column for the vendor or the venue it is part of the key, so that each
+vendor's rows stand beside the others'; elsewhere the losing value goes into the quality rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import pandas as pd
+
+from unwind.contract.inputs import InputTable
+from unwind.contract.source import Extract, Fault
+from unwind.market.restatement import rebased
+from unwind.market.screening import REJECTED_COLUMNS, Observations
+
+
+def united(
+    parts: Sequence[Extract],
+    screened: Sequence[Observations],
+    table: InputTable,
+    *,
+    agreement: Mapping[str, float],
+) -> Observations:
+    """Choose among the screened rows of several providers.
+
+    Parameters
+    ----------
+    parts : sequence of Extract
+        One a provider, in falling precedence.
+    screened : sequence of Observations
+        Their screened rows, in the same order.
+    table : InputTable
+    agreement : mapping of str to float
+        Column → relative difference from which two providers disagree.
+
+    Returns
+    -------
+    Observations
+        All vintages of a key are those of one provider. `fills` marks rows of entities that an
+        earlier provider undertakes to give: they add to the store and never revise it. The order
+        of the rows inside a part does not matter.
+
+    Notes
+    -----
+    An adjusted close is brought onto the scale of the provider before, and left out where the two
+    share no session of that symbol: two scales in one series are a return that nobody earned.
+    """
+    key = list(table.key)
+    chosen: list[pd.DataFrame] = []
+    fills: list[pd.Series] = []
+    doubts: list[Fault] = []
+    promised: set[str] = set()
+    for (part, rows), (other, others) in combinations(
+        [(part, held.rows) for part, held in zip(parts, screened, strict=True)], 2
+    ):
+        doubts += _conflicts(
+            rows, others, table, names=(part.label, other.label), agreement=agreement
+        )
+    for part, held in zip(parts, screened, strict=True):
+        rows = held.rows
+        standing = pd.concat(chosen, ignore_index=True) if chosen else rows.iloc[:0]
+        if not standing.empty and not rows.empty:
+            if table.name == "prices":
+                rows = _on_one_scale(rows, standing)
+            taken = pd.MultiIndex.from_frame(standing[key])
+            rows = rows[~pd.MultiIndex.from_frame(rows[key]).isin(taken)]
+        stands_in = rows[table.entity].astype("str").isin(promised)
+        chosen.append(rows)
+        fills.append(stands_in)
+        promised |= part.promised
+        doubts += _stand_ins(rows[stands_in], table, label=part.label)
+    rejected = [held.rejected for held in screened if not held.rejected.empty]
+    return Observations(
+        table.name,
+        pd.concat(chosen, ignore_index=True),
+        pd.concat(rejected, ignore_index=True)
+        if rejected
+        else pd.DataFrame({name: [] for name in REJECTED_COLUMNS}),
+        doubts=tuple(doubts),
+        fills=pd.concat(fills, ignore_index=True).astype(bool),
+    )
+
+
+def _on_one_scale(rows: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
+    everyone = pd.Series(True, index=rows.index)
+    return rebased(rows, standing, stand_ins=everyone).rows.assign(known_at=rows["known_at"])
+
+
+def _conflicts(
+    rows: pd.DataFrame,
+    others: pd.DataFrame,
+    table: InputTable,
+    *,
+    names: tuple[str, str],
+    agreement: Mapping[str, float],
+) -> list[Fault]:
+    """Name every key on which two providers' newest values differ beyond the bound."""
+    if not agreement or rows.empty or others.empty:
+        return []
+    key = list(table.key)
+    first, second = (
+        held.sort_values([*key, "known_at"], kind="stable").drop_duplicates(key, keep="last")
+        for held in (rows, others)
+    )
+    both = first.merge(second, on=key, suffixes=("", "_other"))
+    found = []
+    for column, bound in sorted(agreement.items()):
+        mine, theirs = both[column], both[f"{column}_other"]
+        apart = (mine - theirs).abs() > bound * pd.concat([mine.abs(), theirs.abs()], axis=1).max(
+            axis=1
+        )
+        for at in both.index[apart]:
+            stamp = pd.Timestamp(both.loc[at, table.event])
+            day = stamp.tz_localize(None).normalize() if stamp.tzinfo else stamp
+            found.append(
+                Fault(
+                    entity=str(both.loc[at, table.entity]),
+                    rule="providers agree",
+                    severity="warning",
+                    value=f"{names[0]} {mine[at]:.10g} stands, {names[1]} has {theirs[at]:.10g}"
+                    + (f" at {stamp:%H:%M} UTC" if stamp.tzinfo else ""),
+                    remedy="ask both; change the precedence, or sources.agreement where both hold",
+                    column=column,
+                    session=day,
+                )
+            )
+    return found
+
+
+def _stand_ins(rows: pd.DataFrame, table: InputTable, *, label: str) -> list[Fault]:
+    """Say whose newest rows stand in for a provider that did not give them."""
+    days = rows[table.event]
+    if table.instant:
+        days = days.dt.tz_localize(None)
+    return [
+        Fault(
+            entity=str(entity),
+            rule="comes from its own provider",
+            severity="info",
+            value=f"{len(group)} rows from {label}, the newest of {group.max():%Y-%m-%d}",
+            remedy="nothing to do: they stand where nothing else does",
+        )
+        for entity, group in days.groupby(rows[table.entity].astype("str"))
+    ]

@@ -1,0 +1,334 @@
+"""The screening of rows against the input contract (`unwind.contract.inputs`).
+
+A row that breaks a rule is quarantined and named with file, row, rule, value and remedy; nothing
+is dropped in silence. Pandera holds the column checks; this module holds what a row means.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from unwind.contract.inputs import InputTable
+from unwind.contract.source import Extract, Fault
+
+EARLIEST = pd.Timestamp("1970-01-01")
+NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*|\s*[+-]?(?:inf|Infinity)\s*"
+
+REJECTED_COLUMNS = (
+    "table", "entity", "rule", "severity", "origin", "row", "column", "value", "remedy",
+    "session", "known_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Screened rows of one table, and what was quarantined.
+
+    Attributes
+    ----------
+    table : str
+    rows : DataFrame
+        Declared columns, and known_at (UTC; NaT: the lag rule will say).
+    rejected : DataFrame
+        One row a fault, columns `REJECTED_COLUMNS`; `row` counts data rows from 1.
+    doubts : tuple of Fault
+        Where providers disagree, and which one stands.
+    fills : Series of bool, or None
+        Rows of a stand-in for the provider that undertakes to give them.
+    """
+
+    table: str
+    rows: pd.DataFrame
+    rejected: pd.DataFrame
+    doubts: tuple[Fault, ...] = ()
+    fills: pd.Series | None = None
+
+
+def screen(
+    extract: Extract,
+    table: InputTable,
+    *,
+    received_at: pd.Timestamp,
+    closed_days: pd.DatetimeIndex,
+    everyday_symbols: frozenset[str],
+) -> Observations:
+    """Separate the rows of an extract that keep the contract from those that break it.
+
+    Parameters
+    ----------
+    extract : Extract
+        Raw rows.
+    table : InputTable
+        The contract.
+    received_at : Timestamp, UTC
+        When the rows arrived: nothing can describe or be known after it.
+    closed_days : DatetimeIndex
+        Weekdays and weekends on which the exchange did not trade.
+    everyday_symbols : frozenset of str
+        Symbols that may print on closed days.
+
+    Returns
+    -------
+    Observations
+    """
+    raw = extract.rows.reset_index(drop=True).apply(_legible)
+    ledger = _Ledger(extract.origin, table)
+    missing = [
+        name for name in table.columns if name not in raw.columns and name not in table.optional
+    ]
+    if missing:
+        ledger.whole_file(
+            "missing column", ", ".join(missing), f"add the columns; the table has {table.columns}"
+        )
+        empty = pd.DataFrame({name: [] for name in (*table.columns, "known_at")})
+        return Observations(table.name, empty, ledger.frame())
+    for name in raw.columns.difference([*table.columns, "known_at"], sort=True):
+        ledger.whole_file(
+            "unknown column",
+            str(name),
+            "remove it or rename it; it was ignored",
+            severity="warning",
+        )
+
+    rows = pd.DataFrame(index=raw.index)
+    bad = pd.Series(False, index=raw.index)
+    for name in (table.event, *table.dates):
+        rows[name], faults = (
+            _instants(raw[name]) if table.instant and name == table.event else _dates(raw[name])
+        )
+        rule = "time with a zone" if table.instant and name == table.event else "date"
+        bad |= ledger.add(raw, rows, faults, name, rule, "write ISO 8601, e.g. 2026-02-05")
+    for name in table.texts:
+        rows[name] = raw[name].astype("str").where(raw[name].notna(), "")
+    for name in table.numbers:
+        given = raw[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
+        rows[name] = _numbers(given)
+        faults = rows[name].isna() & given.notna()
+        bad |= ledger.add(raw, rows, faults, name, "number", "use a decimal point, no separators")
+    rows["known_at"], faults = (
+        _instants(raw["known_at"])
+        if "known_at" in raw.columns
+        else (pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]"), bad & False)
+    )
+    bad |= ledger.add(
+        raw, rows, faults, "known_at", "time with a zone", "write e.g. 2026-02-05T21:15:00Z"
+    )
+
+    event = rows[table.event] if table.instant else rows[table.event].dt.tz_localize("UTC")
+    outside = (event < EARLIEST.tz_localize("UTC")) | (event > received_at)
+    bad |= ledger.add(raw, rows, outside, table.event, "possible date", "correct the date")
+    early = rows["known_at"].notna() & (rows["known_at"] < event)
+    bad |= ledger.add(
+        raw, rows, early, "known_at", "known after it happened", "correct known_at or leave it out"
+    )
+    future = rows["known_at"].notna() & (rows["known_at"] > received_at)
+    bad |= ledger.add(
+        raw, rows, future, "known_at", "known_at not in the future", "correct known_at"
+    )
+    if table.name == "prices":
+        shut = rows["session"].isin(closed_days) & ~rows["symbol"].isin(everyday_symbols)
+        bad |= ledger.add(
+            raw,
+            rows,
+            shut,
+            "session",
+            "exchange open",
+            "the exchange was closed: correct the date, or list the symbol under [clock]",
+        )
+    bad |= _check_values(table, raw, rows, ledger)
+    if {"high", "low"} <= set(rows.columns):
+        inverted = rows["high"] < rows["low"]
+        bad |= ledger.add(raw, rows, inverted, "high", "high ≥ low", "correct the bar")
+        _blank_impossible_ranges(raw, rows, ledger, bad)
+    values = list(table.numbers)
+    blank: pd.Series = rows[values].isna().all(axis=1) & ~bad
+    ledger.add(
+        raw, rows, blank, values[0], "holds a value", "nothing to do: it counts as missing", "info"
+    )
+    bad |= blank
+
+    key = [*table.key, "known_at"]
+    kept = rows[~bad]
+    doubled = kept.duplicated(key, keep=False)
+    identical = kept.duplicated(keep=False) & doubled
+    repeats = kept.duplicated(keep="first") & identical
+    conflicts = doubled & ~identical
+    everywhere = pd.Series(False, index=raw.index)
+    ledger.add(
+        raw, rows, everywhere | repeats.reindex(raw.index, fill_value=False), table.key[-1],
+        "unique row", "remove the repeated row; the first was kept", "info",
+    )  # fmt: skip
+    ledger.add(
+        raw, rows, everywhere | conflicts.reindex(raw.index, fill_value=False), table.key[-1],
+        "unique key", "keep one row a key, or give each its known_at",
+    )  # fmt: skip
+    return Observations(table.name, kept[~(repeats | conflicts)].copy(), ledger.frame())
+
+
+def _legible(values: pd.Series) -> pd.Series:
+    """Decode bytes, which Parquet may hold in place of text; what is no UTF-8 shows as escapes."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype("object")
+    if values.dtype != "object":
+        return values
+    return values.map(
+        lambda held: held.decode("utf-8", "backslashreplace") if isinstance(held, bytes) else held
+    )
+
+
+def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    parsed = pd.to_datetime(_written(values), errors="coerce", format="ISO8601", utc=True)
+    dates = parsed.dt.tz_localize(None).dt.as_unit("us")
+    return dates.dt.normalize(), dates.isna() | (dates != dates.dt.normalize())
+
+
+def _written(values: pd.Series) -> pd.Series:
+    """Dates and times, or text of them; a number or a duration names no day and no instant."""
+    if pd.api.types.is_numeric_dtype(values) or values.dtype.kind == "m":
+        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us, UTC]")
+    if values.dtype != "object":
+        return values
+    return values.map(lambda held: held if isinstance(held, str | date | np.datetime64) else None)
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Parse plain decimal numbers; NaN for all else.
+
+    Python would also read "36_1", "３６", a truth value as 1 and a date as nanoseconds since 1970:
+    figures that nobody wrote.
+    """
+    ordinary = not (pd.api.types.is_bool_dtype(values) or pd.api.types.is_complex_dtype(values))
+    if pd.api.types.is_numeric_dtype(values) and ordinary:
+        return pd.to_numeric(values, errors="coerce").astype("float64")
+    written = values.astype("object").map(
+        lambda value: value if isinstance(value, str | Decimal | int | float) else None
+    )
+    text = written.map(lambda value: None if isinstance(value, bool) else value).astype("str")
+    return pd.to_numeric(text.where(text.str.fullmatch(NUMBER)), errors="coerce").astype("float64")
+
+
+def _instants(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Parse instants; a time without a zone is a fault, never taken for UTC."""
+    parsed = pd.to_datetime(_written(values), errors="coerce", format="ISO8601", utc=True)
+    parsed = parsed.dt.as_unit("us")
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        naive = pd.Series(False, index=values.index)
+    else:
+        zoned = values.astype("str").str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
+        naive = values.notna() & ~zoned
+    faults = naive | (parsed.isna() & values.notna())
+    return parsed.where(~faults), faults
+
+
+def _check_values(
+    table: InputTable, raw: pd.DataFrame, rows: pd.DataFrame, ledger: "_Ledger"
+) -> pd.Series:
+    bad = pd.Series(False, index=raw.index)
+    try:
+        table.checks().validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        for (column, check), group in cases.groupby(["column", "check"], sort=True):
+            rule, _, remedy = str(check).partition("|")
+            faults = raw.index.isin(group["index"].dropna().astype("int64"))
+            bad |= ledger.add(
+                raw, rows, pd.Series(faults, index=raw.index), str(column), rule,
+                remedy or "fill it in",
+            )  # fmt: skip
+    return bad
+
+
+def _blank_impossible_ranges(
+    raw: pd.DataFrame, rows: pd.DataFrame, ledger: "_Ledger", bad: pd.Series
+) -> None:
+    """Null the open, high and low of a bar whose close lies outside it; the close itself stands.
+
+    Some vendors sample the close after the range was frozen. The close agrees with other
+    vendors, the range does not, so the range is what is given up – and said.
+    """
+    last = rows["close"] if "close" in rows.columns else rows["settle"]
+    slack = 1e-6 * last.abs()
+    outside = (last > rows["high"] + slack) | (last < rows["low"] - slack)
+    outside |= (rows["open"] > rows["high"] + slack) | (rows["open"] < rows["low"] - slack)
+    outside &= ~bad
+    ledger.add(
+        raw, rows, outside, "close", "open and close within low…high",
+        "open, high and low were left out, the close was kept: ask the vendor", "warning",
+    )  # fmt: skip
+    rows.loc[outside, ["open", "high", "low"]] = float("nan")
+
+
+class _Ledger:
+    """Collects faults while one extract is screened."""
+
+    def __init__(self, origin: str, table: InputTable) -> None:
+        self.origin = origin
+        self.table = table
+        self.parts: list[pd.DataFrame] = []
+
+    def whole_file(self, rule: str, value: str, remedy: str, *, severity: str = "error") -> None:
+        """Name a fault of the file itself; `row` is 0."""
+        self.parts.append(
+            pd.DataFrame(
+                {
+                    "entity": [self.origin],
+                    "rule": [f"{rule} {value}"],
+                    "severity": [severity],
+                    "row": [0],
+                    "column": [value],
+                    "value": [""],
+                    "remedy": [remedy],
+                    "session": pd.Series([pd.NaT], dtype="datetime64[us]"),
+                    "known_at": pd.Series([pd.NaT], dtype="datetime64[us, UTC]"),
+                }
+            )
+        )
+
+    def add(
+        self,
+        raw: pd.DataFrame,
+        rows: pd.DataFrame,
+        faults: pd.Series,
+        column: str,
+        rule: str,
+        remedy: str,
+        severity: str = "error",
+    ) -> pd.Series:
+        """Name every faulty row and hand the mask back."""
+        if not faults.any():
+            return faults
+        entity = raw[self.table.entity][faults].astype("str").str.slice(0, 64)
+        event = rows[self.table.event][faults]
+        if self.table.instant:
+            event = event.dt.tz_localize(None)
+        given = raw[column][faults] if column in raw.columns else pd.Series("", raw.index[faults])
+        self.parts.append(
+            pd.DataFrame(
+                {
+                    "entity": entity,
+                    "rule": f"{column}: {rule}",
+                    "severity": severity,
+                    "row": raw.index[faults] + 1,
+                    "column": column,
+                    "value": given.astype("str").str.slice(0, 64),
+                    "remedy": remedy,
+                    "session": event.dt.normalize(),
+                    "known_at": rows["known_at"][faults]
+                    if "known_at" in rows
+                    else pd.Series(pd.NaT, raw.index[faults], dtype="datetime64[us, UTC]"),
+                }
+            )
+        )
+        return faults
+
+    def frame(self) -> pd.DataFrame:
+        if not self.parts:
+            return pd.DataFrame({name: [] for name in REJECTED_COLUMNS})
+        faults = pd.concat(self.parts, ignore_index=True)
+        faults["table"] = self.table.name
+        faults["origin"] = self.origin
+        return faults[list(REJECTED_COLUMNS)]

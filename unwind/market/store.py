@@ -1,0 +1,312 @@
+"""The market store: every observation as one vendor printed it, with the instant it was known.
+
+Vintages are appended, never overwritten; reading names a cut-off and sees only what was known by
+then. Each table is a log of Parquet segments (unwind.files.segments).
+DuckDB was tried beside it (docs/operations.md): it reads as fast, but its single file shuts
+readers out while a run writes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from unwind.calendar import closed_days, known_instants
+from unwind.contract.inputs import INPUT_TABLES, InputTable
+from unwind.contract.source import Extract, Fault, Source, SourceError
+from unwind.files.durable import folder_lock
+from unwind.files.segments import append, drafts, read_segments
+from unwind.market.frozen_series import frozen_faults
+from unwind.market.precedence import united
+from unwind.market.quarantine import fault_rows
+from unwind.market.restatement import rebased
+from unwind.market.screening import REJECTED_COLUMNS, Observations, screen
+from unwind.market.suspected_splits import split_faults
+from unwind.settings import Settings, SettingsError
+
+REJECTED = "rejected"
+REJECTED_KEY = ["table", "origin", "row", "column", "rule", "entity", "session"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What one reading of a source added, per table."""
+
+    source: str
+    received: dict[str, int]
+    added: dict[str, int]
+    quarantined: dict[str, int]
+
+
+def ingest(
+    store: Path, source: Source, *, settings: Settings, received_at: pd.Timestamp
+) -> Ingested:
+    """Screen every table of a source and append what the store does not hold yet.
+
+    Parameters
+    ----------
+    store : Path
+        Folder of the store; made when missing.
+    source : Source
+    settings : Settings
+        Lag rules and clocks.
+    received_at : Timestamp, UTC
+        When the rows arrived. A changed value without a known_at of its own is known from here.
+
+    Raises
+    ------
+    SourceError
+        A table cannot be read, or `prices` holds no usable row.
+    Damaged
+        A segment of the store is not as it was written.
+    Unwritable
+        The disk refuses; the store holds the tables that were read before.
+    """
+    received, added, quarantined = {}, {}, {}
+    # All of it is there before the store is held: a slow provider keeps no other run waiting.
+    extracts = {name: source.extract(name) for name in source.tables()}
+    with folder_lock(store):
+        for draft in drafts(store):
+            draft.unlink()
+        for name, extract in extracts.items():
+            # A live answer arrives after the instant that its run was scheduled for.
+            arrived = max(received_at, extract.received_at or received_at)
+            observed = _observed(extract, name, settings=settings, received_at=arrived)
+            if name == "prices" and observed.rows.empty:
+                raise SourceError(f"{extract.origin} holds no usable row; {_first_fault(observed)}")
+            faults = fault_rows(
+                _doubts(extract, observed, settings=settings), table=name, origin=extract.origin,
+                received_at=received_at, publication=settings.publication,
+            )  # fmt: skip
+            received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
+            added[name] = _append(store, observed, settings=settings, received_at=arrived)
+            found = [rows for rows in (observed.rejected, faults) if not rows.empty]
+            rejected = pd.concat(found, ignore_index=True) if found else faults
+            _append_rejected(store, rejected, INPUT_TABLES[name], settings=settings)
+            quarantined[name] = int((rejected["severity"] == "error").sum())
+    return Ingested(source=source.label, received=received, added=added, quarantined=quarantined)
+
+
+def _observed(
+    extract: Extract, table: str, *, settings: Settings, received_at: pd.Timestamp
+) -> Observations:
+    """Screen an extract, or each provider's part of it, and let the precedence choose."""
+    clock, shut = settings.clock, closed_days()
+    everyday = frozenset((*clock.crypto_daily, *clock.weekday, *clock.index_levels))
+    screened = [
+        screen(
+            part, INPUT_TABLES[table],
+            received_at=received_at, closed_days=shut, everyday_symbols=everyday,
+        )
+        for part in extract.parts or (extract,)
+    ]  # fmt: skip
+    if not extract.parts:
+        return screened[0]
+    bounds = settings.sources.agreement.get(table, {})
+    for name, columns in settings.sources.agreement.items():
+        known = INPUT_TABLES[name].numbers if name in INPUT_TABLES else ()
+        if strangers := sorted(set(columns) - set(known)) or ([] if known else [name]):
+            raise SettingsError(
+                f"sources.agreement.{name} names {', '.join(strangers)}, which is no number of an "
+                f"input table; known there: {', '.join(known or INPUT_TABLES)}"
+            )
+    return united(extract.parts, screened, INPUT_TABLES[table], agreement=bounds)
+
+
+def _doubts(extract: Extract, observed: Observations, *, settings: Settings) -> list[Fault]:
+    doubts = [*extract.faults, *observed.doubts]
+    for part in extract.parts:
+        doubts += part.faults
+    if observed.table == "prices":
+        doubts += frozen_faults(observed.rows, sessions=settings.sources.frozen_sessions)
+        doubts += split_faults(observed.rows)
+    return doubts
+
+
+def _first_fault(observed: Observations) -> str:
+    if observed.rejected.empty:
+        return "fill the file"
+    fault = observed.rejected.iloc[0]
+    return f"first fault: row {fault['row']}, {fault['rule']}: {fault['remedy']}"
+
+
+def _append(
+    store: Path, observed: Observations, *, settings: Settings, received_at: pd.Timestamp
+) -> int:
+    table = INPUT_TABLES[observed.table]
+    held = _vintages(store, table.name)
+    key = list(table.key)
+    rows = observed.rows.copy()
+    own = rows["known_at"].notna()
+    rule = default_known_at(rows, table, settings)
+    rows["known_at"] = rows["known_at"].where(own, rule)
+    if not held.empty:
+        if table.name == "prices":
+            restated = rebased(rows, held, stand_ins=observed.fills)
+            rows, own = restated.rows, own | restated.dated
+        if observed.fills is not None:
+            # A stand-in adds what nobody gave; it never revises what stands.
+            keys = pd.MultiIndex.from_frame(rows[key])
+            idle = observed.fills & keys.isin(pd.MultiIndex.from_frame(held[key]))
+            rows, own = rows[~idle], own[~idle]
+        rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
+    _add(store, table.name, rows)
+    return len(rows)
+
+
+def _new_vintages(
+    rows: pd.DataFrame,
+    held: pd.DataFrame,
+    *,
+    own: pd.Series,
+    key: list[str],
+    received_at: pd.Timestamp,
+) -> pd.DataFrame:
+    """Keep rows that say something new; date a silent revision at its arrival."""
+    echo = _originals(rows, held, own=own, key=key)
+    rows, own = rows[~echo], own[~echo]
+    values = [name for name in rows.columns if name not in (*key, "known_at")]
+    marked = pd.concat(
+        [held[[*key, "known_at", *values]].assign(new=False), rows.assign(new=True, own=own)],
+        ignore_index=True,
+    )
+    seen = marked.groupby(key, sort=False)["new"].transform("min") == 0
+    # A revision without a known_at was first seen now: dating it back would be look-ahead. So would
+    # be other values under a known_at that is on file already: those were known then, these not.
+    dated = marked["own"].fillna(False).astype(bool) & ~_contradicting(marked, key, values)
+    revised = marked["new"] & seen & ~dated
+    late = marked["known_at"].where(marked["known_at"] > received_at, received_at)
+    marked["known_at"] = marked["known_at"].where(~revised, late)
+    known_later = _known_later(marked, held, revised, key=[*key, *values])
+    marked = marked.sort_values([*key, "known_at", "new"], kind="stable")
+    before = marked.groupby(key, sort=False)[values].shift()
+    same = pd.Series(True, index=marked.index)
+    for name in values:
+        same &= (marked[name] == before[name]) | (marked[name].isna() & before[name].isna())
+    first = ~marked.duplicated(key)
+    keep = marked["new"] & (first | ~same) & ~known_later
+    return marked.loc[keep, rows.columns].reset_index(drop=True)
+
+
+def _known_later(
+    marked: pd.DataFrame, held: pd.DataFrame, revised: pd.Series, *, key: list[str]
+) -> pd.Series:
+    """Mark revisions whose very values are on file as known later than now.
+
+    A run that stands before the store's newest rows, after a clock was set back or a slot is run
+    again, would date back what was not known then.
+    """
+    found = pd.Series(False, index=marked.index)
+    if revised.any():
+        own = marked.loc[revised, [*key, "known_at"]]
+        last = held.groupby(key, dropna=False, as_index=False)["known_at"].max()
+        both = own.merge(last, on=key, how="left", suffixes=("", "_held"))
+        found.loc[own.index] = (both["known_at_held"] > both["known_at"]).to_numpy()
+    return found
+
+
+def _contradicting(marked: pd.DataFrame, key: list[str], values: list[str]) -> pd.Series:
+    """Mark new rows whose key and known_at are on file with other values."""
+    at = [*key, "known_at"]
+    held = marked.loc[~marked["new"]].drop_duplicates(at, keep="last")
+    both = marked[at].merge(held[[*at, *values]], on=at, how="left", indicator=True)
+    both.index = marked.index
+    differs = pd.Series(False, index=marked.index)
+    for name in values:
+        same = (marked[name] == both[name]) | (marked[name].isna() & both[name].isna())
+        differs |= ~same
+    return marked["new"] & both["_merge"].eq("both") & differs
+
+
+def _originals(
+    rows: pd.DataFrame, held: pd.DataFrame, *, own: pd.Series, key: list[str]
+) -> pd.Series:
+    """Undated rows that are on file as they stand, delivered beside a dated one of their key.
+
+    Alone, such a row would take a later vintage back. Beside its own dated revision it is the
+    original, said again.
+    """
+    beside = own.groupby([rows[name] for name in key]).transform("any") & ~own
+    if not beside.any():
+        return beside
+    matched = rows.merge(held, on=list(rows.columns), how="left", indicator=True)["_merge"]
+    return beside & (matched == "both").to_numpy()
+
+
+def default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
+    """When rows without a known_at of their own count as known, by the rules of the settings."""
+    known = known_instants(rows[table.event], settings.known_at[table.name])
+    if table.name == "implied_vol":
+        listed = rows["index"].isin(settings.clock.utc_day_indices)
+        ended = known_instants(rows.loc[listed, "session"], settings.known_at["crypto_daily"])
+        return known.where(~listed, ended.reindex(rows.index))
+    if table.name != "prices":
+        return known
+    for rule in ("crypto_daily", "weekday"):
+        listed = rows["symbol"].isin(getattr(settings.clock, rule))
+        other = known_instants(rows.loc[listed, "session"], settings.known_at[rule])
+        known = known.where(~listed, other.reindex(rows.index))
+    return known
+
+
+def _append_rejected(
+    store: Path, rejected: pd.DataFrame, table: InputTable, *, settings: Settings
+) -> None:
+    if rejected.empty:
+        return
+    rows = rejected.copy()
+    rule = settings.known_at[table.name]
+    dated = rows["session"].notna()
+    late = known_instants(rows.loc[dated, "session"], rule)
+    if rule.minutes is not None:
+        late = late.dt.tz_localize("UTC")
+    rows["known_at"] = rows["known_at"].where(rows["known_at"].notna(), late.reindex(rows.index))
+    held = _vintages(store, REJECTED)
+    if not held.empty:
+        both = pd.concat([held, rows], ignore_index=True)
+        rows = both[~both.duplicated(REJECTED_KEY)].iloc[len(held) :]
+    _add(store, REJECTED, rows[list(REJECTED_COLUMNS)])
+
+
+def _add(store: Path, table: str, rows: pd.DataFrame) -> None:
+    if not rows.empty:
+        append(store / table, pa.Table.from_pandas(rows, preserve_index=False))
+
+
+def _vintages(store: Path, table: str) -> pd.DataFrame:
+    held = read_segments(store / table)
+    return pd.DataFrame() if held is None else held.to_pandas()
+
+
+def read_vintages(store: Path, table: str) -> pd.DataFrame:
+    """Every vintage of a table, sorted by key and known_at."""
+    held = _vintages(store, table)
+    if held.empty:
+        return pd.DataFrame({name: [] for name in (*INPUT_TABLES[table].columns, "known_at")})
+    order = [*INPUT_TABLES[table].key, "known_at"]
+    return held.sort_values(order, kind="stable", ignore_index=True)
+
+
+def known_by(vintages: pd.DataFrame, table: str, *, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """One row a key: the newest vintage with known_at ≤ `cutoff`.
+
+    Parameters
+    ----------
+    vintages : DataFrame
+        From `read_vintages`, so sorted by key and known_at.
+    """
+    if vintages.empty:
+        return vintages
+    known: pd.DataFrame = vintages[vintages["known_at"] <= cutoff]
+    return known.drop_duplicates(list(INPUT_TABLES[table].key), keep="last")
+
+
+def read_rejected(store: Path) -> pd.DataFrame:
+    """Every quarantined row; known_at is NaT for faults of a file as a whole."""
+    held = _vintages(store, REJECTED)
+    if held.empty:
+        return pd.DataFrame({name: [] for name in REJECTED_COLUMNS}).astype(
+            {"known_at": "datetime64[us, UTC]", "session": "datetime64[us]"}
+        )
+    return held

@@ -1,0 +1,1 @@
+"""The desk report, the reading commands' text and the charts."""

@@ -1,0 +1,104 @@
+"""Which story fits, for people: posterior table, who votes for what, as markdown and as grids."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from unwind.contract.text import number, plain
+from unwind.report.format import Grid, Heading, Row, grid_of, records
+from unwind.report.markdown import escape_markdown, markdown_table
+
+WORDS = {
+    "ordinary": "ordinary volatility",
+    "multi_strategy": "multi-strategy deleveraging",
+    "crypto_native": "crypto-native liquidation",
+    "yen_carry": "yen-carry unwind",
+    "fundamental_outflow": "fundamental outflow",
+    "dealer_feedback": "dealer and short-volatility feedback",
+}
+MECHANISMS = tuple(list(WORDS)[1:5])
+AMPLIFIER = "dealer_feedback"
+
+
+def block_contributions(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Sum the contributions by block; rows blocks in the desk's order, columns hypotheses.
+
+    A block that says nothing is NaN throughout.
+    """
+    if evidence.empty:
+        return pd.DataFrame()
+    ordered = evidence.drop_duplicates("block")["block"].tolist()
+    votes = evidence.pivot_table(
+        index="block", columns="hypothesis", values="contribution", aggfunc="sum"
+    )
+    spoke = evidence.assign(spoke=evidence["quality"] != "missing").groupby("block")["spoke"].any()
+    kept: pd.DataFrame = votes.where(spoke, axis=0).reindex(
+        index=ordered, columns=[*MECHANISMS, AMPLIFIER]
+    )
+    return kept
+
+
+def attribution_grid(rows: pd.DataFrame) -> Grid:
+    """Format prior and posterior by hypothesis, the likeliest first, the amplifier last."""
+    # The reason is that of the finding; it stands beside the table once.
+    ordered = sorted(
+        records(rows.drop(columns="reason")),
+        key=lambda row: (row["rank"] is None, row["rank"] or 0, row["hypothesis"]),
+    )
+    return grid_of(
+        ordered,
+        {
+            Heading("Hypothesis"): lambda row: WORDS.get(
+                row["hypothesis"], plain(row["hypothesis"])
+            ),
+            Heading("Prior", numeric=True): lambda row: number(row["prior"], decimals=2),
+            Heading("Posterior", numeric=True): lambda row: number(row["posterior"], decimals=2),
+            Heading("Log-odds against ordinary", numeric=True): lambda row: number(
+                row["log_odds"], decimals=2, signed=True
+            ),
+        },
+    )
+
+
+def vote_grid(evidence: pd.DataFrame) -> Grid:
+    """Format what each block adds to each hypothesis."""
+    votes = block_contributions(evidence)
+    if votes.empty:
+        return grid_of([], {Heading("Block"): lambda row: plain(row["block"])})
+    headings: dict[Heading, Callable[[Row], str]] = {
+        Heading("Block"): lambda row: plain(row["block"])
+    }
+    headings |= {
+        Heading(WORDS[name].capitalize(), numeric=True): _told(name) for name in votes.columns
+    }
+    reasons = (
+        evidence[evidence["reason"].notna()].drop_duplicates("block").set_index("block")["reason"]
+    )
+    rows = [
+        {"block": str(block), "reason": reasons.get(block) if vote.isna().all() else None}
+        | {str(name): None if pd.isna(value) else float(value) for name, value in vote.items()}
+        for block, vote in votes.iterrows()
+    ]
+    return grid_of(rows, headings)
+
+
+def _told(name: str) -> Callable[[Row], str]:
+    return lambda row: number(row[name], decimals=2, signed=True)
+
+
+def attribution_markdown(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Write finding, posterior table and votes as markdown."""
+    rows = tables["attribution"]
+    if rows.empty:
+        return "## No attribution\n\nThis session was published before mechanisms were weighed.\n"
+    first = records(rows)[0]
+    blocks = [
+        f"## {escape_markdown(plain(first['verdict']))}"
+        + (f": {WORDS.get(first['named'], '')}" if first["named"] else ""),
+        escape_markdown(plain(first["sentence"])),
+        markdown_table(attribution_grid(rows)),
+        "**Who votes for what** – log-odds against ordinary volatility, by block; an empty cell "
+        "says nothing, and why",
+        markdown_table(vote_grid(tables["evidence"])),
+    ]
+    return "\n\n".join(blocks) + "\n"

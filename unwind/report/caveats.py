@@ -1,0 +1,162 @@
+"""What limits the verdict of one session, in sentences: whole, or one sentence a kind."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from unwind.contract.text import NULL, number, plain
+from unwind.report.digest import LARGEST, Verdict, read_verdict
+from unwind.report.format import Row, by_severity, correlation_grid, records
+
+# What a reader takes in at once; the tables hold the rest.
+LISTED = 5
+
+
+def uncertainties(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Say in sentences what limits the verdict, the gravest first."""
+    verdict = read_verdict(tables["regimes"])
+    return (
+        *_doubts_on_score(verdict),
+        *_doubts_on_data(tables["quality"]),
+        *_doubts_on_mechanisms(tables.get("mechanisms")),
+        *_doubts_on_volatility(tables["volatility"]),
+        *_doubts_on_correlation(tables["correlations"]),
+    )
+
+
+def _doubts_on_score(verdict: Verdict | None) -> list[str]:
+    if verdict is None:
+        return ["There is no verdict: the regimes table holds no row for this session."]
+    if not verdict.missing:
+        return []
+    count, names = len(verdict.missing), ", ".join(driver.name for driver in verdict.missing)
+    lead = f"{count} {'driver is' if count == 1 else 'drivers are'} missing: {names}."
+    if verdict.lowest is None or verdict.highest is None:
+        return [f"{lead} What the score would be with them is unknown."]
+    lower, upper = verdict.lowest, verdict.highest
+    spanned = [
+        f"{name} {number(value, decimals=2)}"
+        for name, value in verdict.thresholds
+        if lower < value <= upper
+    ]
+    reach = f"With what is missing the score may be {verdict.range_text};"
+    if not spanned:
+        return [f"{lead} {reach} no threshold lies in between."]
+    verb = "lies" if len(spanned) == 1 else "lie"
+    return [f"{lead} {reach} {' and '.join(spanned)} {verb} in between: the state could differ."]
+
+
+def brief_uncertainties(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Say the same in one sentence a kind, for a page that must hold them all."""
+    verdict = read_verdict(tables["regimes"])
+    return (
+        *_doubts_on_score(verdict),
+        *_data_in_brief(tables["quality"]),
+        *_doubts_on_mechanisms(tables.get("mechanisms")),
+        *_fits_in_brief(tables["volatility"]),
+        *_doubts_on_attribution(tables.get("attribution")),
+        *_doubts_on_correlation(tables["correlations"]),
+    )
+
+
+def _data_in_brief(quality: pd.DataFrame) -> list[str]:
+    rows = by_severity(quality)
+    if not rows:
+        return []
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[plain(row["severity"])] = counts.get(plain(row["severity"]), 0) + 1
+    told = ", ".join(f"{count} {severity}" for severity, count in counts.items())
+    first = rows[0]
+    return [
+        f"Data quality: {told}. First: {plain(first['table'])}, {plain(first['entity'])}: "
+        f"{plain(first['rule'])}."
+    ]
+
+
+def _fits_in_brief(volatility: pd.DataFrame) -> list[str]:
+    rows = records(volatility)
+    failed = sorted({plain(row["asset"]) for row in rows if not row["converged"]})
+    if not failed:
+        return []
+    named = ", ".join(failed[:LISTED])
+    if len(failed) > LISTED:
+        named += f" and {len(failed) - LISTED} more"
+    return [f"{len(failed)} of {len(rows)} volatility fits did not converge: {named}."]
+
+
+def _doubts_on_attribution(attribution: pd.DataFrame | None) -> list[str]:
+    if attribution is None or attribution.empty:
+        return []
+    row = records(attribution)[0]
+    if row["blocks_missing"] is None:
+        return []
+    return [
+        f"Attribution rests on {row['blocks_observed']} blocks; nothing is said by "
+        f"{plain(row['blocks_missing'])}."
+    ]
+
+
+def _doubts_on_mechanisms(mechanisms: pd.DataFrame | None) -> list[str]:
+    """Count the indicators that are no good measurement, and name the contested."""
+    if mechanisms is None or mechanisms.empty:
+        return []
+    rows = records(mechanisms)
+    counts = dict.fromkeys(("conflicted", "proxy", "partial", "stale", "missing"), 0)
+    for row in rows:
+        if row["quality"] in counts:
+            counts[row["quality"]] += 1
+    told = ", ".join(f"{count} {quality}" for quality, count in counts.items() if count)
+    if not told:
+        return []
+    contested = dict.fromkeys(
+        f"{plain(row['indicator']).replace('_', ' ')} {plain(row['item'])}"
+        for row in rows
+        if row["quality"] == "conflicted"
+    )
+    named = list(contested)[:LARGEST]
+    more = f" and {len(contested) - LARGEST} more" if len(contested) > LARGEST else ""
+    conflict = f"; contested: {', '.join(named)}{more}" if named else ""
+    return [f"Of {len(rows)} mechanism indicators: {told}{conflict}."]
+
+
+def _doubts_on_data(quality: pd.DataFrame) -> list[str]:
+    grave = [row for row in by_severity(quality) if row["severity"] in ("error", "warning")]
+    sentences = [
+        f"Data {plain(row['severity'])}: {plain(row['table'])}, {plain(row['entity'])}: "
+        f"{plain(row['rule'])} ({_rows(row['count'])})."
+        for row in grave[:LISTED]
+    ]
+    if left := len(grave) - len(sentences):
+        sentences.append(f"{left} more data warnings: see data quality.")
+    return sentences
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{number(count, decimals=0)} rows"
+
+
+def _doubts_on_volatility(volatility: pd.DataFrame) -> list[str]:
+    failed = [row for row in records(volatility) if not row["converged"]]
+    failed.sort(key=lambda row: (row["asset"], row["model"]))
+    sentences = [_volatility_doubt(row) for row in failed[:LISTED]]
+    if left := len(failed) - len(sentences):
+        sentences.append(f"{left} more volatility fits did not converge: see volatility.")
+    return sentences
+
+
+def _volatility_doubt(row: Row) -> str:
+    reason = f": {plain(row['reason'])}" if row["reason"] is not None else ""
+    return f"σ of {plain(row['asset'])} is no converged fit ({plain(row['model'])}){reason}."
+
+
+def _doubts_on_correlation(correlations: pd.DataFrame) -> list[str]:
+    lines = correlation_grid(correlations).lines
+    known = next((line.cells for line in lines if line.cells[2] != NULL), None)
+    if known is None:
+        return []
+    pair, value, ends = known[:3]
+    return [
+        f"Correlations are uncertain: {pair} measures {value}, Fisher interval {ends}. Fisher "
+        "intervals are too narrow under fat tails, and overlapping windows are not independent."
+    ]

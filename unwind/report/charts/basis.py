@@ -1,0 +1,145 @@
+"""Charts of the futures' basis: its term structure on three sessions, and its history.
+
+Bands are the error that the mismatch of clocks and spot sources leaves. `width` is in CSS pixels,
+`WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from unwind.contract.text import interval, number, session
+from unwind.report.charts.drawing import (
+    band,
+    canvas,
+    ends_of,
+    label_ends,
+    line,
+    note,
+    panel,
+    room_for,
+    sheet,
+    span_of,
+    write_levels,
+)
+from unwind.report.charts.mechanism_views import BasisView
+from unwind.report.charts.palette import INKS
+from unwind.report.charts.svg import styled, svg_of
+
+PERCENT = 100.0
+# The newest session first: it alone is drawn strong.
+ROLES = ("first", "second", "muted")
+APART = 2.2  # days between the bars of one maturity, so that none hides another
+
+
+def term_chart(view: BasisView, *, width: int, name: str) -> str:
+    """Draw the basis by maturity: newest session, the one before, a week before; bars are errors.
+
+    Parameters
+    ----------
+    view : BasisView
+    width, name : int, str
+        See the module.
+    """
+    with styled(len(view.curves)):
+        ends = _ends(view.curves)
+        figure = sheet(width=width, height=230)
+        axes = panel(figure, top=22, foot=38, right=room_for(ends))
+        axes.set_xlim(view.tenors[0] - 14, view.tenors[-1] + 14)
+        axes.set_xticks(view.tenors, [f"{tenor} d" for tenor in view.tenors])
+        drawn = list(zip(view.curves.items(), ROLES, strict=False))
+        for place, ((_, curve), role) in reversed(list(enumerate(drawn))):
+            at = np.asarray(curve.index, dtype=np.float64) + APART * (place - 1)
+            level, error = (
+                PERCENT * curve[part].to_numpy(dtype=np.float64) for part in ("basis", "error")
+            )
+            axes.errorbar(
+                at, level, yerr=error, color=INKS[role], linewidth=2.0 if not place else 1.2,
+                elinewidth=2.4 if not place else 1.2, marker="o", markersize=4.5, capsize=3,
+            )  # fmt: skip
+        _levels(axes, pd.concat(view.curves.values()))
+        note(axes, "Basis, percent a year", at=(0, 1), up=6)
+        newest = next(iter(view.curves.values()))["basis"]
+        low, high = axes.get_xlim()
+        for tenor in newest.index[newest.isna()]:
+            at_share = (float(tenor) - low) / (high - low)
+            note(axes, "none", at=(at_share, 0), align="center")
+        label_ends(axes, ends, roles=dict(zip(ends, ROLES, strict=False)))
+        return svg_of(
+            figure, name=name, title="Term structure of the basis", description=term_text(view)
+        )
+
+
+def _ends(curves: Mapping[pd.Timestamp, pd.DataFrame]) -> dict[str, tuple[float, str]]:
+    """Label each curve with its session at the level of its last known maturity."""
+    ends = {}
+    for day, curve in curves.items():
+        known = curve["basis"].dropna()
+        if len(known):
+            ends[session(day)] = (PERCENT * float(known.iloc[-1]), session(day))
+    return ends
+
+
+def term_text(view: BasisView) -> str:
+    """Write every maturity of every session with its band, percent a year."""
+    told = []
+    for day, curve in view.curves.items():
+        cells = []
+        for tenor in view.tenors:
+            known = PERCENT * curve.loc[tenor, ["basis", "error"]].to_numpy(dtype=np.float64)
+            basis, error = (float(value) for value in known)
+            ends = interval(basis - error, basis + error, decimals=2)
+            if np.isnan(basis):
+                cells.append(f"{tenor} d none")
+            else:
+                cells.append(f"{tenor} d {number(basis, decimals=2)} % ({ends})")
+        told.append(f"{session(day)}: {', '.join(cells)}")
+    return "; ".join(told) + "."
+
+
+def basis_chart(view: BasisView, *, width: int, name: str) -> str:
+    """Draw the history of the basis at the shortest maturity, with its band.
+
+    Parameters
+    ----------
+    view : BasisView
+    width, name : int, str
+        See the module.
+    """
+    basis, error = (PERCENT * view.history[part].astype("float64") for part in ("basis", "error"))
+    label = f"{view.tenors[0]} d"
+    with styled(len(basis)):
+        ends = ends_of(basis.rename(label).to_frame(), decimals=2)
+        figure, axes = canvas(basis.index, width=width, height=220, ends=ends, head=22)
+        band(axes, basis - error, basis + error, role="first", share=0.22)
+        axes.axhline(0, color=INKS["muted"], linewidth=0.9)
+        line(axes, basis, role="first", thickness=1.6)
+        _levels(axes, view.history)
+        note(axes, f"Basis at {view.tenors[0]} days, percent a year", at=(0, 1), up=6)
+        label_ends(axes, ends, roles={label: "first"})
+        known = basis.dropna()
+        last = known.index[-1] if len(known) else basis.index[-1]
+        band_text = interval(basis[last] - error[last], basis[last] + error[last], decimals=2)
+        return svg_of(
+            figure,
+            name=name,
+            title=f"Basis at {view.tenors[0]} days, with its error band",
+            description=f"{span_of(basis.index)}. Last, {session(last)}: "
+            f"{number(basis[last], decimals=2)} % a year ({band_text}).",
+        )
+
+
+def _levels(axes: Axes, held: pd.DataFrame) -> None:
+    """Limit to the bases and to bands of an ordinary width: one blind session must not flatten."""
+    basis, error = (PERCENT * held[part].to_numpy(dtype=np.float64) for part in ("basis", "error"))
+    known = np.isfinite(basis) & np.isfinite(error)
+    if not known.any():
+        return
+    usual = min(float(error[known].max()), 3 * float(np.median(error[known])))
+    low = float(np.min(basis[known] - np.minimum(error[known], usual)))
+    high = float(np.max(basis[known] + np.minimum(error[known], usual)))
+    room = 0.06 * (high - low) or 1.0
+    axes.set_ylim(min(low - room, 0.0), max(high + room, 0.0))
+    write_levels(axes, lambda level: number(level, decimals=0))

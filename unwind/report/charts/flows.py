@@ -1,0 +1,78 @@
+"""Chart of a fund's flow against what was expected of each session.
+
+`width` is in CSS pixels, `WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
+"""
+
+import numpy as np
+
+from unwind.contract.text import number, plain, session
+from unwind.report.charts.drawing import (
+    FOOT,
+    note,
+    panel,
+    session_axis,
+    sheet,
+    span_of,
+    write_levels,
+)
+from unwind.report.charts.mechanism_views import FlowView
+from unwind.report.charts.palette import INKS
+from unwind.report.charts.svg import styled, svg_of
+
+RIGHT = 12.0
+LEFT = 46.0
+
+
+def flow_chart(view: FlowView, *, width: int, name: str) -> str:
+    """Draw flow, expectation and surprise session by session; a ring marks a vendor conflict.
+
+    Parameters
+    ----------
+    view : FlowView
+    width, name : int, str
+        See the module.
+    """
+    rows = view.rows
+    flow, expected, surprise = (
+        rows[part].to_numpy(dtype=np.float64) for part in ("flow", "expected", "surprise")
+    )
+    places = np.arange(len(rows))
+    contested = rows["conflicted"].to_numpy(dtype=bool)
+    with styled(len(rows)):
+        figure = sheet(width=width, height=340)
+        axes = panel(figure, top=22, foot=150, left=LEFT, right=RIGHT)
+        session_axis(axes, rows.index, labelled=False)
+        axes.bar(places, flow, width=0.8, color=INKS["others"], linewidth=0)
+        axes.plot(places, expected, color=INKS["first"], linewidth=1.8, marker=".", markersize=4)
+        axes.axhline(0, color=INKS["muted"], linewidth=0.9)
+        axes.plot(
+            places[contested], flow[contested], linestyle="none", marker="o", markersize=6,
+            fillstyle="none", markeredgewidth=1.4, color=INKS["second"],
+        )  # fmt: skip
+        note(axes, f"Net flow of {plain(view.item)}, USD m", at=(0, 1))
+        under = panel(figure, top=218, foot=FOOT, left=LEFT, right=RIGHT)
+        session_axis(under, rows.index)
+        colours = np.where(surprise >= 0, INKS["first"], INKS["second"])
+        under.bar(places, np.nan_to_num(surprise), width=0.8, color=colours, linewidth=0)
+        under.axhline(0, color=INKS["muted"], linewidth=0.9)
+        note(under, "Surprise: flow less expected, USD m", at=(0, 1))
+        for each in (axes, under):
+            write_levels(each, lambda level: number(level, decimals=0))
+        return svg_of(
+            figure,
+            name=name,
+            title=f"Flow of {plain(view.item)} against expectation, {plain(view.vendor)}",
+            description=f"{span_of(rows.index)}. {flow_text(view)}",
+        )
+
+
+def flow_text(view: FlowView) -> str:
+    """Write the newest session, and how many are contested, in sentences."""
+    rows = view.rows
+    last = rows.iloc[-1]
+    flow, expected = (number(last[part], decimals=1, signed=True) for part in ("flow", "expected"))
+    surprise = number(last["surprise"], decimals=1, signed=True)
+    told = f"{session(rows.index[-1])}: flow {flow}, expected {expected}, surprise {surprise} USD m"
+    if last["conflicted"]:
+        told += f", vendors conflict ({plain(last['category'])})"
+    return f"{told}. Vendors conflict on {int(rows['conflicted'].sum())} of {len(rows)} sessions."

@@ -1,0 +1,172 @@
+"""The verdict of one session as readers take it: state, score, drivers, what the score means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from unwind.contract.text import NULL, interval, is_null, number, percent, plain
+from unwind.report.format import records
+
+SIMULATED = "SIMULATED DATA"
+# What a reader takes in at once; the tables hold the rest.
+LARGEST = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """One contribution to the score, in decades; null where its input is missing.
+
+    `meaning` says in words what `value` measures; it is the name where the row has no words.
+    """
+
+    name: str
+    contribution: float | None
+    value: float | None
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The regimes row of one session; score and thresholds in decades."""
+
+    base: str
+    state: str
+    previous_state: str
+    sessions_in_state: int
+    score: float | None
+    lowest: float | None
+    highest: float | None
+    return_period: float | None
+    probability: float | None
+    probability_lower: float | None
+    probability_upper: float | None
+    release: float | None
+    watch: float | None
+    deleveraging: float | None
+    headline: str
+    drivers: tuple[Driver, ...]
+
+    @property
+    def largest(self) -> tuple[Driver, ...]:
+        """Measured drivers, the largest contribution in size first."""
+        measured = [driver for driver in self.drivers if driver.contribution is not None]
+        return tuple(sorted(measured, key=lambda driver: -abs(driver.contribution or 0.0)))
+
+    @property
+    def missing(self) -> tuple[Driver, ...]:
+        """Drivers whose input is missing."""
+        return tuple(driver for driver in self.drivers if driver.contribution is None)
+
+    @property
+    def thresholds(self) -> tuple[tuple[str, float], ...]:
+        """Names and values of the thresholds on file, rising."""
+        named = {
+            "release": self.release,
+            "WATCH": self.watch,
+            "DELEVERAGING": self.deleveraging,
+        }
+        return tuple((name, value) for name, value in named.items() if value is not None)
+
+    @property
+    def duration(self) -> str:
+        """How long the state has stood, and what stood before."""
+        if self.sessions_in_state == 1:
+            return f"first session in this state, {self.previous_state} the session before"
+        return f"session {self.sessions_in_state} in this state"
+
+    @property
+    def score_text(self) -> str:
+        """The score, followed by its range where missing drivers leave one."""
+        score = number(self.score, decimals=2)
+        if self.lowest == self.highest or self.range_text == NULL:
+            return score
+        return f"{score}, range {self.range_text}"
+
+    @property
+    def range_text(self) -> str:
+        """The score with each missing driver at zero, and at its cap."""
+        return interval(self.lowest, self.highest, decimals=2)
+
+    @property
+    def odds_text(self) -> str:
+        """What the score means: how rare it is, and how often such a score lay in an episode."""
+        if self.return_period is None:
+            return ""
+        return odds(
+            self.return_period, self.probability, self.probability_lower, self.probability_upper
+        )
+
+    @property
+    def threshold_text(self) -> str:
+        """The rule: from where a state is entered, below what it is left."""
+        release, watch, deleveraging = (
+            number(value, decimals=2) for value in (self.release, self.watch, self.deleveraging)
+        )
+        return f"WATCH from {watch}, DELEVERAGING from {deleveraging}, released below {release}"
+
+
+def odds(period: float, share: float | None, lower: float | None, upper: float | None) -> str:
+    """Say how rare a score is among ordinary sessions, and the share of such in an episode."""
+    rare = f"Ordinary sessions show as much once in {number(period, decimals=0)}"
+    middle, low, high = (percent(value, decimals=0) for value in (share, lower, upper))
+    if middle == NULL:
+        return f"{rare}; how many such sessions lay in an episode is not known."
+    return f"{rare}; of sessions with such a score {middle} lay in an episode ({low} to {high})."
+
+
+def read_verdict(regimes: pd.DataFrame) -> Verdict | None:
+    """Read the session's regimes row; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        More than one row: the session of one base has one verdict.
+    """
+    rows = records(regimes)
+    if not rows:
+        return None
+    if len(rows) > 1:
+        raise ValueError(f"regimes must hold one row, got {len(rows)}; pass one session and base")
+    row = rows[0]
+    return Verdict(
+        base=plain(row["base"]),
+        state=plain(row["state"]),
+        previous_state=plain(row["previous_state"]),
+        sessions_in_state=int(row["sessions_in_state"]),
+        score=row["score"],
+        lowest=row["score_lowest"],
+        highest=row["score_highest"],
+        return_period=row["return_period"],
+        probability=row["probability"],
+        probability_lower=row["probability_lower"],
+        probability_upper=row["probability_upper"],
+        release=row["release_threshold"],
+        watch=row["watch_threshold"],
+        deleveraging=row["deleveraging_threshold"],
+        headline=plain(row["headline"]),
+        drivers=tuple(_driver(entry) for entry in row["drivers"]),
+    )
+
+
+def _driver(entry: Mapping[str, Any]) -> Driver:
+    contribution, value = (
+        None if is_null(entry[name]) else float(entry[name]) for name in ("contribution", "value")
+    )
+    return Driver(
+        name=plain(entry["driver"]),
+        contribution=contribution,
+        value=value,
+        meaning=plain(entry["driver" if is_null(entry["meaning"]) else "meaning"]),
+    )
+
+
+def remainder(verdict: Verdict) -> str:
+    """Sum up the drivers beyond the largest, so that the list adds up to the score."""
+    rest = verdict.largest[LARGEST:]
+    if not rest:
+        return ""
+    total = sum(driver.contribution or 0.0 for driver in rest)
+    noun = "driver" if len(rest) == 1 else "drivers"
+    return f"{len(rest)} more {noun}, together {number(total, decimals=2, signed=True)}"

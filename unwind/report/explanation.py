@@ -1,0 +1,90 @@
+"""The verdict's arithmetic of one session, for a machine, a person and a Prefect artifact."""
+
+from typing import Any
+
+from unwind.contract.text import number, plain
+from unwind.report.digest import odds
+from unwind.report.markdown import escape_markdown
+from unwind.report.session import SessionDay, json_drivers, json_number
+
+
+def explanation(day: SessionDay) -> dict[str, Any]:
+    """Return the verdict's arithmetic: drivers, thresholds, state."""
+    regime = day.regime
+    return {
+        "as_of": day.as_of.isoformat(),
+        "state": regime["state"],
+        "previous_state": regime["previous_state"],
+        "sessions_in_state": int(regime["sessions_in_state"]),
+        "score": json_number(regime["score"]),
+        "thresholds": {
+            name: json_number(regime[f"{name}_threshold"])
+            for name in ("release", "watch", "deleveraging")
+        },
+        "return_period": json_number(regime["return_period"]),
+        "probability": {
+            "share": json_number(regime["probability"]),
+            "lower": json_number(regime["probability_lower"]),
+            "upper": json_number(regime["probability_upper"]),
+        },
+        "calibration": regime["calibration"],
+        "false_entries_a_year": json_number(regime["false_entries_a_year"]),
+        "drivers": json_drivers(day),
+    }
+
+
+def explanation_text(day: SessionDay) -> str:
+    """Return the verdict's arithmetic for a person."""
+    told = explanation(day)
+    lines = [str(day.regime["headline"]), ""]
+    lines.append(f"  {'driver':<14}{'value':>7}{'evidence':>10}{'share':>8}")
+    for driver in told["drivers"]:
+        shown = (
+            number(driver[name], decimals=2, signed=name == "contribution")
+            for name in ("value", "evidence", "contribution")
+        )
+        value, evidence, share = shown
+        lines.append(
+            f"  {driver['driver']:<14}{value:>7}{evidence:>10}{share:>8}  {driver['meaning']}"
+        )
+    score = "cannot tell" if told["score"] is None else number(told["score"], decimals=2)
+    lines += [f"  {'score':<14}{score:>25}", "", *_rule(told)]
+    lines.append(
+        f"State {told['state']}, session {told['sessions_in_state']} in it; before: "
+        f"{told['previous_state']}."
+    )
+    return "\n".join(lines)
+
+
+def _rule(told: dict[str, Any]) -> list[str]:
+    """Say what the score means and how often the rule is wrong, in sentences."""
+    limits, share = told["thresholds"], told["probability"]
+    lines = [
+        "Evidence is −log₁₀ of how often ordinary sessions reach the value; the score is that of",
+        "all drivers together (harmonic mean of their probabilities), shared out among them.",
+    ]
+    if told["score"] is not None:
+        lines.append(odds(told["return_period"], share["share"], share["lower"], share["upper"]))
+    release, watch, raised = (
+        number(limits[name], decimals=2) for name in ("release", "watch", "deleveraging")
+    )
+    return [
+        *lines,
+        f"WATCH from {watch}, DELEVERAGING from {raised}; a raised state ends below {release}.",
+        f"By calibration {told['calibration']} ordinary sessions enter DELEVERAGING "
+        f"{number(told['false_entries_a_year'], decimals=2)} times a year.",
+    ]
+
+
+def explanation_markdown(day: SessionDay) -> str:
+    """Return the verdict's arithmetic as markdown, for the Prefect artifact."""
+    told = explanation(day)
+    lines = ["| driver | value | evidence | share |", "|---|---:|---:|---:|"]
+    lines += [
+        f"| {escape_markdown(plain(driver['meaning']))} | {number(driver['value'], decimals=2)} | "
+        f"{number(driver['evidence'], decimals=2)} | "
+        f"{number(driver['contribution'], decimals=2, signed=True)} |"
+        for driver in told["drivers"]
+    ]
+    lines += [f"| **score** | | | **{number(told['score'], decimals=2)}** |", ""]
+    return "\n".join([*lines, *(escape_markdown(plain(line)) for line in _rule(told))])

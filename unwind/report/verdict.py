@@ -1,0 +1,93 @@
+"""The session as text for a terminal and as markdown for an artifact.
+
+The same rows, order and formats as the HTML report (`unwind.report.page`), without a chart.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+import pandas as pd
+
+from unwind.contract.text import both_clocks, is_simulated, long_session, number, plain, session
+from unwind.report.caveats import uncertainties
+from unwind.report.digest import (
+    LARGEST,
+    SIMULATED,
+    Driver,
+    Verdict,
+    read_verdict,
+    remainder,
+)
+from unwind.report.markdown import escape_markdown
+
+
+def headline_lines(
+    *,
+    as_of: date,
+    cutoff: pd.Timestamp,
+    source: str,
+    tables: Mapping[str, pd.DataFrame],
+) -> tuple[str, ...]:
+    """Write the verdict as plain text, one fact a line; no markup, no control characters."""
+    verdict = read_verdict(tables["regimes"])
+    lines = [f"*** {SIMULATED} ***"] if is_simulated(source) else []
+    if verdict is None:
+        lines.append(f"No verdict for {session(as_of)}")
+    else:
+        lines += [
+            f"{verdict.base}: {verdict.state} on {session(as_of)}, {verdict.duration}",
+            verdict.headline,
+            f"score {verdict.score_text}; {verdict.threshold_text}",
+        ]
+        if drivers := [_driver_text(driver) for driver in verdict.largest[:LARGEST]]:
+            lines.append(f"drivers: {'; '.join(drivers)}")
+    lines += [f"uncertain: {sentence}" for sentence in uncertainties(tables)]
+    lines.append(f"cut-off {' = '.join(both_clocks(cutoff))}; source {plain(source)}")
+    return tuple(lines)
+
+
+def _driver_text(driver: Driver) -> str:
+    return f"{driver.name} {number(driver.contribution, decimals=2, signed=True)}"
+
+
+def verdict_markdown(
+    *,
+    as_of: date,
+    cutoff: pd.Timestamp,
+    source: str,
+    settings_digest: str,
+    tables: Mapping[str, pd.DataFrame],
+) -> str:
+    """Write state, score, drivers and doubts as markdown."""
+    verdict = read_verdict(tables["regimes"])
+    blocks = [f"**{SIMULATED}. No market printed these numbers.**"] if is_simulated(source) else []
+    if verdict is None:
+        blocks.append("## No verdict")
+    else:
+        blocks += [
+            f"## {escape_markdown(verdict.base)}: {escape_markdown(verdict.state)}",
+            f"**Verdict.** {escape_markdown(verdict.headline)}",
+            f"**Score** {verdict.score_text}. {verdict.threshold_text}. "
+            f"State: {escape_markdown(verdict.duration)}.",
+            _driver_list(verdict),
+        ]
+    doubts = "\n".join(f"- {escape_markdown(sentence)}" for sentence in uncertainties(tables))
+    blocks.append(f"**What is uncertain**\n\n{doubts}" if doubts else "Nothing is missing.")
+    origin, settings = (escape_markdown(plain(text)) for text in (source, settings_digest))
+    blocks.append(
+        f"Session {long_session(as_of)}, cut-off {' = '.join(both_clocks(cutoff))}, "
+        f"source {origin}, settings {settings}."
+    )
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _driver_list(verdict: Verdict) -> str:
+    items = [
+        f"- {number(driver.contribution, decimals=2, signed=True)} "
+        f"**{escape_markdown(driver.meaning)}** "
+        f"({escape_markdown(driver.name)}, input {number(driver.value, decimals=2)})"
+        for driver in verdict.largest[:LARGEST]
+    ]
+    if rest := remainder(verdict):
+        items.append(f"- {rest}")
+    return "**Largest drivers, in decades**\n\n" + "\n".join(items) if items else ""

@@ -1,0 +1,84 @@
+"""The section [attribution]: what each mechanism is expected to show, and what it takes to name."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from unwind.settings.shared import Section
+
+Hypothesis = Literal[
+    "multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow", "dealer_feedback"
+]
+Expectation = Literal["--", "-", "0", "+", "++", "UNWIND", "CRUSH", "REBUILD", "FADE"]
+CLASS_NAMES = ("UNWIND", "CRUSH", "REBUILD", "FADE")
+
+
+class Reading(Section):
+    """One indicator: its own ordinary centre and scale, and what each hypothesis expects.
+
+    `expected` leaves out who expects what ordinary volatility does.
+    """
+
+    block: str = Field(min_length=1)
+    weight: float = Field(ge=0, le=3)
+    centre: float
+    scale: float = Field(gt=0)
+    expected: dict[Hypothesis, tuple[Expectation, ...]]
+    reason: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        named = {level for levels in self.expected.values() for level in levels}
+        if named & set(CLASS_NAMES) and named - set(CLASS_NAMES):
+            raise ValueError(f"expected must hold levels or classes, got both: {sorted(named)}")
+        return self
+
+    @property
+    def classes(self) -> bool:
+        """The indicator is a class, not a number."""
+        return any(level in CLASS_NAMES for levels in self.expected.values() for level in levels)
+
+
+class Attribution(Section):
+    """Which mechanism fits: priors, densities, caps, rules, and the table of expectations."""
+
+    priors: dict[str, Annotated[float, Field(gt=0, lt=1)]]
+    amplifier_prior: float = Field(gt=0, lt=1)
+    locations: tuple[float, float, float, float, float]
+    dof: float = Field(ge=2, le=100)
+    expert: float = Field(gt=0)
+    spread: float = Field(gt=0)
+    indicator_cap: float = Field(gt=0)
+    block_cap: float = Field(gt=0)
+    conflicted_share: float = Field(ge=0, le=0.5)
+    stale_share: float = Field(ge=0, le=1)
+    posterior: float = Field(ge=0.5, lt=1)
+    margin: float = Field(gt=0, lt=1)
+    blocks: int = Field(ge=1)
+    decisive: dict[Hypothesis, tuple[str, ...]]
+    decisive_vote: float = Field(ge=0)
+    coherence: float = Field(ge=0, le=1)
+    toll: float = Field(ge=0)
+    amplifier_from: float = Field(gt=0, lt=1)
+    slide_sessions: int = Field(ge=2, le=63)
+    indicators: dict[str, Reading]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if list(self.locations) != sorted(set(self.locations)) or self.locations[2] != 0:
+            raise ValueError(
+                f"locations must rise through zero in the middle, got {list(self.locations)}"
+            )
+        if abs(sum(self.priors.values()) - 1) > 1e-9:
+            raise ValueError(f"priors must add to 1, got {sum(self.priors.values())}")
+        known = {reading.block for reading in self.indicators.values()}
+        if strangers := sorted(
+            {block for held in self.decisive.values() for block in held} - known
+        ):
+            raise ValueError(f"decisive names {strangers}, which no indicator is in")
+        if self.blocks > len(known):
+            raise ValueError(
+                f"blocks must not exceed the {len(known)} blocks of the indicators, "
+                f"got {self.blocks}"
+            )
+        return self

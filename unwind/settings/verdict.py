@@ -1,0 +1,130 @@
+"""Sections of the settings for the verdict and the calibration in force."""
+
+import datetime
+from typing import Annotated, Self
+
+from pydantic import Field, FiniteFloat, model_validator
+
+from unwind.settings.shared import Section, Symbol
+
+
+class Verdict(Section):
+    """What the verdict looks at; how it weighs that is calibrated (`Calibrated`)."""
+
+    calibration: str = Field(min_length=1)
+    window: int = Field(ge=20, le=2520)
+    min_observations: int = Field(ge=10)
+    class_horizons: tuple[Annotated[int, Field(ge=1, le=21)], ...] = Field(min_length=1)
+    sleeve_horizons: tuple[Annotated[int, Field(ge=1, le=21)], ...] = Field(min_length=1)
+    class_start: float = Field(ge=0, le=5)
+    sleeve_start: float = Field(ge=0, le=5)
+    tail_cap: float = Field(gt=0)
+    leading: int = Field(ge=1)
+    fewest_classes: int = Field(ge=2)
+    fewest_sleeves: int = Field(ge=2)
+    evidence_cap: float = Field(gt=1, le=10)
+    dwell: int = Field(ge=1)
+    factors: tuple[str, ...] = Field(min_length=1)
+    spreads: tuple[tuple[Symbol, Symbol], ...]
+    classes: dict[str, tuple[Symbol, ...]]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.fewest_classes > len(self.classes):
+            raise ValueError(
+                f"fewest_classes must not exceed the {len(self.classes)} classes, "
+                f"got {self.fewest_classes}"
+            )
+        if self.min_observations > self.window:
+            raise ValueError(
+                f"min_observations must not exceed window {self.window}, "
+                f"got {self.min_observations}"
+            )
+        return self
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that a class or a spread names, each once."""
+        members = [symbol for held in self.classes.values() for symbol in held]
+        legs = [symbol for spread in self.spreads for symbol in spread]
+        return tuple(dict.fromkeys((*members, *legs)))
+
+
+class Calibration(Section):
+    """How `python -m flows calibrate` sets scales and thresholds."""
+
+    deleveraging_entries: float = Field(gt=0, le=50)
+    watch_entries: float = Field(gt=0, le=100)
+    release_share: float = Field(gt=0, lt=1)
+    paths: int = Field(ge=20, le=5000)
+    years: int = Field(ge=1, le=100)
+    block: int = Field(ge=1, le=252)
+    seed: int = Field(ge=0)
+    quiet: int = Field(ge=1, le=252)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.watch_entries <= self.deleveraging_entries:
+            raise ValueError(
+                "watch_entries must exceed deleveraging_entries "
+                f"{self.deleveraging_entries}, got {self.watch_entries}"
+            )
+        return self
+
+
+class DriverScale(Section):
+    """How often ordinary sessions reach a value of one driver (`models.deleveraging.Scale`)."""
+
+    knots: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    mean_excess: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not 0 <= self.knots[0] <= self.knots[1] <= self.knots[2]:
+            raise ValueError(
+                f"knots must not be negative and not fall, got {list(self.knots)}; calibrate again"
+            )
+        return self
+
+
+class DriverScales(Section):
+    """One scale a driver, named as in `models.deleveraging.DRIVERS`."""
+
+    breadth: DriverScale
+    concentration: DriverScale
+    crowding: DriverScale
+
+
+class ScoreBand(Section):
+    """Share of sessions inside an episode among those with a score from here to the next band."""
+
+    lower_score: float
+    sessions: int = Field(ge=0)
+    inside: int = Field(ge=0)
+    share: float = Field(ge=0, le=1)
+    lower: float = Field(ge=0, le=1)
+    upper: float = Field(ge=0, le=1)
+
+
+class Calibrated(Section):
+    """The artefact of a calibration; part of the settings, so their digest covers it."""
+
+    version: str
+    calibrated_to: datetime.date
+    data: str
+    sessions: int
+    scales: DriverScales
+    watch: float
+    deleveraging: float
+    release: float
+    watch_rate: float
+    deleveraging_rate: float
+    deleveraging_rate_lower: float
+    deleveraging_rate_upper: float
+    bands: tuple[ScoreBand, ...]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.release < self.watch < self.deleveraging:
+            raise ValueError("thresholds must rise: release < watch < deleveraging")
+        return self

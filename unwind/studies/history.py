@@ -1,0 +1,134 @@
+"""A drop folder as the verdict saw it, session by session: panel, drivers and rival rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from models.errors import NotEnoughData
+from models.rival_rules import rival_rules
+from unwind.calendar import known_instants
+from unwind.contract.inputs import INPUT_TABLES
+from unwind.contract.source import Source, SourceError
+from unwind.indicators.drivers import driver_history
+from unwind.market.store import ingest
+from unwind.pipeline import desk_symbols, load_market, to_sessions
+from unwind.settings import Settings
+from unwind.settings.shared import Lag
+
+# Sessions before the first that is scored: every baseline that the desk uses by default is full.
+WARM_UP = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class History:
+    """What one drop folder gives a backtest.
+
+    Attributes
+    ----------
+    name : str
+        The folder's name.
+    drivers : DataFrame of shape (n_sessions, n_drivers)
+    rules : dict of str to Series of shape (n_sessions,)
+        Values of the rival rules.
+    base : Series of shape (n_sessions,)
+        Close of the base, or of SPY where the folder has no base; for pictures.
+    first_scored : Timestamp
+    """
+
+    name: str
+    drivers: pd.DataFrame
+    rules: Mapping[str, pd.Series]
+    base: pd.Series
+    first_scored: pd.Timestamp
+
+
+def folder_names(paths: list[str]) -> tuple[str, ...]:
+    """Name drop folders for a record: the last part of each path, or the path where two share it.
+
+    Raises
+    ------
+    SourceError
+        One folder is named twice: its sessions would count twice.
+    """
+    places = [Path(path).resolve() for path in paths]
+    if len(set(places)) < len(places):
+        raise SourceError(f"a folder stands twice in {', '.join(paths)}; name each once")
+    names = [place.name for place in places]
+    return tuple(
+        str(path) if names.count(name) > 1 else name
+        for path, name in zip(paths, names, strict=True)
+    )
+
+
+def read_history(
+    source: Source, *, name: str, received_at: pd.Timestamp, settings: Settings
+) -> History:
+    """Read a provider whole and measure every session on what was known at its publication.
+
+    Parameters
+    ----------
+    source : Source
+    name : str
+        What the record calls it.
+    received_at : Timestamp, UTC
+        When it is read. Rows are dated by their own known_at or the lag rules, not by this.
+    settings : Settings
+
+    Raises
+    ------
+    SourceError
+        The provider cannot be read.
+    NotEnoughData
+        It holds fewer sessions than the warm-up and two more.
+    """
+    with TemporaryDirectory() as folder:
+        ingest(Path(folder), source, settings=settings, received_at=received_at)
+        market = load_market(Path(folder))
+    printed = {
+        table: _as_printed(market.vintages[table], table, settings)
+        for table in ("prices", "crypto_hourly", "equity_factors_pct", "implied_vol")
+    }
+    prices = printed["prices"]
+    own = prices[prices["symbol"].isin([*settings.verdict.symbols, settings.universe.base])]
+    if own.empty:
+        raise NotEnoughData(need=WARM_UP + 2, got=0, what=f"sessions of {name}")
+    panel = to_sessions(
+        own,
+        printed["crypto_hourly"],
+        symbols=desk_symbols(settings),
+        last=own["session"].max().date(),
+        settings=settings,
+    )
+    if len(panel.sessions) < WARM_UP + 2:
+        raise NotEnoughData(need=WARM_UP + 2, got=len(panel.sessions), what=f"sessions of {name}")
+    chosen = settings.verdict
+    members = [symbol for held in chosen.classes.values() for symbol in held]
+    indices = printed["implied_vol"]
+    vix = indices[indices["index"] == "VIX"].set_index("session")["close"]
+    base = panel.close[settings.universe.base]
+    return History(
+        name=name,
+        drivers=driver_history(panel.returns, printed["equity_factors_pct"], chosen=chosen),
+        rules=rival_rules(
+            panel.returns[members],
+            vix.reindex(panel.sessions),
+            window=60,
+            min_observations=40,
+        ),
+        base=base if base.notna().any() else panel.close["SPY"],
+        first_scored=panel.sessions[WARM_UP],
+    )
+
+
+def _as_printed(vintages: pd.DataFrame, table: str, settings: Settings) -> pd.DataFrame:
+    """One row a key: the newest vintage known at the publication of its own session."""
+    if vintages.empty:
+        return vintages
+    contract = INPUT_TABLES[table]
+    days = pd.to_datetime(vintages[contract.event], utc=True).dt.tz_localize(None).dt.normalize()
+    same_day = Lag(days=0, time=settings.publication.time, zone=settings.publication.zone)
+    known = vintages[vintages["known_at"] <= known_instants(days, same_day)]
+    return known.drop_duplicates(list(contract.key), keep="last")
