@@ -66,9 +66,7 @@ class Table:
         """
         names = [column.name for column in self.columns]
         if missing := [name for name in names if name not in rows.columns]:
-            raise ValueError(
-                f"table {self.name} misses {missing}; declared in unwind/contract/tables.py"
-            )
+            raise ValueError(f"table {self.name} misses {missing}; declare them in unwind/contract")
         if unknown := [name for name in rows.columns if name not in names]:
             raise ValueError(f"table {self.name} has undeclared {unknown}; declare them first")
         ordered = rows[names].sort_values(list(self.key), kind="stable", ignore_index=True)

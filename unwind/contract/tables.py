@@ -1,6 +1,6 @@
 """The output contract: every desk table, its columns, types, units and meanings.
 
-One declaration serves the writer (`unwind.lake.snapshots`), the readers, `unwind tables` and docs/tables.md.
+One declaration serves the writer (`unwind.lake`), the readers, `unwind tables` and docs/tables.md.
 Columns are added, never renamed or retyped, unless
 `unwind.contract.columns.SCHEMA_VERSION` rises.
 """

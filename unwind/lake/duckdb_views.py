@@ -10,8 +10,8 @@ from unwind.lake.snapshots import Snapshot
 def views(snapshot: Snapshot) -> str:
     """Return SQL that creates a view for each table of the contract.
 
-    What a view shows is what `unwind.lake.snapshots.read` returns: rows under the snapshot's terms, at the
-    latest cut-off of each session. A table without rows is an empty view with its columns.
+    What a view shows is what `unwind.lake.snapshots.read` returns: rows under the snapshot's terms,
+    at the latest cut-off of each session. A table without rows is an empty view with its columns.
 
     Parameters
     ----------

@@ -107,8 +107,8 @@ def render_report(
     snapshot : str
         Name of the published version that the rows were read from.
     tables : mapping of str to DataFrame
-        Rows of this session, by the declarations of `unwind.contract.tables`: those of `REQUIRED`, each of
-        which may be empty; evidence and attribution where there are any.
+        Rows of this session, as `unwind.contract.tables` declares them: those of `REQUIRED`,
+        each of which may be empty; evidence and attribution where there are any.
     previous : date
         The session before.
     before : mapping of str to DataFrame or None

@@ -322,7 +322,7 @@ def contract_text(tables: list[Table]) -> str:
 def contract_markdown(tables: list[Table]) -> str:
     """Return docs/tables.md."""
     parts = [
-        "# Output tables\n\nPrinted by `unwind tables --markdown` from `unwind/contract/tables.py`; "
+        "# Output tables\n\nPrinted by `unwind tables --markdown` from `unwind/contract`; "
         "do not edit by hand.\n"
     ]
     for table in tables:

@@ -1,6 +1,6 @@
 """Chart of a fund's flow against what was expected of each session.
 
-`width` is in CSS pixels, `WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
+`width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
 
 import numpy as np

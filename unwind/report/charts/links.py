@@ -1,6 +1,6 @@
 """Charts of the base's links: their history with intervals, and a heat map over the windows.
 
-`width` is in CSS pixels, `WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
+`width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Charts of state and score, and of the regimes on the base's price.
 
-`width` is in CSS pixels, `WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
+`width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
 
 from collections.abc import Mapping

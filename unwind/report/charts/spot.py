@@ -1,6 +1,6 @@
 """Charts over spot: dealers' gamma under every convention, and the barriers of structured notes.
 
-`width` is in CSS pixels, `WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
+`width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
 
 import numpy as np

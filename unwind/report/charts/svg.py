@@ -1,7 +1,7 @@
 """A chart as SVG that stands inside a page, or as a picture of its own.
 
 The same input gives the same bytes. Text stays text, colours are CSS variables
-(`unwind.report.charts.palette`) so that a page can turn dark, every id bears the chart's name so that
+(`palette`) so that a page can turn dark, every id bears the chart's name so that
 many fit on one page, and there is no inline style, so that a page may forbid it.
 """
 
