@@ -20,11 +20,12 @@ from joblib import Parallel, delayed
 
 from models.attribution import HYPOTHESES
 from models.attribution_rules import ABSTAIN, AMBIGUOUS, MIXED
+from tests.unwind.contexts import run_context
 from unwind.calendar import all_sessions, publication_instant
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.indicators.attribution import account
 from unwind.indicators.block import MISSING
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.evidence import Evidence, session_evidence
 from unwind.indicators.mechanisms.etf_flows import flow_block
 from unwind.indicators.mechanisms.futures import futures_mechanisms
@@ -95,7 +96,7 @@ def evidence_of(
     day = scored_session(simulated)
     sessions = all_sessions()
     late = sessions[int(sessions.searchsorted(pd.Timestamp(day))) + SESSIONS_AFTER].date()
-    moment = Moment(
+    moment = Slot(
         as_of=day, cutoff=publication_instant(late, settings.publication), source="simulated"
     )
     market = market_of(simulated, settings, without=without)
@@ -106,14 +107,17 @@ def evidence_of(
         *(row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)),
     ]
     verdict = decide(
-        panel, market.known("equity_factors_pct", cutoff=moment.cutoff), settings=settings
+        run_context(panel=panel, settings=settings),
+        market.known("equity_factors_pct", cutoff=moment.cutoff),
     )
     held = session_evidence(
-        laid_out(rows, moment, settings=settings), inputs["published_zscores"], panel,
+        laid_out(rows, run_context(moment=moment, settings=settings)),
+        inputs["published_zscores"],
+        run_context(panel=panel, moment=moment, settings=settings),
         observe_next(market, moment, settings=settings),
-        verdict, moment, settings=settings,
-    )  # fmt: skip
-    return held, is_raised(verdict, moment)
+        verdict,
+    )
+    return held, is_raised(verdict, run_context(moment=moment))
 
 
 def removed(held: Mapping[str, Evidence], names: tuple[str, ...]) -> dict[str, Evidence]:

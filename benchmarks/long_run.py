@@ -29,7 +29,7 @@ import pandas as pd
 
 from unwind.calendar import publication_instant, sessions_between
 from unwind.contract.source import Source
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.lake.publish import publish
 from unwind.market.store import ingest
 from unwind.pipeline import analyse_sessions, load_market
@@ -140,7 +140,7 @@ def backfill(
         if time.perf_counter() - began > 60 * minutes:
             break
         moments = [
-            Moment(as_of=day, cutoff=publication_instant(day, settings.publication),
+            Slot(as_of=day, cutoff=publication_instant(day, settings.publication),
                    source=source.label)
             for day in days[start : start + chunk]
         ]  # fmt: skip

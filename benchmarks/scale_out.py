@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.settings import load_settings
 from unwind.studies.scan import Chunk, Scan, Scanned, chunks_of, open_scan, publish_scan, scan_chunk
 from unwind.studies.universe import simulated_returns
 
 DAYS = pd.bdate_range("2022-01-03", periods=1000)
-MOMENT = Moment(
+MOMENT = Slot(
     as_of=DAYS[-1].date(),
     cutoff=pd.Timestamp("2025-11-01T00:00Z"),
     source="simulated:universe",

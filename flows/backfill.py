@@ -16,7 +16,7 @@ from flows.artifacts import publish_artifacts
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
 from flows.spread import in_order, progress, runner_of
 from unwind.calendar import CalendarError, sessions_between
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.lake.snapshots import read
 from unwind.report.markdown import escape_markdown
 from unwind.report.session import session_day
@@ -76,8 +76,8 @@ def _backfill(
     received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
     tasks.read_source(lake, source, settings, received_at)
     market = tasks.load_market(lake)
-    moments = [
-        Moment(
+    slots = [
+        Slot(
             as_of=day,
             cutoff=cutoff_of(None, session=day, settings=settings),
             source=source.label,
@@ -85,10 +85,10 @@ def _backfill(
         for day in days
     ]
     run = f"flow run {runtime.flow_run.id}"
-    parts = [moments[start : start + chunk] for start in range(0, len(moments), chunk)]
+    parts = [slots[start : start + chunk] for start in range(0, len(slots), chunk)]
     calls = [
         {
-            "market": market, "moments": part, "settings": settings,
+            "market": market, "slots": part, "settings": settings,
             "workers": 1 if dask else workers,
             "first": str(part[0].as_of), "last": str(part[-1].as_of),
         }
@@ -97,7 +97,7 @@ def _backfill(
     runner = runner_of(workers, dask=True) if dask else None
     # However the chunks are spread, one writer publishes them, in their order.
     analysed = in_order(tasks.analyse_chunk, calls, runner, ahead=workers)
-    with progress(len(moments), unit="sessions", what="sessions") as advance:
+    with progress(len(slots), unit="sessions", what="sessions") as advance:
         for part, rows in zip(parts, analysed, strict=True):
             snapshot = tasks.publish_tables(lake, rows, settings, source.label, run)
             advance(len(part))
@@ -115,11 +115,11 @@ def _backfill(
             for row in regimes.itertuples()
         ],
     )
-    day = session_day(snapshot, as_of=days[-1], cutoff=moments[-1].cutoff)
-    panel = tasks.align_to_sessions(market, moments[-1], settings)
+    day = session_day(snapshot, as_of=days[-1], cutoff=slots[-1].cutoff)
+    context = tasks.align_to_sessions(market, slots[-1], settings)
     publish_artifacts(
         day,
-        tasks.view_mechanisms(market, panel, day.tables["mechanisms"], moments[-1], settings),
+        tasks.view_mechanisms(context, day.tables["mechanisms"]),
     )
     if copy_to is not None:
         tasks.copy_lake(lake, copy_to)

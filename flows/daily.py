@@ -23,7 +23,7 @@ from flows.parameters import (
 )
 from unwind.calendar import CUT_ZONE, CalendarError
 from unwind.contract.text import is_simulated
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.pipeline import united
 from unwind.report.session import session_day
 from unwind.settings import Settings, load_settings
@@ -120,27 +120,27 @@ def _daily(
 ) -> State[dict[str, Any]]:
     scheduled = runtime.flow_run.scheduled_start_time
     settings = load_settings(None if settings_path is None else Path(settings_path))
-    slot = _slot(as_of, cutoff, scheduled, settings, morning_after=morning_after)
-    if slot is None:
+    due = _slot(as_of, cutoff, scheduled, settings, morning_after=morning_after)
+    if due is None:
         return Completed(name="Skipped", message=no_session(scheduled))
-    session, instant = slot
+    session, instant = due
     source = open_source(chosen, settings)
-    moment = Moment(as_of=session, cutoff=instant, source=source.label)
+    slot = Slot(as_of=session, cutoff=instant, source=source.label)
     tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
     market = tasks.load_market(lake)
-    panel = tasks.align_to_sessions(market, moment, settings)
-    measured, rows = tasks.measure(panel, moment, settings)
-    rows = united(rows, tasks.estimate(panel, moment, settings))
-    verdict, concluded = tasks.conclude(panel, market, moment, settings)
+    context = tasks.align_to_sessions(market, slot, settings)
+    measured, rows = tasks.measure(context)
+    rows = united(rows, tasks.estimate(context))
+    verdict, concluded = tasks.conclude(context, market)
     snapshot = tasks.publish_tables(
-        lake, rows | concluded, settings, moment.source, f"flow run {runtime.flow_run.id}"
+        lake, rows | concluded, settings, slot.source, f"flow run {runtime.flow_run.id}"
     )
-    day = session_day(snapshot, as_of=session, cutoff=moment.cutoff)
-    views = tasks.view_mechanisms(market, panel, day.tables["mechanisms"], moment, settings)
-    report = tasks.write_report(lake, snapshot, panel, measured, verdict, views, moment, settings)
+    day = session_day(snapshot, as_of=session, cutoff=slot.cutoff)
+    views = tasks.view_mechanisms(context, day.tables["mechanisms"])
+    report = tasks.write_report(lake, snapshot, context, measured, verdict, views)
     publish_artifacts(day, views)
     current = session == session_in_course(scheduled, settings=settings)
-    if alerts == "always" or (alerts == "current" and current and not is_simulated(moment.source)):
+    if alerts == "always" or (alerts == "current" and current and not is_simulated(slot.source)):
         tasks.tell_the_desk(lake, snapshot, report)
     if copy_to is not None:
         tasks.copy_lake(lake, copy_to)

@@ -13,7 +13,7 @@ from prefect.states import Completed, Failed
 from flows import tasks
 from flows.parameters import READABLE, DataSource, cutoff_of, open_source
 from unwind.calendar import CalendarError, require_session
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.settings import load_settings
 from unwind.studies.replay import replay_markdown, replay_steps
 
@@ -59,7 +59,7 @@ def _replay(
     received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
     tasks.read_source(lake, source, settings, received_at)
     market = tasks.load_market(lake)
-    moments = [Moment(as_of=session, cutoff=instant, source=source.label) for instant in instants]
+    moments = [Slot(as_of=session, cutoff=instant, source=source.label) for instant in instants]
     rows = tasks.analyse_chunk(market, moments, settings, 1, str(instants[0]), str(instants[-1]))
     snapshot = tasks.publish_tables(
         lake, rows, settings, source.label, f"flow run {runtime.flow_run.id}"

@@ -12,12 +12,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from features.panel import Panel
 from flows import alerts
-from unwind import pipeline as analysis
+from unwind import pipeline
 from unwind.contract.source import Source, SourceUnavailable
 from unwind.files.durable import write_atomically
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext, Slot
 from unwind.indicators.links.correlations import Link
 from unwind.indicators.verdict import Verdict
 from unwind.lake.publish import publish
@@ -63,33 +62,31 @@ def read_source(
 @task(name="load the market", cache_policy=NO_CACHE)
 def load_market(lake: Path) -> Market:
     """Run `unwind.pipeline.load_market`."""
-    return analysis.load_market(lake / "market")
+    return pipeline.load_market(lake / "market")
 
 
 @task(name="align to sessions", cache_policy=NO_CACHE)
-def align_to_sessions(market: Market, moment: Moment, settings: Settings) -> Panel:
+def align_to_sessions(market: Market, slot: Slot, settings: Settings) -> RunContext:
     """Run `unwind.pipeline.observe`."""
-    return analysis.observe(market, moment, settings=settings)
+    return pipeline.observe(market, slot, settings=settings)
 
 
 @task(name="measure correlations and shocks", cache_policy=NO_CACHE)
-def measure(panel: Panel, moment: Moment, settings: Settings) -> tuple[tuple[Link, ...], Rows]:
+def measure(context: RunContext) -> tuple[tuple[Link, ...], Rows]:
     """Run `unwind.pipeline.measure`."""
-    return analysis.measure(panel, moment, settings=settings)
+    return pipeline.measure(context)
 
 
 @task(name="estimate volatility and breaks", cache_policy=NO_CACHE)
-def estimate(panel: Panel, moment: Moment, settings: Settings) -> Rows:
+def estimate(context: RunContext) -> Rows:
     """Run `unwind.pipeline.estimate`."""
-    return analysis.estimate(panel, moment, settings=settings)
+    return pipeline.estimate(context)
 
 
 @task(name="reach the verdict", cache_policy=NO_CACHE)
-def conclude(
-    panel: Panel, market: Market, moment: Moment, settings: Settings
-) -> tuple[Verdict, Rows]:
+def conclude(context: RunContext, market: Market) -> tuple[Verdict, Rows]:
     """Run `unwind.pipeline.conclude`."""
-    return analysis.conclude(panel, market, moment, settings=settings)
+    return pipeline.conclude(context, market)
 
 
 @task(name="publish the tables", cache_policy=NO_CACHE)
@@ -99,11 +96,9 @@ def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run:
 
 
 @task(name="lay out the charts of the mechanisms", cache_policy=NO_CACHE)
-def view_mechanisms(
-    market: Market, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
-) -> MechanismViews:
+def view_mechanisms(context: RunContext, published: pd.DataFrame) -> MechanismViews:
     """Run `unwind.report.charts.mechanism_views.mechanism_views`."""
-    return mechanism_views(market, panel, published, moment, settings=settings)
+    return mechanism_views(context, published)
 
 
 @task(name="copy the lake", cache_policy=NO_CACHE)
@@ -116,17 +111,13 @@ def copy_lake(lake: Path, url: str) -> Copied:
 def write_report(
     lake: Path,
     snapshot: Snapshot,
-    panel: Panel,
+    context: RunContext,
     measured: tuple[Link, ...],
     verdict: Verdict,
     views: MechanismViews,
-    moment: Moment,
-    settings: Settings,
 ) -> Path:
     """Run `unwind.report.files.write_report_file`."""
-    return write_report_file(
-        lake, snapshot, panel, measured, verdict, views, moment, settings=settings
-    )
+    return write_report_file(lake, snapshot, context, measured, verdict, views)
 
 
 @task(name="tell the desk", cache_policy=NO_CACHE)
@@ -137,10 +128,10 @@ def tell_the_desk(lake: Path, snapshot: Snapshot, report: Path) -> list[str]:
 
 @task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)
 def analyse_chunk(
-    market: Market, moments: list[Moment], settings: Settings, workers: int, first: str, last: str
+    market: Market, slots: list[Slot], settings: Settings, workers: int, first: str, last: str
 ) -> Rows:
     """Run `unwind.pipeline.analyse_sessions`; `first` and `last` name the run."""
-    return analysis.analyse_sessions(market, moments, settings=settings, workers=workers)
+    return pipeline.analyse_sessions(market, slots, settings=settings, workers=workers)
 
 
 @task(name="read a history", task_run_name="read {name}", cache_policy=NO_CACHE)
@@ -184,10 +175,10 @@ def run_null(years: int, settings: Settings) -> list[dict[str, Any]]:
 
 
 @task(name="returns of the universe", cache_policy=NO_CACHE)
-def universe_returns(market: Market, moment: Moment, settings: Settings) -> pd.DataFrame:
+def universe_returns(market: Market, moment: Slot, settings: Settings) -> pd.DataFrame:
     """Run `unwind.pipeline.observe` on every price, then `universe.investable`."""
-    panel = analysis.observe(market, moment, settings=settings, everything=True)
-    return universe.investable(panel, settings=settings)
+    context = pipeline.observe(market, moment, settings=settings, every_symbol=True)
+    return universe.investable(context.panel, settings=settings)
 
 
 @task(name="walk a chunk of assets forward", cache_policy=NO_CACHE)
@@ -204,7 +195,7 @@ def link_universe(walked: Walked, settings: Settings) -> dict[str, object]:
 
 @task(name="publish the universe", cache_policy=NO_CACHE)
 def publish_universe(
-    lake: Path, walked: Walked, link: dict[str, object] | None, moment: Moment, settings: Settings
+    lake: Path, walked: Walked, link: dict[str, object] | None, moment: Slot, settings: Settings
 ) -> Path:
     """Run `unwind.studies.universe.publish_universe`."""
     return universe.publish_universe(lake, walked, link, moment, settings=settings)

@@ -14,7 +14,7 @@ from flows import tasks
 from flows.parameters import READABLE, DataSource, cutoff_of, no_session, open_source, session_of
 from flows.spread import as_done, counted, progress, runner_of
 from unwind.calendar import sessions_between
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.settings import Settings, load_settings
 from unwind.studies.universe import chunks, gathered, simulated_returns
 
@@ -110,15 +110,15 @@ def returns_of_all(
     *,
     simulated: int | None,
     years: int,
-) -> tuple[Moment, pd.DataFrame]:
+) -> tuple[Slot, pd.DataFrame]:
     """Returns of everything that a source prices by a session, or of a simulated universe."""
     cutoff = cutoff_of(None, session=session, settings=settings)
     if simulated is not None:
         first = (pd.Timestamp(session) - pd.DateOffset(years=years)).date()
         days = sessions_between(first, session)
-        moment = Moment(as_of=session, cutoff=cutoff, source="simulated:universe")
+        moment = Slot(as_of=session, cutoff=cutoff, source="simulated:universe")
         return moment, simulated_returns(simulated, days, seed=chosen.seed)
     source = open_source(chosen, settings)
-    moment = Moment(as_of=session, cutoff=cutoff, source=source.label)
+    moment = Slot(as_of=session, cutoff=cutoff, source=source.label)
     tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
     return moment, tasks.universe_returns(tasks.load_market(lake), moment, settings)

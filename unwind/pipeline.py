@@ -17,14 +17,14 @@ from models.errors import NotEnoughData
 from unwind.calendar import all_sessions, cut_instants, sessions_between
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.indicators.attribution import account, attribution_rows, evidence_rows
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext, Slot
 from unwind.indicators.data_quality import quality_rows
 from unwind.indicators.evidence import session_evidence
 from unwind.indicators.links.conditional import conditional_correlation_rows
 from unwind.indicators.links.correlation_tests import correlation_test_rows
 from unwind.indicators.links.correlations import Link, correlation_rows, links
 from unwind.indicators.links.pair_evidence import pair_evidence_rows
-from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
+from unwind.indicators.mechanisms.table import mechanism_rows
 from unwind.indicators.risk.changepoints import changepoint_rows
 from unwind.indicators.risk.regime_models import regime_model_rows
 from unwind.indicators.risk.shocks import shock_rows
@@ -65,24 +65,35 @@ def load_market(store: Path) -> Market:
 
 
 def observe(
-    market: Market, moment: Moment, *, settings: Settings, everything: bool = False
-) -> Panel:
-    """Align what was known at the cut-off to sessions: the desk's universe, or `everything`.
+    market: Market, slot: Slot, *, settings: Settings, every_symbol: bool = False
+) -> RunContext:
+    """Context of a run: what was known at the cut-off, aligned to sessions.
+
+    Parameters
+    ----------
+    market : Market
+    slot : Slot
+    settings : Settings
+    every_symbol : bool
+        Align every priced symbol in place of the desk's universe.
 
     Raises
     ------
     NotEnoughData
         No price of the base was known by the cut-off.
     """
-    prices = market.known("prices", cutoff=moment.cutoff)
-    hourly = market.known("crypto_hourly", cutoff=moment.cutoff)
+    inputs = {name: market.known(name, cutoff=slot.cutoff) for name in INPUT_TABLES}
+    prices = inputs["prices"]
     if not prices.empty:  # a store without a price has no type of dates either
-        prices = prices[prices["session"] <= moment.stamp]
+        prices = prices[prices["session"] <= slot.stamp]
     base = settings.universe.base
-    if prices.empty or not (everything or (prices["symbol"] == base).any()):
-        raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {moment.cutoff}")
-    symbols = tuple(sorted(prices["symbol"].unique())) if everything else desk_symbols(settings)
-    return to_sessions(prices, hourly, symbols=symbols, last=moment.as_of, settings=settings)
+    if prices.empty or not (every_symbol or (prices["symbol"] == base).any()):
+        raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {slot.cutoff}")
+    symbols = tuple(sorted(prices["symbol"].unique())) if every_symbol else desk_symbols(settings)
+    panel = to_sessions(
+        prices, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of, settings=settings
+    )
+    return RunContext(slot=slot, panel=panel, inputs=inputs, settings=settings)
 
 
 def desk_symbols(settings: Settings) -> tuple[str, ...]:
@@ -91,22 +102,22 @@ def desk_symbols(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*universe.symbols, *universe.context, *settings.verdict.symbols)))
 
 
-def observe_next(market: Market, moment: Moment, *, settings: Settings) -> Panel | None:
-    """Align to the session after, too, where its price of the base was known at the cut-off.
+def observe_next(market: Market, context: RunContext) -> RunContext | None:
+    """Context of the session after, where its price of the base was known at the cut-off.
 
-    None at a session's own publication: what follows is not known then.
+    None at a session's own cut-off: what follows is not known then.
     """
     sessions = all_sessions()
-    place = int(sessions.searchsorted(moment.stamp, side="right"))
-    if place == len(sessions) or sessions[place].tz_localize("UTC") >= moment.cutoff:
+    position = int(sessions.searchsorted(context.stamp, side="right"))
+    if position == len(sessions) or sessions[position].tz_localize("UTC") >= context.cutoff:
         return None
-    following = replace(moment, as_of=sessions[place].date())
+    slot = replace(context.slot, as_of=sessions[position].date())
     try:
-        panel = observe(market, following, settings=settings)
+        following = observe(market, slot, settings=context.settings)
     except NotEnoughData:
         return None
-    known = panel.close[settings.universe.base].notna().loc[following.stamp]
-    return panel if known else None
+    base = context.settings.universe.base
+    return following if following.panel.close[base].notna().loc[slot.stamp] else None
 
 
 def to_sessions(
@@ -133,23 +144,23 @@ def to_sessions(
     )
 
 
-def analyse(market: Market, moment: Moment, *, settings: Settings) -> dict[str, pd.DataFrame]:
+def analyse(market: Market, slot: Slot, *, settings: Settings) -> dict[str, pd.DataFrame]:
     """Every desk table of one session: the stages in their order."""
-    panel = observe(market, moment, settings=settings)
-    _, rows = measure(panel, moment, settings=settings)
-    rows = united(rows, estimate(panel, moment, settings=settings))
-    _, concluded = conclude(panel, market, moment, settings=settings)
+    context = observe(market, slot, settings=settings)
+    _, rows = measure(context)
+    rows = united(rows, estimate(context))
+    _, concluded = conclude(context, market)
     return rows | concluded
 
 
 def analyse_sessions(
-    market: Market, moments: list[Moment], *, settings: Settings, workers: int
+    market: Market, slots: list[Slot], *, settings: Settings, workers: int
 ) -> dict[str, pd.DataFrame]:
-    """Every desk table of several sessions, over `workers` processes; order as in `moments`.
+    """Every desk table of several sessions, over `workers` processes; order as in `slots`.
 
     Sessions know nothing of each other, so the rows do not depend on the number of workers.
     """
-    jobs = (delayed(analyse)(market, moment, settings=settings) for moment in moments)
+    jobs = (delayed(analyse)(market, slot, settings=settings) for slot in slots)
     return stacked(list(Parallel(n_jobs=workers)(jobs)))
 
 
@@ -175,55 +186,46 @@ def stacked(days: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
     return joined
 
 
-def measure(
-    panel: Panel, moment: Moment, *, settings: Settings
-) -> tuple[tuple[Link, ...], dict[str, pd.DataFrame]]:
+def measure(context: RunContext) -> tuple[tuple[Link, ...], dict[str, pd.DataFrame]]:
     """Correlations and shocks of the session, and the correlation histories behind them."""
-    measured = links(panel, settings=settings)
+    measured = links(context)
     rows = {
-        "correlations": correlation_rows(panel, measured, moment, settings=settings),
-        "correlation_tests": correlation_test_rows(panel, moment, settings=settings),
-        "pair_evidence": pair_evidence_rows(panel, measured, moment, settings=settings),
-        "shocks": shock_rows(panel, measured, moment, settings=settings),
+        "correlations": correlation_rows(context, measured),
+        "correlation_tests": correlation_test_rows(context),
+        "pair_evidence": pair_evidence_rows(context, measured),
+        "shocks": shock_rows(context, measured),
     }
     return measured, rows
 
 
-def estimate(panel: Panel, moment: Moment, *, settings: Settings) -> dict[str, pd.DataFrame]:
+def estimate(context: RunContext) -> dict[str, pd.DataFrame]:
     """Volatility, tails, conditional correlations, change points and regimes of the session."""
-    fits = fit_volatilities(panel, moment, settings=settings)
+    fits = fit_volatilities(context)
     return {
-        "volatility": volatility_rows(panel, fits, moment, settings=settings),
-        "tail_risk": tail_risk_rows(panel, fits, moment, settings=settings),
-        "correlations": conditional_correlation_rows(panel, fits, moment, settings=settings),
-        "changepoints": changepoint_rows(panel, moment, settings=settings),
-        "regime_models": regime_model_rows(panel, moment, settings=settings),
+        "volatility": volatility_rows(context, fits),
+        "tail_risk": tail_risk_rows(context, fits),
+        "correlations": conditional_correlation_rows(context, fits),
+        "changepoints": changepoint_rows(context),
+        "regime_models": regime_model_rows(context),
     }
 
 
-def conclude(
-    panel: Panel,
-    market: Market,
-    moment: Moment,
-    *,
-    settings: Settings,
-) -> tuple[Verdict, dict[str, pd.DataFrame]]:
+def conclude(context: RunContext, market: Market) -> tuple[Verdict, dict[str, pd.DataFrame]]:
     """Verdict, the cross-section beside it, what fits the move, and data quality."""
-    factors = market.known("equity_factors_pct", cutoff=moment.cutoff)
-    verdict = decide(panel, factors, settings=settings)
-    published = market.known("published_zscores", cutoff=moment.cutoff)
-    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
+    verdict = decide(context, context.inputs["equity_factors_pct"])
+    published = context.inputs["published_zscores"]
     rows = {
-        "mechanisms": mechanism_rows(inputs, panel, moment, settings=settings),
-        "systemic": systemic_rows(panel, published, moment, settings=settings),
-        "regimes": regime_rows(panel, verdict, moment, settings=settings),
-        "quality": quality_rows(panel, market.rejected, moment, settings=settings),
+        "mechanisms": mechanism_rows(context),
+        "systemic": systemic_rows(context, published),
+        "regimes": regime_rows(context, verdict),
+        "quality": quality_rows(context, market.rejected),
     }
-    held = session_evidence(
-        rows["mechanisms"], published, panel, observe_next(market, moment, settings=settings),
-        verdict, moment, settings=settings,
-    )  # fmt: skip
-    scored = account(held, alarmed=is_raised(verdict, moment), chosen=settings.attribution)
-    rows["evidence"] = evidence_rows(scored, moment, settings=settings)
-    rows["attribution"] = attribution_rows(scored, moment, settings=settings)
+    evidence = session_evidence(
+        rows["mechanisms"], published, context, observe_next(market, context), verdict
+    )
+    scored = account(
+        evidence, alarmed=is_raised(verdict, context), chosen=context.settings.attribution
+    )
+    rows["evidence"] = evidence_rows(scored, context)
+    rows["attribution"] = attribution_rows(scored, context)
     return verdict, rows

@@ -11,7 +11,7 @@ import pytest
 from flows import tasks
 from flows.daily import daily
 from tests.conftest import RECEIVED, write_drop
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.lake.snapshots import latest, read
 from unwind.market.store import read_vintages
 from unwind.pipeline import analyse
@@ -32,7 +32,7 @@ class TestLateData:
         def run(source: FilesSource, received: pd.Timestamp, cutoff: pd.Timestamp) -> str:
             tasks.read_source.fn(lake, source, settings, received)
             market = tasks.load_market.fn(lake)
-            moment = Moment(as_of=SESSION, cutoff=cutoff, source="files")
+            moment = Slot(as_of=SESSION, cutoff=cutoff, source="files")
             rows = analyse(market, moment, settings=settings)
             return tasks.publish_tables.fn(lake, rows, settings, "files", "run").name
 

@@ -24,7 +24,7 @@ from unwind.calendar import publication_instant, sessions_between
 from unwind.contract.source import Extract
 from unwind.contract.tables import TABLES
 from unwind.files.location import LakeError
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.lake.publish import publish
 from unwind.lake.push import push
 from unwind.lake.snapshots import latest, read
@@ -253,7 +253,7 @@ def look_at_calibration(target: Path) -> str:
 def report_number(lake: Path, number: int) -> None:
     """Put one version of the page of a session."""
     day = SESSIONS[0]
-    moment = Moment(
+    moment = Slot(
         as_of=day, cutoff=publication_instant(day, SETTINGS.publication), source="torture"
     )
     put_page(lake, page_number(number), moment)

@@ -11,7 +11,7 @@ from unwind.calendar import publication_instant
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Extract, Source
 from unwind.indicators.block import Mechanism
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.mechanisms.table import MECHANISM_INPUTS
 from unwind.market.store import ingest
 from unwind.pipeline import Market, load_market, observe
@@ -54,15 +54,15 @@ def changed(market: Market, **tables: pd.DataFrame) -> Market:
     return Market(vintages={**market.vintages, **tables}, rejected=market.rejected)
 
 
-def moment_of(day: date, settings: Settings, cutoff: str | None = None) -> Moment:
+def moment_of(day: date, settings: Settings, cutoff: str | None = None) -> Slot:
     instant = publication_instant(day, settings.publication)
-    return Moment(
+    return Slot(
         as_of=day, cutoff=instant if cutoff is None else pd.Timestamp(cutoff), source="test"
     )
 
 
 def rows_of(
-    block, market: Market, moment: Moment, settings: Settings
+    block, market: Market, moment: Slot, settings: Settings
 ) -> dict[tuple[str, str], Mechanism]:
     """The rows of one block by indicator and item."""
     panel = observe(market, moment, settings=settings)

@@ -11,7 +11,7 @@ from models.errors import NotEnoughData
 from tests.conftest import RECEIVED, small_prices, write_drop
 from unwind.calendar import publication_instant
 from unwind.contract.tables import TABLES
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.market.store import ingest
 from unwind.pipeline import Market, analyse, load_market, observe
 from unwind.settings import Settings
@@ -24,8 +24,8 @@ def _market(folder: Path, store: Path, settings: Settings) -> Market:
     return load_market(store)
 
 
-def _moment(day: date, settings: Settings) -> Moment:
-    return Moment(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
+def _moment(day: date, settings: Settings) -> Slot:
+    return Slot(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
 
 
 def _published(
@@ -33,7 +33,7 @@ def _published(
 ) -> dict[str, pd.DataFrame]:
     """Rows of a session at its own publication, or at that of a later session."""
     cutoff = _moment(known or day, settings).cutoff
-    rows = analyse(market, Moment(as_of=day, cutoff=cutoff, source="files"), settings=settings)
+    rows = analyse(market, Slot(as_of=day, cutoff=cutoff, source="files"), settings=settings)
     return {
         name: TABLES[name].arrow(frame).to_pandas() for name, frame in rows.items() if len(frame)
     }

@@ -8,9 +8,10 @@ import pytest
 
 from features.panel import Panel
 from tests.conftest import small_prices
+from tests.unwind.contexts import run_context
 from unwind.calendar import publication_instant
 from unwind.contract.tables import TABLES
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.risk.changepoints import changepoint_rows
 from unwind.settings import Settings, SettingsError, parse_settings
 
@@ -34,8 +35,10 @@ def _panel(settings: Settings, *, fall: float) -> Panel:
 
 
 def _rows(settings: Settings, *, fall: float) -> pd.DataFrame:
-    moment = Moment(as_of=DAY, cutoff=publication_instant(DAY, settings.publication), source="f")
-    rows = changepoint_rows(_panel(settings, fall=fall), moment, settings=settings)
+    moment = Slot(as_of=DAY, cutoff=publication_instant(DAY, settings.publication), source="f")
+    rows = changepoint_rows(
+        run_context(panel=_panel(settings, fall=fall), moment=moment, settings=settings)
+    )
     return TABLES["changepoints"].arrow(rows).to_pandas() if len(rows) else rows
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from unwind.contract.tables import TABLES
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.lake.snapshots import Snapshot
 from unwind.market.store import ingest
 from unwind.pipeline import analyse, load_market
@@ -159,7 +159,7 @@ class TestFebruary2026:
         sessions = {
             day: day_of(
                 day,
-                analyse(market, Moment(as_of=day, cutoff=late, source="files"), settings=settings),
+                analyse(market, Slot(as_of=day, cutoff=late, source="files"), settings=settings),
             )
             for day in days
         }

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from tests.conftest import RECEIVED
 from unwind.calendar import publication_instant
 from unwind.cli import app
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.lake.publish import publish
 from unwind.market.store import ingest
 from unwind.pipeline import analyse, load_market, stacked
@@ -22,7 +22,7 @@ def lake(drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Setting
     ingest(folder / "market", FilesSource(drop), settings=settings, received_at=RECEIVED)
     market = load_market(folder / "market")
     days = [
-        Moment(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
+        Slot(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
         for day in (date(2026, 2, 4), date(2026, 2, 5))
     ]
     rows = stacked([analyse(market, moment, settings=settings) for moment in days])

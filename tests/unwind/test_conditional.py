@@ -8,12 +8,13 @@ import pytest
 from models.dcc import correlation_path, filter_dcc, fit_dcc
 from models.errors import NotEnoughData
 from models.garch import fit_garch
-from unwind.indicators.context import Moment
+from tests.unwind.contexts import run_context
+from unwind.indicators.context import Slot
 from unwind.indicators.links.conditional import conditional_correlation_rows
 from unwind.settings import Settings
 
 DAYS = pd.bdate_range("2022-01-03", periods=700)
-MOMENT = Moment(as_of=DAYS[-1].date(), cutoff=pd.Timestamp("2024-09-06T20:15Z"), source="files")
+MOMENT = Slot(as_of=DAYS[-1].date(), cutoff=pd.Timestamp("2024-09-06T20:15Z"), source="files")
 
 
 def _returns(*, moving: bool) -> pd.DataFrame:
@@ -37,7 +38,9 @@ def _rows(returns: pd.DataFrame, settings: Settings) -> pd.Series:
     panel = SimpleNamespace(
         returns=returns, close=returns, known_at=known_at
     )  # all that the rows read
-    rows = conditional_correlation_rows(panel, fits, moment, settings=settings)
+    rows = conditional_correlation_rows(
+        run_context(panel=panel, moment=moment, settings=settings), fits
+    )
     assert len(rows) == 1
     return rows.iloc[0]
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import RECEIVED
+from tests.unwind.contexts import run_context
 from unwind.calendar import futures_closes, publication_instant
 from unwind.contract.verdict import MECHANISMS
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.mechanisms.futures import futures_mechanisms
 from unwind.indicators.mechanisms.futures_history import (
     FuturesHistory,
@@ -31,12 +32,12 @@ FIRST, EVENT, LAST = date(2025, 3, 3), date(2026, 2, 5), date(2026, 2, 13)
 NEXT_MORNING = {EVENT: "2026-02-06T14:30Z", date(2026, 2, 6): "2026-02-07T14:30Z"}
 
 
-def _moment(day: date, settings: Settings, cutoff: str | None = None) -> Moment:
+def _moment(day: date, settings: Settings, cutoff: str | None = None) -> Slot:
     stood = cutoff or publication_instant(day, settings.publication)
-    return Moment(as_of=day, cutoff=pd.Timestamp(stood), source="test")
+    return Slot(as_of=day, cutoff=pd.Timestamp(stood), source="test")
 
 
-def _rows(market: Market, moment: Moment, settings: Settings, without: tuple[str, ...] = ()):
+def _rows(market: Market, moment: Slot, settings: Settings, without: tuple[str, ...] = ()):
     panel = observe(market, moment, settings=settings)
     inputs = {
         name: market.known(name, cutoff=moment.cutoff).iloc[: 0 if name in without else None]
@@ -46,10 +47,12 @@ def _rows(market: Market, moment: Moment, settings: Settings, without: tuple[str
     return {(row.indicator, row.item): row for row in found}
 
 
-def _history(market: Market, moment: Moment, settings: Settings) -> FuturesHistory:
+def _history(market: Market, moment: Slot, settings: Settings) -> FuturesHistory:
     inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    held = future_inputs(inputs, moment, settings=settings)
-    return futures_history(held, observe(market, moment, settings=settings), settings=settings)
+    held = future_inputs(run_context(moment=moment, settings=settings, inputs=inputs))
+    return futures_history(
+        held, run_context(panel=observe(market, moment, settings=settings), settings=settings)
+    )
 
 
 def _simulated(scenario: str, seed: int, store: Path, settings: Settings) -> Market:
@@ -167,7 +170,9 @@ class TestPrefix:
         for market in (unwound, load_market(tmp_path)):
             panel = observe(market, moment, settings=settings)
             inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-            rows = mechanism_rows(inputs, panel, moment, settings=settings)
+            rows = mechanism_rows(
+                run_context(panel=panel, moment=moment, settings=settings, inputs=inputs)
+            )
             found.append(MECHANISMS.arrow(rows).to_pandas())
         assert (found[0]["block"] == "futures").any()
         assert (found[0]["known_at"] <= found[0]["cutoff"]).all()

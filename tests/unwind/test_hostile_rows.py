@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.unwind.contexts import run_context
 from unwind.contract.estimates import VOLATILITY
 from unwind.contract.evidence import CORRELATIONS
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.links.conditional import conditional_correlation_rows
 from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
 from unwind.settings import Settings
 
 N = 320
 DAYS = pd.bdate_range("2024-11-18", periods=N)
-MOMENT = Moment(as_of=DAYS[-1].date(), cutoff=pd.Timestamp("2026-03-01T21:15Z"), source="files")
+MOMENT = Slot(as_of=DAYS[-1].date(), cutoff=pd.Timestamp("2026-03-01T21:15Z"), source="files")
 NAMES = ("IBIT", "IGV", "GLD")
 
 
@@ -83,8 +84,8 @@ def test_each_row_holds_or_says_why_not(
     panel: Any = SimpleNamespace(
         returns=returns, close=returns, known_at=known_at, sessions=DAYS
     )  # all that the rows read
-    fits = fit_volatilities(panel, MOMENT, settings=chosen)
-    rows = volatility_rows(panel, fits, MOMENT, settings=chosen)
+    fits = fit_volatilities(run_context(panel=panel, moment=MOMENT, settings=chosen))
+    rows = volatility_rows(run_context(panel=panel, moment=MOMENT, settings=chosen), fits)
     VOLATILITY.arrow(rows)
     assert set(rows["asset"]) == set(NAMES)
     for row in rows.to_dict("records"):
@@ -93,7 +94,9 @@ def test_each_row_holds_or_says_why_not(
         assert (row["sigma"] > 0) or np.isnan(row["sigma"])
         if np.isnan(figures).any() or row["converged"] is not True:
             assert row["reason"]
-    links = conditional_correlation_rows(panel, fits, MOMENT, settings=chosen)
+    links = conditional_correlation_rows(
+        run_context(panel=panel, moment=MOMENT, settings=chosen), fits
+    )
     CORRELATIONS.arrow(links)
     assert len(links) == 2
     for row in links.to_dict("records"):

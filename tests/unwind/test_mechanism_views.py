@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.unwind.contexts import run_context
 from tests.unwind.mechanism_markets import changed, cut_to, market_of, moment_of
 from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
 from unwind.pipeline import Market, observe
@@ -24,8 +25,10 @@ def looked_at(market: Market, settings: Settings) -> tuple[MechanismViews, pd.Da
     moment = moment_of(EVENT, settings)
     panel = observe(market, moment, settings=settings)
     inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    rows = mechanism_rows(inputs, panel, moment, settings=settings)
-    views = mechanism_views(market, panel, rows, moment, settings=settings)
+    rows = mechanism_rows(run_context(panel=panel, moment=moment, settings=settings, inputs=inputs))
+    views = mechanism_views(
+        market, run_context(panel=panel, moment=moment, settings=settings), rows
+    )
     return views, rows.set_index(["indicator", "item"])
 
 

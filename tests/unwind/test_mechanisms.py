@@ -10,10 +10,11 @@ import pytest
 
 from features.panel import Panel
 from tests.conftest import RECEIVED
+from tests.unwind.contexts import run_context
 from unwind.calendar import cash_hours, publication_instant, sessions_between
 from unwind.contract.verdict import MECHANISMS
 from unwind.indicators.block import MISSING
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.mechanisms.fund_flows import fund_flow, printed_flows
 from unwind.indicators.mechanisms.organic_demand import known_shorts, organic_rows
 from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
@@ -29,20 +30,20 @@ DAY = date(2026, 2, 6)
 Inputs = dict[str, pd.DataFrame]
 
 
-def moment_of(day: date, settings: Settings, cutoff: str | None = None) -> Moment:
+def moment_of(day: date, settings: Settings, cutoff: str | None = None) -> Slot:
     stood = publication_instant(day, settings.publication) if cutoff is None else cutoff
-    return Moment(as_of=day, cutoff=pd.Timestamp(stood), source="files")
+    return Slot(as_of=day, cutoff=pd.Timestamp(stood), source="files")
 
 
-def known(market: Market, moment: Moment, settings: Settings) -> tuple[Inputs, Panel]:
+def known(market: Market, moment: Slot, settings: Settings) -> tuple[Inputs, Panel]:
     inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
     return inputs, observe(market, moment, settings=settings)
 
 
 def table(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, settings: Settings
+    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Slot, settings: Settings
 ) -> pd.DataFrame:
-    rows = mechanism_rows(inputs, panel, moment, settings=settings)
+    rows = mechanism_rows(run_context(panel=panel, moment=moment, settings=settings, inputs=inputs))
     published: pd.DataFrame = MECHANISMS.arrow(rows).to_pandas()
     return published[published["block"].isin(MINE)].set_index(["indicator", "item"])
 
@@ -425,9 +426,13 @@ class TestOrganicDemand:
             panel, settings=settings,
         )  # fmt: skip
         held = organic_rows(
-            found, series["open_interest"], series["basis"], series["shorts"],  # type: ignore[arg-type]
-            panel, moment, known_at=moment.cutoff, settings=settings,
-        )  # fmt: skip
+            found,
+            series["open_interest"],
+            series["basis"],
+            series["shorts"],
+            run_context(panel=panel, moment=moment, settings=settings),
+            known_at=moment.cutoff,
+        )
         return pd.DataFrame([{name: getattr(row, name) for name in row.__slots__} for row in held])
 
     def test_flow_left_after_open_interest_and_basis(

@@ -10,6 +10,7 @@ import pytest
 
 from features.knock_in import knock_in_put
 from tests.conftest import small_prices, write_drop
+from tests.unwind.contexts import run_context
 from tests.unwind.mechanism_markets import (
     Selected,
     changed,
@@ -155,7 +156,9 @@ class TestFigures:
         inputs = {name: market.known(name, cutoff=moment.cutoff) for name in market.vintages}
         held = inputs["structured_notes"]
         found, _ = standing_notes(
-            held[held["underlying"] == "IBIT"], "IBIT", inputs, panel, moment, settings
+            held[held["underlying"] == "IBIT"],
+            "IBIT",
+            run_context(panel=panel, moment=moment, settings=settings, inputs=inputs),
         )
         assert barrier_map(found, reach=0.2)["notional"].sum() > 0
 

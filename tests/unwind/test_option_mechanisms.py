@@ -10,6 +10,7 @@ import pytest
 from features.gamma_exposure import dealer_signs
 from tests import naive_options
 from tests.conftest import small_prices, write_drop
+from tests.unwind.contexts import run_context
 from tests.unwind.mechanism_markets import (
     Selected,
     changed,
@@ -85,7 +86,9 @@ class TestGammaOnASimulatedChain:
         moment = moment_of(EVENT, settings)
         panel = observe(simulated, moment, settings=settings)
         chains = simulated.known("option_chains", cutoff=moment.cutoff)
-        contracts = newest_snapshot(chains, panel, moment, settings=settings).clean.contracts
+        contracts = newest_snapshot(
+            chains, run_context(panel=panel, moment=moment, settings=settings)
+        ).clean.contracts
         spot, signs = float(panel.close["IBIT"].iloc[-1]), dealer_signs(contracts)
         twins = sorted(
             naive_options.gamma_exposure(
@@ -105,7 +108,9 @@ class TestGammaOnASimulatedChain:
         moment = moment_of(EVENT, settings)
         panel = observe(simulated, moment, settings=settings)
         chains = simulated.known("option_chains", cutoff=moment.cutoff)
-        held = newest_snapshot(chains, panel, moment, settings=settings).clean.contracts
+        held = newest_snapshot(
+            chains, run_context(panel=panel, moment=moment, settings=settings)
+        ).clean.contracts
         near = held[(held["strike"] / held["underlying_price"]).between(0.85, 1.15)]
         near = near[near["years"] > 10 / 365]
         assert (near["volatility"] / near["implied_vol"] - 1).abs().max() < 0.02
@@ -265,7 +270,9 @@ class TestFebruary2026:
         moment = moment_of(date(2026, 2, 12), settings)
         panel = observe(real, moment, settings=settings)
         chains = real.known("option_chains", cutoff=moment.cutoff)
-        snapshot = newest_snapshot(chains, panel, moment, settings=settings)
+        snapshot = newest_snapshot(
+            chains, run_context(panel=panel, moment=moment, settings=settings)
+        )
         assert snapshot.rows["implied_vol"].max() > 14
         assert (snapshot.rows["implied_vol"] < 1e-3).any()
         clean = snapshot.clean
@@ -280,7 +287,9 @@ class TestFebruary2026:
         moment = moment_of(date(2026, 2, 13), settings)
         panel = observe(real, moment, settings=settings)
         chains = real.known("option_chains", cutoff=moment.cutoff)
-        snapshot = newest_snapshot(chains, panel, moment, settings=settings)
-        held = session_profile(snapshot, panel, moment, settings=settings)
+        snapshot = newest_snapshot(
+            chains, run_context(panel=panel, moment=moment, settings=settings)
+        )
+        held = session_profile(snapshot, run_context(panel=panel, moment=moment, settings=settings))
         assert len(held.profile) == settings.options.grid_points
         assert held.profile.notna().all(axis=None)

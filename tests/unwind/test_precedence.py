@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import RECEIVED, small_prices
+from tests.unwind.contexts import run_context
 from unwind.calendar import publication_instant
 from unwind.contract.source import Extract, Fault, SourceError
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.data_quality import quality_rows
 from unwind.market.store import ingest, known_by, read_rejected, read_vintages
 from unwind.pipeline import load_market, observe
@@ -204,12 +205,14 @@ class TestOutage:
         market = load_market(tmp_path)
         told, doubts = {}, ()
         for day in (date(2026, 2, 5), date(2026, 2, 6)):
-            moment = Moment(
+            moment = Slot(
                 as_of=day, cutoff=publication_instant(day, settings.publication),
                 source=source.label,
             )  # fmt: skip
             panel = observe(market, moment, settings=settings)
-            rows = quality_rows(panel, market.rejected, moment, settings=settings)
+            rows = quality_rows(
+                run_context(panel=panel, moment=moment, settings=settings), market.rejected
+            )
             told[day] = rows.set_index("table")
             nothing = dict.fromkeys(("regimes", "volatility", "correlations"), pd.DataFrame())
             doubts = uncertainties(nothing | {"quality": rows})

@@ -6,8 +6,9 @@ import pytest
 
 from models.jump_model import fit_jump_model, online_states
 from models.markov_switching import filtered_probabilities, fit_markov_switching
+from tests.unwind.contexts import run_context
 from unwind.contract.tables import TABLES
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.risk.regime_models import regime_model_rows
 from unwind.settings import Settings
 
@@ -26,10 +27,10 @@ def _returns(settings: Settings, *, stressed_last: bool = True) -> pd.DataFrame:
 
 
 def _rows(returns: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    moment = Moment(as_of=returns.index[-1].date(), cutoff=CUTOFF, source="files")
+    moment = Slot(as_of=returns.index[-1].date(), cutoff=CUTOFF, source="files")
     known_at = pd.DataFrame(CUTOFF, index=returns.index, columns=returns.columns)
     panel = SimpleNamespace(returns=returns, close=returns, known_at=known_at)  # all that is read
-    rows = regime_model_rows(panel, moment, settings=settings)
+    rows = regime_model_rows(run_context(panel=panel, moment=moment, settings=settings))
     TABLES["regime_models"].arrow(rows)
     assert len(rows) == 6
     return rows.set_index(["model", "item"])
@@ -146,8 +147,8 @@ class TestPrefix:
     def test_later_sessions_do_not_matter(self, settings: Settings) -> None:
         returns = _returns(settings)
         early = _rows(returns.iloc[:590], settings)
-        moment = Moment(as_of=DAYS[589].date(), cutoff=CUTOFF, source="files")
+        moment = Slot(as_of=DAYS[589].date(), cutoff=CUTOFF, source="files")
         known_at = pd.DataFrame(CUTOFF, index=returns.index, columns=returns.columns)
         panel = SimpleNamespace(returns=returns, close=returns, known_at=known_at)
-        again = regime_model_rows(panel, moment, settings=settings)
+        again = regime_model_rows(run_context(panel=panel, moment=moment, settings=settings))
         pd.testing.assert_frame_equal(again.set_index(["model", "item"]), early, check_exact=True)

@@ -13,13 +13,13 @@ from features.correlation import latest_correlation
 from models.errors import NotEnoughData
 from unwind.files.durable import DRAFT
 from unwind.files.location import sha256
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.settings import Settings
 from unwind.studies.scan import Scanned, chunks_of, open_scan, publish_scan, scan_chunk
 from unwind.studies.universe import simulated_returns
 
 DAYS = pd.bdate_range("2023-01-02", periods=600)
-MOMENT = Moment(
+MOMENT = Slot(
     as_of=date(2025, 4, 18), cutoff=pd.Timestamp("2025-04-18T20:15Z"), source="simulated:universe"
 )
 
@@ -158,7 +158,7 @@ class TestCrash:
 
 class TestLookAhead:
     def test_rows_after_the_session_change_nothing(self, quick: Settings, tmp_path: Path) -> None:
-        earlier = Moment(as_of=DAYS[-4].date(), cutoff=MOMENT.cutoff, source="s")
+        earlier = Slot(as_of=DAYS[-4].date(), cutoff=MOMENT.cutoff, source="s")
         keys = []
         for returns in (_returns(), _returns().iloc[:-3]):
             with open_scan(tmp_path, returns, earlier, chunk=4, settings=quick) as scan:

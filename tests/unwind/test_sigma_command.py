@@ -20,7 +20,7 @@ from unwind.calendar import publication_instant
 from unwind.cli import app
 from unwind.commands.sigma import Sample, text, translated
 from unwind.contract.verdict import REGIMES
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.lake.publish import publish
 from unwind.market.store import ingest
 from unwind.pipeline import load_market, observe
@@ -275,7 +275,7 @@ class TestLake:
     def test_residuals_end_the_session_before(self, lake: Path, settings: Settings) -> None:
         answer = told("3", "--lake", lake, "--asset", "IGV", "--as-of", "2025-11-21")
         cutoff = publication_instant(date(2025, 11, 21), settings.publication)
-        moment = Moment(as_of=date(2025, 11, 21), cutoff=cutoff, source="files")
+        moment = Slot(as_of=date(2025, 11, 21), cutoff=cutoff, source="files")
         panel = observe(load_market(lake / "market"), moment, settings=settings)
         earlier = panel.returns["IGV"].iloc[:-1]
         fit = fit_garch(earlier, min_observations=250)

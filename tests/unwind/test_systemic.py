@@ -17,9 +17,10 @@ from features.shocks import robust_z
 from features.turbulence import absorption_ratio, absorption_shift, turbulence
 from tests import naive_systemic
 from tests.conftest import RECEIVED, small_prices, write_drop
+from tests.unwind.contexts import run_context
 from unwind.calendar import publication_instant
 from unwind.contract.estimates import SYSTEMIC
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.risk.systemic import systemic_rows
 from unwind.market.store import ingest
 from unwind.pipeline import analyse, load_market, observe
@@ -29,9 +30,9 @@ from unwind.sources.files import FilesSource
 DAY = date(2026, 2, 5)
 
 
-def moment_of(day: date, settings: Settings, *, cutoff: str | None = None) -> Moment:
+def moment_of(day: date, settings: Settings, *, cutoff: str | None = None) -> Slot:
     stood = publication_instant(day, settings.publication) if cutoff is None else cutoff
-    return Moment(as_of=day, cutoff=pd.Timestamp(stood), source="files")
+    return Slot(as_of=day, cutoff=pd.Timestamp(stood), source="files")
 
 
 def panel_of(folder: Path, store: Path, day: date, settings: Settings) -> Panel:
@@ -40,7 +41,9 @@ def panel_of(folder: Path, store: Path, day: date, settings: Settings) -> Panel:
 
 
 def rows_of(panel: Panel, day: date, settings: Settings) -> pd.DataFrame:
-    rows = systemic_rows(panel, pd.DataFrame(), moment_of(day, settings), settings=settings)
+    rows = systemic_rows(
+        run_context(panel=panel, moment=moment_of(day, settings), settings=settings), pd.DataFrame()
+    )
     published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
     return published.set_index(["measure", "item"])
 
@@ -312,7 +315,7 @@ def quoted_store(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -
 class TestPublishedScore:
     """Prime-broker z-scores: hand-kept, and seen from when they were known."""
 
-    def _quotes(self, quoted_store: Path, moment: Moment, settings: Settings) -> pd.DataFrame:
+    def _quotes(self, quoted_store: Path, moment: Slot, settings: Settings) -> pd.DataFrame:
         rows = analyse(load_market(quoted_store), moment, settings=settings)["systemic"]
         published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
         assert (published["known_at"] <= published["cutoff"]).all()

@@ -11,8 +11,9 @@ from models.backtests import conditional_coverage, unconditional_coverage
 from models.covar import pair_covar
 from models.garch import fit_garch
 from models.tail_risk import tail_forecasts
+from tests.unwind.contexts import run_context
 from unwind.contract.estimates import TAIL_RISK
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.risk.covar import covar_measures
 from unwind.indicators.risk.tail_risk import tail_risk_rows
 from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
@@ -20,7 +21,7 @@ from unwind.settings import Settings
 
 N = 700
 DAYS = pd.bdate_range("2023-06-01", periods=N)
-MOMENT = Moment(as_of=DAYS[-1].date(), cutoff=pd.Timestamp("2026-03-01T21:15Z"), source="files")
+MOMENT = Slot(as_of=DAYS[-1].date(), cutoff=pd.Timestamp("2026-03-01T21:15Z"), source="files")
 NAMES = ("IBIT", "IGV")
 
 
@@ -40,8 +41,8 @@ def _returns() -> pd.DataFrame:
 def _rows(returns: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, dict[str, Any], Any]:
     known_at = pd.DataFrame(MOMENT.cutoff, index=DAYS, columns=list(NAMES))
     panel: Any = SimpleNamespace(returns=returns, close=returns, known_at=known_at)
-    fits = fit_volatilities(panel, MOMENT, settings=settings)
-    rows = tail_risk_rows(panel, fits, MOMENT, settings=settings)
+    fits = fit_volatilities(run_context(panel=panel, moment=MOMENT, settings=settings))
+    rows = tail_risk_rows(run_context(panel=panel, moment=MOMENT, settings=settings), fits)
     TAIL_RISK.arrow(rows)
     return rows.set_index(["asset", "level"]), fits, panel
 
@@ -120,7 +121,11 @@ class TestForecasts:
     def test_sigma_ahead_is_the_recursion_from_the_session(self, chosen: Settings) -> None:
         returns = _returns()
         _, fits, panel = _rows(returns, chosen)
-        row = volatility_rows(panel, fits, MOMENT, settings=chosen).set_index("asset").loc["IBIT"]
+        row = (
+            volatility_rows(run_context(panel=panel, moment=MOMENT, settings=chosen), fits)
+            .set_index("asset")
+            .loc["IBIT"]
+        )
         fit = fit_garch(returns["IBIT"].iloc[:-1], min_observations=250)
         level, variance = fit.omega / (1 - fit.persistence), row["sigma_next"] ** 2
         ahead = [level + fit.persistence**k * (variance - level) for k in range(21)]

@@ -11,7 +11,7 @@ import pytest
 from models.dcc import fit_dcc
 from models.errors import NotEnoughData
 from models.walk_forward import walk_forward
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.settings import Settings
 from unwind.studies.universe import (
     Walked,
@@ -24,7 +24,7 @@ from unwind.studies.universe import (
 )
 
 DAYS = pd.bdate_range("2023-01-02", periods=600)
-MOMENT = Moment(
+MOMENT = Slot(
     as_of=date(2025, 4, 18), cutoff=pd.Timestamp("2025-04-18T20:15Z"), source="simulated:universe"
 )
 

@@ -166,23 +166,23 @@ def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings
     """
     from models.garch import fit_garch
     from unwind.calendar import publication_instant, require_session
-    from unwind.indicators.context import Moment
+    from unwind.indicators.context import Slot
     from unwind.pipeline import load_market, observe
 
     snapshot = lakes.latest(lake)
     settings = _settings_of(lake, snapshot)
     day = max(lakes.read(snapshot, "regimes")["as_of"]) if as_of is None else as_of
-    moment = Moment(
+    slot = Slot(
         as_of=require_session(day),
         cutoff=publication_instant(day, settings.publication),
         source=snapshot.terms["source"],
     )
-    panel = observe(load_market(lake / "market"), moment, settings=settings)
-    if asset not in panel.returns.columns:
-        raise SigmaError(f"no asset {asset} on this desk; it has {_listed([*panel.returns])}")
+    returns = observe(load_market(lake / "market"), slot, settings=settings).panel.returns
+    if asset not in returns.columns:
+        raise SigmaError(f"no asset {asset} on this desk; it has {_listed([*returns])}")
     if asset in settings.clock.index_levels:
         raise SigmaError(f"{asset} is an index level, which has no return; name a price")
-    earlier = panel.returns.loc[: moment.stamp, asset].iloc[:-1].iloc[-settings.volatility.window :]
+    earlier = returns.loc[: slot.stamp, asset].iloc[:-1].iloc[-settings.volatility.window :]
     fit = fit_garch(earlier, min_observations=settings.volatility.min_observations)
     # Sessions without a return stay in as NaN, so that "sessions since" counts sessions.
     residuals = ((earlier - fit.mu) / fit.sigma.reindex(earlier.index)).to_numpy(dtype=np.float64)

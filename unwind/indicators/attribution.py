@@ -27,10 +27,9 @@ from models.attribution_rules import (
     find,
 )
 from unwind.indicators.block import CONFLICTED, MISSING, STALE
-from unwind.indicators.context import Moment, stamped
+from unwind.indicators.context import RunContext
 from unwind.indicators.evidence import Evidence, scaled
 from unwind.report.attribution import WORDS
-from unwind.settings import Settings
 from unwind.settings.attribution import Attribution
 
 
@@ -96,7 +95,7 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
     )  # fmt: skip
 
 
-def evidence_rows(held: Account, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+def evidence_rows(held: Account, context: RunContext) -> pd.DataFrame:
     """Rows of the table `evidence`: one a hypothesis and indicator."""
     rows = [
         {
@@ -118,18 +117,18 @@ def evidence_rows(held: Account, moment: Moment, *, settings: Settings) -> pd.Da
         for hypothesis in (*MECHANISMS, AMPLIFIER)
         for name, indicator in held.indicators.items()
     ]
-    return stamped(pd.DataFrame(rows), moment, settings)
+    return context.stamped(pd.DataFrame(rows))
 
 
 def _number(reading: float | str | None) -> float:
     return float(reading) if isinstance(reading, float) else np.nan
 
 
-def attribution_rows(held: Account, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+def attribution_rows(held: Account, context: RunContext) -> pd.DataFrame:
     """Rows of the table `attribution`: one a hypothesis, the amplifier's beside them."""
-    chosen, finding, posterior = settings.attribution, held.finding, held.ledger.posterior
+    chosen, finding, posterior = context.settings.attribution, held.finding, held.ledger.posterior
     order = posterior.rank(ascending=False, method="first")
-    told = sentence(held, moment, settings=settings)
+    told = sentence(held, context)
     known = [item.known_at for item in held.evidence.values() if item.quality != MISSING]
     missing = sorted(
         {indicator.block for indicator in held.indicators.values()} - set(held.ledger.observed)
@@ -149,17 +148,17 @@ def attribution_rows(held: Account, moment: Moment, *, settings: Settings) -> pd
             "amplifier": held.ledger.amplifier,
             "sentence": told,
             "reason": finding.reason,
-            "known_at": max(known, default=moment.cutoff),
+            "known_at": max(known, default=context.cutoff),
         }
         for name in (*HYPOTHESES, AMPLIFIER)
     ]
-    return stamped(pd.DataFrame(rows), moment, settings)
+    return context.stamped(pd.DataFrame(rows))
 
 
-def sentence(held: Account, moment: Moment, *, settings: Settings) -> str:
+def sentence(held: Account, context: RunContext) -> str:
     """Say the finding in words, with the blocks that speak loudest for the leader."""
     finding, posterior = held.finding, held.ledger.posterior
-    prefix = "SIMULATED DATA. " if moment.source.startswith("simulated") else ""
+    prefix = "SIMULATED DATA. " if context.source.startswith("simulated") else ""
     ranked = posterior.sort_values(ascending=False, kind="stable").index
     first, second = (f"{WORDS[str(name)]} {posterior[name]:.2f}" for name in ranked[:2])
     heads = {
@@ -169,14 +168,14 @@ def sentence(held: Account, moment: Moment, *, settings: Settings) -> str:
         ABSTAIN: f"cannot tell; {finding.reason}",
     }
     head = heads.get(finding.verdict, "ordinary volatility is enough")
-    text = f"{prefix}{moment.as_of}: {head}; {first}, {second}"
+    text = f"{prefix}{context.as_of}: {head}; {first}, {second}"
     if finding.leader != ORDINARY:
         votes = block_votes(held.ledger, held.indicators)[finding.leader].sort_values()
         speaking = [f"{name} {vote:+.1f}" for name, vote in votes[::-1].items() if vote >= 0.5]
         against = [f"{name} {vote:+.1f}" for name, vote in votes.items() if vote <= -0.5]
         text += f"; for {WORDS[finding.leader]}: {', '.join(speaking) or 'no block'}"
         text += f"; against: {', '.join(against)}" if against else ""
-    if held.ledger.amplifier >= settings.attribution.amplifier_from:
+    if held.ledger.amplifier >= context.settings.attribution.amplifier_from:
         text += f"; {WORDS[AMPLIFIER]} amplifies ({held.ledger.amplifier:.2f})"
     silent = len({item.block for item in held.indicators.values()}) - len(held.ledger.observed)
     return text + (f"; {silent} blocks say nothing yet." if silent else ".")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 
 GOOD, PROXY, PARTIAL, CONFLICTED, STALE, MISSING = (
     "good", "proxy", "partial", "conflicted", "stale", "missing",
@@ -44,12 +44,12 @@ class Mechanism:
 
 
 def missing(
-    block: str, indicator: str, item: str, *, unit: str, moment: Moment, reason: str
+    block: str, indicator: str, item: str, context: RunContext, *, unit: str, reason: str
 ) -> Mechanism:
     """Say that an indicator has no value for the session, and why."""
     return Mechanism(
-        block=block, indicator=indicator, item=item, unit=unit, describes=moment.stamp,
-        known_at=moment.cutoff, quality=MISSING, reason=reason,
+        block=block, indicator=indicator, item=item, unit=unit, describes=context.stamp,
+        known_at=context.cutoff, quality=MISSING, reason=reason,
     )  # fmt: skip
 
 

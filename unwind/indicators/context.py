@@ -1,5 +1,6 @@
-"""What every row of a run carries: session, cut-off, source, settings, and when it was known."""
+"""Run context of a session, and the columns that it writes into every row."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,8 +11,17 @@ from unwind.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """What a run describes and where it stands; written into each of its rows."""
+class Slot:
+    """Session, cut-off and source of a run.
+
+    Attributes
+    ----------
+    as_of : date
+        The session that the run describes.
+    cutoff : Timestamp, UTC
+        The run sees rows with known_at up to this instant.
+    source : str
+    """
 
     as_of: date
     cutoff: pd.Timestamp
@@ -22,30 +32,66 @@ class Moment:
         """The session as an index label."""
         return pd.Timestamp(self.as_of)
 
-
-def stamped(rows: pd.DataFrame, moment: Moment, settings: Settings) -> pd.DataFrame:
-    """Write the run's moment and terms into rows that carry their own known_at."""
-    return rows.assign(
-        as_of=moment.as_of,
-        cutoff=moment.cutoff,
-        source=moment.source,
-        settings_digest=settings.digest,
-    )
-
-
-def known_from(
-    panel: Panel, moment: Moment, base: str | None, assets: pd.Index
-) -> list[pd.Timestamp]:
-    """When a value that uses these assets up to the session was first known."""
-    instants = panel.known_at.loc[moment.stamp]
-    held: dict[str, pd.Timestamp] = {
-        str(name): instant for name, instant in instants.to_dict().items() if not pd.isna(instant)
-    }
-    shared = [] if base is None else [held.get(base, moment.cutoff)]
-    return [max([*shared, held.get(str(asset), moment.cutoff)]) for asset in assets]
+    def stamped(self, rows: pd.DataFrame, *, settings: Settings) -> pd.DataFrame:
+        """Write session, cut-off, source and settings hash into rows with their own known_at."""
+        return rows.assign(
+            as_of=self.as_of,
+            cutoff=self.cutoff,
+            source=self.source,
+            settings_digest=settings.digest,
+        )
 
 
-def absence(panel: Panel, moment: Moment, symbol: str) -> str | None:
-    """Say that a symbol has no price at all by the session; None where it has one."""
-    missing = panel.close.loc[: moment.stamp, symbol].isna().all()
-    return f"no price of {symbol} is on file" if missing else None
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunContext:
+    """All that a block reads: panel, inputs known at the cut-off, slot and settings.
+
+    Attributes
+    ----------
+    slot : Slot
+    panel : Panel
+        Aligned to sessions, up to the slot's.
+    inputs : mapping of str to DataFrame
+        Input table → its rows known at the cut-off, one per key; empty where no source gave any.
+    settings : Settings
+    """
+
+    slot: Slot
+    panel: Panel
+    inputs: Mapping[str, pd.DataFrame]
+    settings: Settings
+
+    @property
+    def as_of(self) -> date:
+        """The session."""
+        return self.slot.as_of
+
+    @property
+    def cutoff(self) -> pd.Timestamp:
+        """The cut-off, UTC."""
+        return self.slot.cutoff
+
+    @property
+    def source(self) -> str:
+        """Label of the source."""
+        return self.slot.source
+
+    @property
+    def stamp(self) -> pd.Timestamp:
+        """The session as an index label."""
+        return self.slot.stamp
+
+    def stamped(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Write session, cut-off, source and settings hash into rows with their own known_at."""
+        return self.slot.stamped(rows, settings=self.settings)
+
+    def known_at(self, assets: pd.Index, *, base: str | None = None) -> list[pd.Timestamp]:
+        """Instant at which a value of each asset, with the base, up to the session was known."""
+        instants = self.panel.known_at.loc[self.stamp].dropna().to_dict()
+        shared = [] if base is None else [instants.get(base, self.cutoff)]
+        return [max([*shared, instants.get(asset, self.cutoff)]) for asset in assets]
+
+    def no_price(self, symbol: str) -> str | None:
+        """Reason that a symbol has no price at all by the session; None where it has one."""
+        missing = self.panel.close.loc[: self.stamp, symbol].isna().all()
+        return f"no price of {symbol} is on file" if missing else None

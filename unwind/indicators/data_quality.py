@@ -3,19 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
-from unwind.indicators.context import Moment, stamped
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 
 # Quarantined rows older than this no longer touch a published window.
 QUARANTINE_SESSIONS = 252
 
 
-def quality_rows(
-    panel: Panel, rejected: pd.DataFrame, moment: Moment, *, settings: Settings
-) -> pd.DataFrame:
+def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
     """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows."""
-    today = panel.notes[panel.notes["session"] == moment.stamp]
+    today = context.panel.notes[context.panel.notes["session"] == context.stamp]
     notes = pd.DataFrame(
         {
             "table": "prices",
@@ -34,27 +30,27 @@ def quality_rows(
             "table": "prices", "entity": symbol, "rule": "not on file", "severity": "warning",
             "count": 0, "example": None, "remedy": "add its prices, or leave it out of the desk",
         }
-        for symbol in (*settings.universe.symbols, *settings.universe.context)
-        if panel.close[symbol].isna().all()
+        for symbol in (*context.settings.universe.symbols, *context.settings.universe.context)
+        if context.panel.close[symbol].isna().all()
     ]  # fmt: skip
     frame = pd.concat(
-        [notes, pd.DataFrame(absent), _quarantined(panel, rejected, moment)], ignore_index=True
+        [notes, pd.DataFrame(absent), _quarantined(context, rejected)], ignore_index=True
     )
     if frame.empty:
         return pd.DataFrame()
-    frame["known_at"] = moment.cutoff
-    return stamped(frame, moment, settings)
+    frame["known_at"] = context.cutoff
+    return context.stamped(frame)
 
 
-def _quarantined(panel: Panel, rejected: pd.DataFrame, moment: Moment) -> pd.DataFrame:
-    known = rejected["known_at"].isna() | (rejected["known_at"] <= moment.cutoff)
-    since = panel.sessions[max(0, len(panel.sessions) - QUARANTINE_SESSIONS)]
+def _quarantined(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
+    known = rejected["known_at"].isna() | (rejected["known_at"] <= context.cutoff)
+    since = context.panel.sessions[max(0, len(context.panel.sessions) - QUARANTINE_SESSIONS)]
     recent = rejected["session"].isna() | (
-        (rejected["session"] >= since) & (rejected["session"] <= moment.stamp)
+        (rejected["session"] >= since) & (rejected["session"] <= context.stamp)
     )
     # A fault of the asking concerns the session that was asked for, and no other.
     asked = (rejected["row"] == 0) & (rejected["column"] == "") & rejected["session"].notna()
-    held = rejected[known & recent & (~asked | (rejected["session"] == moment.stamp))]
+    held = rejected[known & recent & (~asked | (rejected["session"] == context.stamp))]
     rows = []
     for (table, entity, rule), group in held.groupby(["table", "entity", "rule"], sort=True):
         first = group.iloc[0]

@@ -14,14 +14,12 @@ from scipy.special import ndtri
 from features.comovement import adjust_for_volatility, normal_downside
 from features.exceedance import exceedance_curve, standardise
 from features.jackknife import complete_rows
-from features.panel import Panel
 from features.shocks import robust_z
 from models.attribution import CLASSES
 from unwind.indicators.block import GOOD, MISSING, PROXY
-from unwind.indicators.context import Moment, known_from
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.rebound import rebound_block
 from unwind.indicators.verdict import Verdict
-from unwind.settings import Settings
 
 GROUP = "multi_strategy"
 SHORT, LONG = "short", "long"
@@ -58,12 +56,9 @@ class Evidence:
 def session_evidence(
     mechanisms: pd.DataFrame,
     published: pd.DataFrame,
-    panel: Panel,
-    after: Panel | None,
+    context: RunContext,
+    following: RunContext | None,
     verdict: Verdict,
-    moment: Moment,
-    *,
-    settings: Settings,
 ) -> dict[str, Evidence]:
     """Read every indicator of the settings.
 
@@ -73,12 +68,10 @@ def session_evidence(
         Rows of the table `mechanisms` of the session.
     published : DataFrame
         Rows of `published_zscores` known at the cut-off.
-    panel : Panel
-        To the session.
-    after : Panel or None
-        To the session after it; None where that was not known by the cut-off.
+    context : RunContext
+    following : RunContext or None
+        Of the session after it; None where that was not known by the cut-off.
     verdict : Verdict
-    moment, settings
 
     Returns
     -------
@@ -86,40 +79,44 @@ def session_evidence(
         In the order of the settings.
     """
     found = {
-        **_from_rows(mechanisms, moment, settings),
-        **_from_panel(panel, moment, settings),
-        "sleeves": _sleeves(panel, verdict, moment, settings),
-        "published_zscore": _published(published, panel, moment),
-        **_rebound(after, moment, settings),
+        **_from_rows(mechanisms, context),
+        **_from_panel(context),
+        "sleeves": _sleeves(context, verdict),
+        "published_zscore": _published(published, context),
+        **_rebound(context, following),
     }
-    return {name: found[name] for name in settings.attribution.indicators}
+    return {name: found[name] for name in context.settings.attribution.indicators}
 
 
-def _absent(moment: Moment, reason: str) -> Evidence:
+def _absent(context: RunContext, reason: str) -> Evidence:
     return Evidence(
-        value=np.nan, describes=moment.stamp, known_at=moment.cutoff, quality=MISSING, reason=reason
+        value=np.nan,
+        describes=context.stamp,
+        known_at=context.cutoff,
+        quality=MISSING,
+        reason=reason,
     )
 
 
-def _from_rows(rows: pd.DataFrame, moment: Moment, settings: Settings) -> dict[str, Evidence]:
-    base, total = settings.universe.base, settings.flows.total
-    venue, offshore = settings.futures.venue, settings.futures.offshore
-    tenor = f"{settings.futures.tenors[0]}d"
-    bitcoin, equity = (index for index, _ in settings.options.gaps[:2])
+def _from_rows(rows: pd.DataFrame, context: RunContext) -> dict[str, Evidence]:
+    base, total = context.settings.universe.base, context.settings.flows.total
+    venue, offshore = context.settings.futures.venue, context.settings.futures.offshore
+    tenor = f"{context.settings.futures.tenors[0]}d"
+    bitcoin, equity = (index for index, _ in context.settings.options.gaps[:2])
     keyed = (
         {} if rows.empty else
         {(row["indicator"], row["item"]): row for row in rows.to_dict("records")}
     )  # fmt: skip
 
     def read(indicator: str, item: str, column: str) -> Evidence:
-        return _reading(keyed.get((indicator, item)), f"{indicator} of {item}", column, moment)
+        return _reading(keyed.get((indicator, item)), f"{indicator} of {item}", column, context)
 
     def share(part: str) -> Evidence:
         # A net move too small to be shared out may hide a fall that was regained.
         net = read("move_share", part, "value")
         return read("variation_share", part, "value") if net.quality == MISSING else net
 
-    yen = settings.yen.symbol
+    yen = context.settings.yen.symbol
     return {
         "risk_assets": read("risk_move", "risk assets", "z"),
         # A carry unwind may take days: the stronger of the session and the slide.
@@ -148,15 +145,17 @@ def _from_rows(rows: pd.DataFrame, moment: Moment, settings: Settings) -> dict[s
 
 
 def _reading(
-    row: Mapping[Hashable, object] | None, what: str, column: str, moment: Moment
-) -> Evidence:  # fmt: skip
+    row: Mapping[Hashable, object] | None, what: str, column: str, context: RunContext
+) -> Evidence:
     if row is None:
-        return _absent(moment, f"no row {what}")
+        return _absent(context, f"no row {what}")
     if row["quality"] == MISSING:
-        return _absent(moment, str(row["reason"]))
+        return _absent(context, str(row["reason"]))
     described = pd.Timestamp(str(row["describes"]))
-    if described != moment.stamp:
-        return _absent(moment, f"the newest {what} describes {described:%Y-%m-%d}, not the session")
+    if described != context.stamp:
+        return _absent(
+            context, f"the newest {what} describes {described:%Y-%m-%d}, not the session"
+        )
     plain = Evidence(
         value=np.nan, describes=described, known_at=pd.Timestamp(str(row["known_at"])),
         quality=str(row["quality"]),
@@ -166,7 +165,7 @@ def _reading(
         return replace(plain, category=named if isinstance(named, str) else None)
     value = float(str(row[column]))
     if np.isnan(value):
-        return _absent(moment, f"{what} has no z: too few earlier values")
+        return _absent(context, f"{what} has no z: too few earlier values")
     return replace(plain, value=value)
 
 
@@ -189,53 +188,55 @@ def _side(held: Evidence) -> Evidence:
     return replace(held, value=level, category=None)
 
 
-def _from_panel(panel: Panel, moment: Moment, settings: Settings) -> dict[str, Evidence]:
-    base, shocks = settings.universe.base, settings.shocks
+def _from_panel(context: RunContext) -> dict[str, Evidence]:
+    base, shocks = context.settings.universe.base, context.settings.shocks
     z = robust_z(
-        panel.returns[base].iloc[-(shocks.window + 1) :], window=shocks.window,
+        context.panel.returns[base].iloc[-(shocks.window + 1) :], window=shocks.window,
         min_observations=shocks.min_observations,
     )  # fmt: skip
-    slide = panel.returns[base].rolling(settings.attribution.slide_sessions).sum()
+    slide = context.panel.returns[base].rolling(context.settings.attribution.slide_sessions).sum()
     slid = robust_z(
         slide.iloc[-(shocks.slow_window + 1) :], window=shocks.slow_window,
         min_observations=shocks.min_observations,
     )  # fmt: skip
-    software, gold = settings.correlation_tests.tested[:2]
+    software, gold = context.settings.correlation_tests.tested[:2]
     return {
         "base_fall": _of_prices(
-            float(z.iloc[-1]), [base], panel, moment, f"no z of {base}: no return, or too few"
+            float(z.iloc[-1]), [base], context, f"no z of {base}: no return, or too few"
         ),
         "base_slide": _of_prices(
-            float(slid.iloc[-1]), [base], panel, moment, f"a return of {base} is missing"
+            float(slid.iloc[-1]), [base], context, f"a return of {base} is missing"
         ),
         "software_link": _of_prices(
-            _link_rise(panel, software, settings), [base, software], panel, moment,
+            _link_rise(context, software),
+            [base, software],
+            context,
             f"too few returns of {base} and {software}",
         ),
         "gold_link": _of_prices(
-            _downside_excess(panel, gold, settings), [base, gold], panel, moment,
+            _downside_excess(context, gold),
+            [base, gold],
+            context,
             f"too few joint falls of {base} and {gold}",
         ),
-    }  # fmt: skip
+    }
 
 
-def _of_prices(
-    value: float, symbols: list[str], panel: Panel, moment: Moment, reason: str
-) -> Evidence:
+def _of_prices(value: float, symbols: list[str], context: RunContext, reason: str) -> Evidence:
     if np.isnan(value):
-        return _absent(moment, reason)
-    known = max(known_from(panel, moment, None, pd.Index(symbols)))
-    return Evidence(value=value, describes=moment.stamp, known_at=known, quality=GOOD)
+        return _absent(context, reason)
+    known = max(context.known_at(pd.Index(symbols)))
+    return Evidence(value=value, describes=context.stamp, known_at=known, quality=GOOD)
 
 
-def _link_rise(panel: Panel, asset: str, settings: Settings) -> float:
+def _link_rise(context: RunContext, asset: str) -> float:
     """Rise of the correlation beyond what volatility explains, in standard errors of Fisher's z.
 
     The smaller of the two that arise as either asset is taken for the source of the shock.
     """
-    chosen, base = settings.pair_evidence, settings.universe.base
-    window = settings.correlation.windows[0]
-    recent = panel.returns[[base, asset]].iloc[-(window + chosen.baseline) :]
+    chosen, base = context.settings.pair_evidence, context.settings.universe.base
+    window = context.settings.correlation.windows[0]
+    recent = context.panel.returns[[base, asset]].iloc[-(window + chosen.baseline) :]
     x, y = recent[base].to_numpy(), recent[asset].to_numpy()
     rises = []
     for source, other in ((x, y), (y, x)):
@@ -249,11 +250,11 @@ def _link_rise(panel: Panel, asset: str, settings: Settings) -> float:
     return float(min(rises, key=abs))
 
 
-def _downside_excess(panel: Panel, asset: str, settings: Settings) -> float:
+def _downside_excess(context: RunContext, asset: str) -> float:
     """Correlation of joint falls over what a normal shows, in standard errors of Fisher's z."""
-    chosen, base = settings.pair_evidence, settings.universe.base
-    rows = settings.correlation.windows[0] + chosen.baseline
-    recent = panel.returns[[base, asset]].iloc[-rows:]
+    chosen, base = context.settings.pair_evidence, context.settings.universe.base
+    rows = context.settings.correlation.windows[0] + chosen.baseline
+    recent = context.panel.returns[[base, asset]].iloc[-rows:]
     first, second = complete_rows(recent[base].to_numpy(), recent[asset].to_numpy())
     if len(first) < chosen.min_joint_falls:
         return np.nan
@@ -265,13 +266,13 @@ def _downside_excess(panel: Panel, asset: str, settings: Settings) -> float:
     return float((np.arctanh(value[0]) - np.arctanh(usual)) * np.sqrt(count[0] - 3))
 
 
-def _sleeves(panel: Panel, verdict: Verdict, moment: Moment, settings: Settings) -> Evidence:
+def _sleeves(context: RunContext, verdict: Verdict) -> Evidence:
     """The rarer of the session's and the day before's joint loss, as a normal quantile."""
-    decades = verdict.scores.evidence["crowding"].loc[: moment.stamp].iloc[-2:]
+    decades = verdict.scores.evidence["crowding"].loc[: context.stamp].iloc[-2:]
     if np.isnan(decades.iloc[-1]):
-        return _absent(moment, "too few sleeves have a move")
-    symbols = [*settings.universe.symbols, *settings.verdict.symbols]
-    known = max(known_from(panel, moment, None, pd.Index(list(dict.fromkeys(symbols)))))
+        return _absent(context, "too few sleeves have a move")
+    symbols = [*context.settings.universe.symbols, *context.settings.verdict.symbols]
+    known = max(context.known_at(pd.Index(list(dict.fromkeys(symbols)))))
     rarest = max(float(decades.max()), EVEN)
     return Evidence(
         value=float(ndtri(10.0**-rarest)), describes=pd.Timestamp(str(decades.idxmax())),
@@ -279,16 +280,16 @@ def _sleeves(panel: Panel, verdict: Verdict, moment: Moment, settings: Settings)
     )  # fmt: skip
 
 
-def _published(published: pd.DataFrame, panel: Panel, moment: Moment) -> Evidence:
+def _published(published: pd.DataFrame, context: RunContext) -> Evidence:
     """The lowest that prime brokers published of the session or the one before."""
-    days = panel.sessions[-2:]
+    days = context.panel.sessions[-2:]
     held = (
         published[published["session"].isin(days) & (published["group"] == GROUP)]
         if len(published) else published
     )  # fmt: skip
     held = held[held["zscore"].notna()] if len(held) else held
     if held.empty:
-        return _absent(moment, "no prime broker's figure of the session or the one before")
+        return _absent(context, "no prime broker's figure of the session or the one before")
     lowest = held.sort_values("zscore", kind="stable").to_dict("records")[0]
     return Evidence(
         value=float(lowest["zscore"]), describes=lowest["session"], known_at=lowest["known_at"],
@@ -296,24 +297,22 @@ def _published(published: pd.DataFrame, panel: Panel, moment: Moment) -> Evidenc
     )  # fmt: skip
 
 
-def _rebound(after: Panel | None, moment: Moment, settings: Settings) -> dict[str, Evidence]:
+def _rebound(context: RunContext, following: RunContext | None) -> dict[str, Evidence]:
     names = {"rebound": ("rebound_correlation", "z"), "regained": ("regained", "value")}
-    if after is None:
+    if following is None:
         reason = "the session after was not known by the cut-off"
-        return {name: _absent(moment, reason) for name in names}
-    last = after.sessions[-1]
-    later = Moment(as_of=last.date(), cutoff=moment.cutoff, source=moment.source)
-    rows = rebound_block({"published_zscores": pd.DataFrame()}, after, later, settings=settings)
+        return {name: _absent(context, reason) for name in names}
+    rows = rebound_block(following)
     held = {row.indicator: row for row in rows}
     answer = {}
     for name, (indicator, column) in names.items():
         row = held[indicator]
         value = float(getattr(row, column))
         answer[name] = (
-            _absent(moment, row.reason or "too few earlier sessions")
+            _absent(context, row.reason or "too few earlier sessions")
             if np.isnan(value)
             else Evidence(
-                value=value, describes=last, known_at=row.known_at,
+                value=value, describes=following.stamp, known_at=row.known_at,
                 quality=row.quality,
             )
         )  # fmt: skip

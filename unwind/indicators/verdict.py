@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from models.deleveraging import (
     DELEVERAGING,
     DRIVERS,
@@ -17,7 +16,7 @@ from models.deleveraging import (
     deleveraging_score,
     states,
 )
-from unwind.indicators.context import Moment, stamped
+from unwind.indicators.context import RunContext
 from unwind.indicators.drivers import driver_history
 from unwind.settings import Settings
 from unwind.settings.verdict import Calibrated, ScoreBand
@@ -31,7 +30,7 @@ class Verdict:
     states: pd.DataFrame
 
 
-def decide(panel: Panel, factors: pd.DataFrame, *, settings: Settings) -> Verdict:
+def decide(context: RunContext, factors: pd.DataFrame) -> Verdict:
     """Score every session and run the state machine.
 
     Parameters
@@ -41,24 +40,26 @@ def decide(panel: Panel, factors: pd.DataFrame, *, settings: Settings) -> Verdic
         Rows of `equity_factors_pct` known at the cut-off; empty where the desk has none.
     settings : Settings
     """
-    drivers = driver_history(panel.returns, factors, chosen=settings.verdict)
+    drivers = driver_history(context.panel.returns, factors, chosen=context.settings.verdict)
     scores = deleveraging_score(
-        drivers, scales=scales_of(settings.calibrated), cap=settings.verdict.evidence_cap
+        drivers,
+        scales=scales_of(context.settings.calibrated),
+        cap=context.settings.verdict.evidence_cap,
     )
-    limits = settings.calibrated
+    limits = context.settings.calibrated
     machine = states(
         scores.score,
         watch=limits.watch,
         deleveraging=limits.deleveraging,
         release=limits.release,
-        dwell=settings.verdict.dwell,
+        dwell=context.settings.verdict.dwell,
     )
     return Verdict(scores=scores, states=machine)
 
 
-def is_raised(verdict: Verdict, moment: Moment) -> bool:
+def is_raised(verdict: Verdict, context: RunContext) -> bool:
     """Whether deleveraging was under way: DELEVERAGING or RELEASE. WATCH comes in quiet years."""
-    return verdict.states["state"].loc[moment.stamp] in (DELEVERAGING, RELEASE)
+    return verdict.states["state"].loc[context.stamp] in (DELEVERAGING, RELEASE)
 
 
 def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
@@ -74,17 +75,15 @@ def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
     }
 
 
-def regime_rows(
-    panel: Panel, verdict: Verdict, moment: Moment, *, settings: Settings
-) -> pd.DataFrame:
+def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
     """The one row of the table `regimes` for the session."""
-    stamp, limits = moment.stamp, settings.calibrated
+    stamp, limits = context.stamp, context.settings.calibrated
     state = verdict.states.to_dict("index")[stamp]
     score = float(verdict.scores.score.loc[stamp])
     drivers = _drivers(verdict.scores, stamp)
-    band = _band(score, settings)
+    band = _band(score, context.settings)
     row = {
-        "base": settings.universe.base,
+        "base": context.settings.universe.base,
         "state": state["state"],
         "previous_state": state["previous_state"],
         "sessions_in_state": int(state["sessions_in_state"]),
@@ -100,13 +99,18 @@ def regime_rows(
         "release_threshold": limits.release,
         "false_entries_a_year": limits.deleveraging_rate,
         "calibration": limits.version,
-        "headline": _headline(state, score, drivers, moment, settings),
+        "headline": _headline(state, score, drivers, context),
         "drivers": drivers,
-        "known_at": panel.known_at.loc[
-            stamp, list(dict.fromkeys((*settings.universe.symbols, *settings.verdict.symbols)))
+        "known_at": context.panel.known_at.loc[
+            stamp,
+            list(
+                dict.fromkeys(
+                    (*context.settings.universe.symbols, *context.settings.verdict.symbols)
+                )
+            ),
         ].max(),
     }
-    return stamped(pd.DataFrame([row]), moment, settings)
+    return context.stamped(pd.DataFrame([row]))
 
 
 def _band(score: float, settings: Settings) -> ScoreBand | None:
@@ -132,18 +136,14 @@ def _plain(value: float) -> float | None:
 
 
 def _headline(
-    state: dict[Any, Any],
-    score: float,
-    drivers: list[dict[str, object]],
-    moment: Moment,
-    settings: Settings,
+    state: dict[Any, Any], score: float, drivers: list[dict[str, object]], context: RunContext
 ) -> str:
-    prefix = "SIMULATED DATA. " if moment.source.startswith("simulated") else ""
-    limits = settings.calibrated
+    prefix = "SIMULATED DATA. " if context.source.startswith("simulated") else ""
+    limits, rules = context.settings.calibrated, context.settings.verdict
     if state["state"] == UNKNOWN:
         return (
-            f"{prefix}{moment.as_of}: cannot tell; fewer than {settings.verdict.fewest_classes} "
-            f"asset classes and fewer than {settings.verdict.fewest_sleeves} sleeves have a move."
+            f"{prefix}{context.as_of}: cannot tell; fewer than {rules.fewest_classes} "
+            f"asset classes and fewer than {rules.fewest_sleeves} sleeves have a move."
         )
     told = [driver for driver in drivers if driver["evidence"] is not None]
     ranked = sorted(told, key=lambda driver: -float(str(driver["evidence"])))
@@ -154,7 +154,7 @@ def _headline(
     ]
     missing = [str(driver["driver"]) for driver in drivers if driver["evidence"] is None]
     return (
-        f"{prefix}{moment.as_of}: {state['state']}, score {score:.2f} "
+        f"{prefix}{context.as_of}: {state['state']}, score {score:.2f} "
         f"(WATCH from {limits.watch:.2f}, DELEVERAGING from {limits.deleveraging:.2f})"
         + (f"; driven by {', '.join(speaking)}" if speaking else "; no driver speaks")
         + (f"; missing: {', '.join(missing)}" if missing else "")

@@ -6,10 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from features.correlation_tests import fisher_interval
-from features.panel import Panel
 from unwind.files.durable import folder_lock, remove_drafts, write_atomically
 from unwind.files.location import LakeError
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext, Slot
 from unwind.indicators.links.correlations import Link
 from unwind.indicators.verdict import Verdict
 from unwind.lake.snapshots import Snapshot, read
@@ -17,42 +16,40 @@ from unwind.report.charts.mechanism_views import MechanismViews
 from unwind.report.charts.report_pictures import WATCHED, shown_probabilities
 from unwind.report.page import Histories, render_report
 from unwind.report.session import session_day
-from unwind.settings import Settings
 
 
 def write_report_file(
     lake: Path,
     snapshot: Snapshot,
-    panel: Panel,
+    context: RunContext,
     measured: tuple[Link, ...],
     verdict: Verdict,
     views: MechanismViews,
-    moment: Moment,
-    *,
-    settings: Settings,
 ) -> Path:
     """Render the report of a published session and put it at reports/<session>/<cutoff>.html.
 
     The tables are read back from the snapshot: what is drawn is what was published.
     """
-    day = session_day(snapshot, as_of=moment.as_of, cutoff=moment.cutoff)
-    previous = panel.sessions[-2].date() if len(panel.sessions) > 1 else moment.as_of
+    day = session_day(snapshot, as_of=context.as_of, cutoff=context.cutoff)
+    previous = (
+        context.panel.sessions[-2].date() if len(context.panel.sessions) > 1 else context.as_of
+    )
     page = render_report(
-        as_of=moment.as_of,
-        cutoff=moment.cutoff,
-        source=moment.source,
-        settings_digest=settings.digest,
+        as_of=context.as_of,
+        cutoff=context.cutoff,
+        source=context.source,
+        settings_digest=context.settings.digest,
         snapshot=snapshot.name,
         tables=day.tables,
         previous=previous,
-        before=_tables_before(snapshot, previous, moment),
-        histories=_histories(snapshot, panel, measured, verdict, moment, settings),
+        before=_tables_before(snapshot, previous, context.slot),
+        histories=_histories(snapshot, context, measured, verdict),
         views=views,
     )
-    return put_page(lake, page, moment)
+    return put_page(lake, page, context.slot)
 
 
-def put_page(lake: Path, page: str, moment: Moment) -> Path:
+def put_page(lake: Path, page: str, moment: Slot) -> Path:
     """Put a page in the place of its session and cut-off; clear what a killed run left there.
 
     Raises
@@ -71,7 +68,7 @@ def put_page(lake: Path, page: str, moment: Moment) -> Path:
 
 
 def _tables_before(
-    snapshot: Snapshot, previous: date, moment: Moment
+    snapshot: Snapshot, previous: date, moment: Slot
 ) -> dict[str, pd.DataFrame] | None:
     """Rows of the session before, as the run's cut-off saw them; None where it has none."""
     try:
@@ -81,20 +78,19 @@ def _tables_before(
 
 
 def _histories(
-    snapshot: Snapshot, panel: Panel, measured: tuple[Link, ...], verdict: Verdict,
-    moment: Moment, settings: Settings,
-) -> Histories:  # fmt: skip
-    shown = settings.report.history
+    snapshot: Snapshot, context: RunContext, measured: tuple[Link, ...], verdict: Verdict
+) -> Histories:
+    shown = context.settings.report.history
     link = measured[0]
     value, n = link.value.iloc[-shown:], link.n.iloc[-shown:]
     lower, upper = (
         pd.DataFrame(end, index=value.index, columns=value.columns)
         for end in fisher_interval(
-            value.to_numpy(), n.to_numpy(), confidence=settings.correlation.confidence
+            value.to_numpy(), n.to_numpy(), confidence=context.settings.correlation.confidence
         )
     )
-    first = panel.sessions[-min(shown, len(panel.sessions))].date()
-    states = read(snapshot, "regime_models", since=first, cutoff=moment.cutoff)
+    first = context.panel.sessions[-min(shown, len(context.panel.sessions))].date()
+    states = read(snapshot, "regime_models", since=first, cutoff=context.cutoff)
     return Histories(
         correlation=value,
         lower=lower,
@@ -102,24 +98,23 @@ def _histories(
         score=pd.DataFrame({"score": verdict.scores.score, "state": verdict.states["state"]}).iloc[
             -shown:
         ],
-        prices=panel.close[list(settings.universe.symbols)].iloc[-shown:],
-        volatility=_volatility_history(snapshot, first, moment, settings),
-        probabilities=shown_probabilities(states[states["as_of"].between(first, moment.as_of)]),
+        prices=context.panel.close[list(context.settings.universe.symbols)].iloc[-shown:],
+        volatility=_volatility_history(snapshot, first, context),
+        probabilities=shown_probabilities(states[states["as_of"].between(first, context.as_of)]),
     )
 
 
-def _volatility_history(
-    snapshot: Snapshot, first: date, moment: Moment, settings: Settings
-) -> pd.DataFrame:
+def _volatility_history(snapshot: Snapshot, first: date, context: RunContext) -> pd.DataFrame:
     """What was published, by the run's cut-off, on the base and the first counterparts."""
-    universe = settings.universe
+    universe = context.settings.universe
     drawn = [universe.base, *universe.counterparts[:WATCHED]]
-    rows = read(snapshot, "volatility", since=first, cutoff=moment.cutoff)
-    tails = read(snapshot, "tail_risk", since=first, cutoff=moment.cutoff)
+    rows = read(snapshot, "volatility", since=first, cutoff=context.cutoff)
+    tails = read(snapshot, "tail_risk", since=first, cutoff=context.cutoff)
     tails = tails[
-        (tails["asset"] == universe.base) & (tails["level"] == max(settings.tail_risk.levels))
+        (tails["asset"] == universe.base)
+        & (tails["level"] == max(context.settings.tail_risk.levels))
     ]
-    shown = rows["as_of"].between(first, moment.as_of) & rows["asset"].isin(drawn)
+    shown = rows["as_of"].between(first, context.as_of) & rows["asset"].isin(drawn)
     rows = rows.loc[shown, ["as_of", "asset", "sigma_annual", "converged"]]
     rows = rows.merge(tails[["as_of", "asset", "breach"]], on=["as_of", "asset"], how="left")
     order = rows["asset"].map({name: place for place, name in enumerate(drawn)})

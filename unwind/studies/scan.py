@@ -32,7 +32,7 @@ from models.errors import NotEnoughData
 from unwind.contract.columns import COUNT, REAL, SCHEMA_VERSION, TEXT, Column, Table, declare
 from unwind.files.durable import DRAFT, folder_lock, write_atomically
 from unwind.files.location import sha256
-from unwind.indicators.context import Moment, stamped
+from unwind.indicators.context import Slot
 from unwind.indicators.links.correlations import PERCENTILE_FLOOR, pairs_needed
 from unwind.settings import Settings
 
@@ -96,7 +96,7 @@ class Scan:
     folder: Path
     key: str
     assets: tuple[str, ...]
-    moment: Moment
+    moment: Slot
     settings: Settings
 
 
@@ -140,7 +140,7 @@ class Scanned:
 
 @contextmanager
 def open_scan(
-    lake: Path, returns: pd.DataFrame, moment: Moment, *, chunk: int, settings: Settings
+    lake: Path, returns: pd.DataFrame, moment: Slot, *, chunk: int, settings: Settings
 ) -> Iterator[Scan]:
     """Hold the folder of a scan for one run, its inputs written.
 
@@ -149,7 +149,7 @@ def open_scan(
     lake : Path
     returns : DataFrame of shape (n_sessions, n_assets)
         Up to the session; of it as many last rows are used as history and the longest window need.
-    moment : Moment
+    moment : Slot
     chunk : int
         First assets of a chunk.
     settings : Settings
@@ -365,7 +365,9 @@ def publish_scan(scan: Scan, parts: list[Scanned]) -> pd.DataFrame:
     rises = pd.concat([rows.assign(rank=np.arange(1, len(rows) + 1)) for rows in ranked])
     files = {part.chunk.name: part.entry for part in ordered}
     for name, table, rows in (("assets", ASSETS, assets), ("rises", RISES, rises)):
-        moved = stamped(rows.assign(known_at=scan.moment.cutoff), scan.moment, scan.settings)
+        moved = scan.moment.stamped(
+            rows.assign(known_at=scan.moment.cutoff), settings=scan.settings
+        )
         held = table.arrow(moved)
         path = scan.folder / f"{name}.parquet"
         write_atomically(path, partial(pq.write_table, held, compression="zstd"))

@@ -17,7 +17,7 @@ from models.errors import NotEnoughData
 from models.walk_forward import walk_forward
 from unwind.contract.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, Table, declare
 from unwind.files.durable import folder_lock, write_atomically
-from unwind.indicators.context import Moment, stamped
+from unwind.indicators.context import Slot
 from unwind.settings import Settings
 from unwind.settings.evidence import WalkForward
 
@@ -207,7 +207,7 @@ def publish_universe(
     lake: Path,
     walked: Walked,
     link: dict[str, object] | None,
-    moment: Moment,
+    moment: Slot,
     *,
     settings: Settings,
 ) -> Path:
@@ -243,5 +243,5 @@ def publish_universe(
     return folder
 
 
-def _stamped(rows: pd.DataFrame, moment: Moment, settings: Settings) -> pd.DataFrame:
-    return stamped(rows.assign(known_at=moment.cutoff), moment, settings)
+def _stamped(rows: pd.DataFrame, moment: Slot, settings: Settings) -> pd.DataFrame:
+    return moment.stamped(rows.assign(known_at=moment.cutoff), settings=settings)

@@ -6,44 +6,40 @@ import numpy as np
 import pandas as pd
 
 from features.correlation import ewma_correlation_with_base
-from features.panel import Panel
 from models.dcc import DccFit, correlation_path, filter_dcc, fit_dcc
 from models.garch import GarchFit
-from unwind.indicators.context import Moment, absence, known_from, stamped
+from unwind.indicators.context import RunContext
 from unwind.settings import Settings
 
 PERCENTILE_FLOOR = 60
 
 
 def conditional_correlation_rows(
-    panel: Panel,
-    fits: Mapping[str, GarchFit | ValueError],
-    moment: Moment,
-    *,
-    settings: Settings,
+    context: RunContext, fits: Mapping[str, GarchFit | ValueError]
 ) -> pd.DataFrame:
     """Correlation of the base with each counterpart by a DCC of the two, filtered to the session.
 
     Parameters rest on residuals up to t−1; `value` is R for t+1 and holds the session's surprise,
     `change` is that less R for t. Pair by pair, so that a late listing shortens its own row alone.
     """
-    base = settings.universe.base
+    base = context.settings.universe.base
     rows = [
-        _row(panel, fits[base], fit, base, asset, moment, settings)
-        for asset, fit in fits.items()
-        if asset != base
+        _row(context, fits[base], fit, base, asset) for asset, fit in fits.items() if asset != base
     ]
     frame = pd.DataFrame(rows)
-    frame["known_at"] = known_from(panel, moment, base, pd.Index(frame["asset"]))
-    return stamped(frame, moment, settings)
+    frame["known_at"] = context.known_at(pd.Index(frame["asset"]), base=base)
+    return context.stamped(frame)
 
 
 def _row(
-    panel: Panel, of_base: GarchFit | ValueError, of_asset: GarchFit | ValueError,
-    base: str, asset: str, moment: Moment, settings: Settings,
-) -> dict[str, object]:  # fmt: skip
+    context: RunContext,
+    of_base: GarchFit | ValueError,
+    of_asset: GarchFit | ValueError,
+    base: str,
+    asset: str,
+) -> dict[str, object]:
     row: dict[str, object] = {
-        "base": base, "asset": asset, "method": "dcc", "window": settings.volatility.window,
+        "base": base, "asset": asset, "method": "dcc", "window": context.settings.volatility.window,
         "n": 0, "reason": None,
         **dict.fromkeys(
             ("value", "lower", "upper", "robust_lower", "robust_upper", "change", "percentile"),
@@ -53,26 +49,26 @@ def _row(
     residuals = {}
     for name, volatility in ((base, of_base), (asset, of_asset)):
         if isinstance(volatility, ValueError):
-            absent = absence(panel, moment, name)
+            absent = context.no_price(name)
             return row | {"reason": absent or f"no residuals of {name}: {volatility}"}
-        observed = float(panel.returns[name].loc[moment.stamp])
+        observed = float(context.panel.returns[name].loc[context.stamp])
         if not np.isfinite(observed):
             return row | {"reason": f"no return of {name} at the session"}
         if not np.isfinite(volatility.sigma_next):
             return row | {"reason": f"no volatility of {name} to divide by: it has not moved"}
         surprise = (observed - volatility.mu) / volatility.sigma_next
-        today = pd.Series([surprise], index=[moment.stamp])
+        today = pd.Series([surprise], index=[context.stamp])
         residuals[name] = pd.concat([volatility.residuals, today])
     pair = pd.DataFrame(residuals)
     row["n"] = int(pair.iloc[:-1].notna().all(axis=1).sum())
     try:
         fit = fit_dcc(
             pair.iloc[:-1], kind="dcc", method="full", start="unconditional",
-            min_observations=settings.volatility.min_observations,
+            min_observations=context.settings.volatility.min_observations,
         )  # fmt: skip
     except ValueError as error:  # too few rows, or one asset repeats the other
         return row | {"reason": str(error)}
-    return row | (_filtered(pair, fit) if fit.converged else _faded(pair, fit, settings))
+    return row | (_filtered(pair, fit) if fit.converged else _faded(pair, fit, context.settings))
 
 
 def _filtered(pair: pd.DataFrame, fit: DccFit) -> dict[str, object]:

@@ -10,9 +10,8 @@ from features.constancy import constancy_test
 from features.dependent_correlations import compare_dependent_correlations
 from features.exceedance import exceedance_test
 from features.multiplicity import family_wise
-from features.panel import Panel
 from features.returns import standardised_returns
-from unwind.indicators.context import Moment, known_from, stamped
+from unwind.indicators.context import RunContext
 from unwind.settings import Settings
 
 
@@ -33,15 +32,15 @@ class _Row:
     reason: str
 
 
-def correlation_test_rows(panel: Panel, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+def correlation_test_rows(context: RunContext) -> pd.DataFrame:
     """Test the chosen links of the base, each alone and adjusted over pairs, tests and windows.
 
     Rows are returns over their own forecast σ, so that a cluster of volatility is not taken for a
     change of correlation.
     """
-    chosen, universe = settings.correlation_tests, settings.universe
+    chosen, universe = context.settings.correlation_tests, context.settings.universe
     residuals = standardised_returns(
-        panel.returns[list(universe.symbols)],
+        context.panel.returns[list(universe.symbols)],
         half_life=chosen.half_life,
         min_observations=chosen.half_life,
     )
@@ -49,20 +48,20 @@ def correlation_test_rows(panel: Panel, moment: Moment, *, settings: Settings) -
     rows: list[_Row] = []
     for asset in chosen.tested:
         rows += [
-            _constancy(base, residuals[asset], settings=settings),
-            _asymmetry(base, residuals[asset], settings=settings),
-            _downside(base, residuals[asset], settings=settings),
+            _constancy(base, residuals[asset], settings=context.settings),
+            _asymmetry(base, residuals[asset], settings=context.settings),
+            _downside(base, residuals[asset], settings=context.settings),
         ]
     for first, second in chosen.compared:
         rows += [
-            _difference(residuals, universe.base, first, second, window, settings=settings)
+            _difference(residuals, universe.base, first, second, window, settings=context.settings)
             for window in chosen.compared_windows
         ]
     frame = pd.DataFrame(rows).assign(base=universe.base)
     frame["family_p_value"] = family_wise(frame["p_value"])
     frame["reason"] = frame["reason"].replace("", None)
-    frame["known_at"] = known_from(panel, moment, universe.base, pd.Index(frame["asset"]))
-    return stamped(frame, moment, settings)
+    frame["known_at"] = context.known_at(pd.Index(frame["asset"]), base=universe.base)
+    return context.stamped(frame)
 
 
 def _constancy(base: pd.Series, other: pd.Series, *, settings: Settings) -> _Row:

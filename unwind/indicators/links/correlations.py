@@ -7,9 +7,7 @@ import pandas as pd
 
 from features.correlation import correlation_with_base, ewma_correlation_with_base
 from features.correlation_tests import fisher_interval, robust_interval
-from features.panel import Panel
-from unwind.indicators.context import Moment, absence, known_from, stamped
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 
 # Earlier values that a percentile needs before it says anything.
 PERCENTILE_FLOOR = 60
@@ -25,15 +23,15 @@ class Link:
     n: pd.DataFrame
 
 
-def links(panel: Panel, *, settings: Settings) -> tuple[Link, ...]:
+def links(context: RunContext) -> tuple[Link, ...]:
     """Correlate the base with every counterpart, all windows and half-lives."""
-    chosen = settings.correlation
-    returns = panel.returns[list(settings.universe.symbols)]
+    chosen = context.settings.correlation
+    returns = context.panel.returns[list(context.settings.universe.symbols)]
     answer = []
     for window in chosen.windows:
         rolled = correlation_with_base(
             returns,
-            base=settings.universe.base,
+            base=context.settings.universe.base,
             window=window,
             min_observations=pairs_needed(window, chosen.min_share),
         )
@@ -41,7 +39,7 @@ def links(panel: Panel, *, settings: Settings) -> tuple[Link, ...]:
     for half_life in chosen.half_lives:
         faded = ewma_correlation_with_base(
             returns,
-            base=settings.universe.base,
+            base=context.settings.universe.base,
             half_life=half_life,
             min_observations=pairs_needed(2 * half_life, chosen.min_share),
         )
@@ -54,18 +52,16 @@ def pairs_needed(window: int, share: float) -> int:
     return max(3, int(np.ceil(window * share)))
 
 
-def correlation_rows(
-    panel: Panel, measured: tuple[Link, ...], moment: Moment, *, settings: Settings
-) -> pd.DataFrame:
+def correlation_rows(context: RunContext, measured: tuple[Link, ...]) -> pd.DataFrame:
     """Rows of the table `correlations` for the session."""
-    base = settings.universe.base
+    base = context.settings.universe.base
     parts = []
     for link in measured:
-        value, n = link.value.loc[moment.stamp], link.n.loc[moment.stamp]
+        value, n = link.value.loc[context.stamp], link.n.loc[context.stamp]
         lower, upper = fisher_interval(
-            value.to_numpy(), n.to_numpy(), confidence=settings.correlation.confidence
+            value.to_numpy(), n.to_numpy(), confidence=context.settings.correlation.confidence
         )
-        earlier = link.value.loc[: moment.stamp].iloc[:-1]
+        earlier = link.value.loc[: context.stamp].iloc[:-1]
         change = value - earlier.iloc[-1] if len(earlier) else value * np.nan
         rank = (earlier <= value).sum() / earlier.notna().sum().clip(lower=1)
         ranked = (earlier.notna().sum() >= PERCENTILE_FLOOR).to_numpy() & value.notna().to_numpy()
@@ -79,30 +75,32 @@ def correlation_rows(
                     "value": value.to_numpy(),
                     "lower": lower,
                     "upper": upper,
-                    **_robust_columns(panel, link, settings),
+                    **_robust_columns(context, link),
                     "n": np.floor(n.to_numpy()).astype("int64"),
                     "change": change.to_numpy(),
                     "percentile": np.where(ranked, rank.to_numpy(), np.nan),
                     "reason": [
-                        _missing_link(panel, moment, base, asset, count) if np.isnan(held) else None
+                        _missing_link(context, base, asset, count) if np.isnan(held) else None
                         for asset, held, count in zip(value.index, value, n, strict=True)
                     ],
-                    "known_at": known_from(panel, moment, base, value.index),
+                    "known_at": context.known_at(value.index, base=base),
                 }
             )
         )
-    return stamped(pd.concat(parts, ignore_index=True), moment, settings)
+    return context.stamped(pd.concat(parts, ignore_index=True))
 
 
-def _robust_columns(panel: Panel, link: Link, settings: Settings) -> dict[str, list[float]]:
+def _robust_columns(context: RunContext, link: Link) -> dict[str, list[float]]:
     """Interval of each pair over the window that ends with the session."""
     names = ("robust_lower", "robust_upper")
     if link.method != "pearson":
         return {name: [np.nan] * link.value.shape[1] for name in names}
-    recent = panel.returns.iloc[-link.window :]
-    base = recent[settings.universe.base].to_numpy()
+    recent = context.panel.returns.iloc[-link.window :]
+    base = recent[context.settings.universe.base].to_numpy()
     ends = [
-        robust_interval(base, recent[asset].to_numpy(), confidence=settings.correlation.confidence)
+        robust_interval(
+            base, recent[asset].to_numpy(), confidence=context.settings.correlation.confidence
+        )
         if held
         else (np.nan, np.nan)
         for asset, held in link.value.iloc[-1].notna().items()
@@ -110,6 +108,6 @@ def _robust_columns(panel: Panel, link: Link, settings: Settings) -> dict[str, l
     return {name: [end[side] for end in ends] for side, name in enumerate(names)}
 
 
-def _missing_link(panel: Panel, moment: Moment, base: str, asset: str, count: float) -> str:
-    absent = absence(panel, moment, base) or absence(panel, moment, asset)
+def _missing_link(context: RunContext, base: str, asset: str, count: float) -> str:
+    absent = context.no_price(base) or context.no_price(asset)
     return absent or f"{int(count)} complete pairs in the window are too few"

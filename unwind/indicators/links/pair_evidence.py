@@ -7,32 +7,28 @@ from features.comovement import adjust_for_volatility, normal_downside, partial_
 from features.correlation_tests import robust_interval
 from features.exceedance import exceedance_curve, standardise
 from features.jackknife import complete_rows
-from features.panel import Panel
 from unwind.contract.text import number
-from unwind.indicators.context import Moment, known_from, stamped
+from unwind.indicators.context import RunContext
 from unwind.indicators.links.correlations import Link
-from unwind.settings import Settings
 
 
-def pair_evidence_rows(
-    panel: Panel, measured: tuple[Link, ...], moment: Moment, *, settings: Settings
-) -> pd.DataFrame:
+def pair_evidence_rows(context: RunContext, measured: tuple[Link, ...]) -> pd.DataFrame:
     """Put interval, volatility, control and downside beside each short-window correlation."""
-    universe, short = settings.universe, measured[0]
-    rows = [_pair_row(panel, short, asset, settings=settings) for asset in universe.counterparts]
+    universe, short = context.settings.universe, measured[0]
+    rows = [_pair_row(context, short, asset) for asset in universe.counterparts]
     frame = pd.DataFrame(rows).assign(
         base=universe.base,
-        known_at=known_from(panel, moment, universe.base, pd.Index(universe.counterparts)),
+        known_at=context.known_at(pd.Index(universe.counterparts), base=universe.base),
     )
-    return stamped(frame, moment, settings)
+    return context.stamped(frame)
 
 
-def _pair_row(panel: Panel, short: Link, asset: str, *, settings: Settings) -> dict[str, object]:
-    chosen, base = settings.pair_evidence, settings.universe.base
-    recent = panel.returns.iloc[-(short.window + chosen.baseline) :]
+def _pair_row(context: RunContext, short: Link, asset: str) -> dict[str, object]:
+    chosen, base = context.settings.pair_evidence, context.settings.universe.base
+    recent = context.panel.returns.iloc[-(short.window + chosen.baseline) :]
     x, y = recent[base].to_numpy(), recent[asset].to_numpy()
     lower, upper = robust_interval(
-        x[-short.window :], y[-short.window :], confidence=settings.correlation.confidence
+        x[-short.window :], y[-short.window :], confidence=context.settings.correlation.confidence
     )
     by_base, by_asset = (
         adjust_for_volatility(*pair, window=short.window, min_observations=chosen.min_observations)

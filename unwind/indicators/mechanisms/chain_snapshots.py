@@ -8,10 +8,8 @@ import pandas as pd
 from features.gamma_exposure import GammaProfile, dealer_signs, gamma_profile
 from features.option_chains import DAYS_A_YEAR, CleanChain, clean_chain
 from features.options import CALL, PUT
-from features.panel import Panel
 from unwind.calendar import CUT_ZONE, cut_instants
-from unwind.indicators.context import Moment
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,9 +41,7 @@ class Snapshot:
     clean: CleanChain
 
 
-def snapshot_sessions(
-    chains: pd.DataFrame, panel: Panel, moment: Moment, *, underlying: str
-) -> pd.Series:
+def snapshot_sessions(chains: pd.DataFrame, context: RunContext, *, underlying: str) -> pd.Series:
     """Last snapshot of each session up to the moment's: session → instant, increasing."""
     if chains.empty:
         return pd.Series(dtype="datetime64[us, UTC]")
@@ -53,18 +49,16 @@ def snapshot_sessions(
         chains.loc[chains["underlying"] == underlying, "snapshot_at"].unique()
     ).sort_values()
     days = instants.tz_convert(CUT_ZONE).tz_localize(None).normalize()
-    place = panel.sessions.searchsorted(days, side="right") - 1
-    held = (days <= moment.stamp) & (place >= 0)
-    taken = pd.Series(instants[held], index=panel.sessions[place[held]])
+    place = context.panel.sessions.searchsorted(days, side="right") - 1
+    held = (days <= context.stamp) & (place >= 0)
+    taken = pd.Series(instants[held], index=context.panel.sessions[place[held]])
     return taken[~taken.index.duplicated(keep="last")]
 
 
-def newest_snapshot(
-    chains: pd.DataFrame, panel: Panel, moment: Moment, *, settings: Settings
-) -> Snapshot | None:
+def newest_snapshot(chains: pd.DataFrame, context: RunContext) -> Snapshot | None:
     """Clean the base's last chain by the moment; None where there is none."""
-    base, chosen = settings.universe.base, settings.options
-    taken = snapshot_sessions(chains, panel, moment, underlying=base)
+    base, chosen = context.settings.universe.base, context.settings.options
+    taken = snapshot_sessions(chains, context, underlying=base)
     if taken.empty:
         return None
     at = taken.iloc[-1]
@@ -88,18 +82,16 @@ def newest_snapshot(
     )  # fmt: skip
 
 
-def session_profile(
-    snapshot: Snapshot, panel: Panel, moment: Moment, *, settings: Settings
-) -> GammaProfile | None:
+def session_profile(snapshot: Snapshot, context: RunContext) -> GammaProfile | None:
     """Gamma exposure of a chain over spot, read at the session's close; the chart's data.
 
     None where no contract has both a volatility and open interest. Without a close the chain's own
     price stands for spot.
     """
-    chosen, contracts = settings.options, snapshot.clean.contracts
+    chosen, contracts = context.settings.options, snapshot.clean.contracts
     if not (contracts["open_interest"] > 0).any():
         return None
-    close = float(panel.close[settings.universe.base].loc[moment.stamp])
+    close = float(context.panel.close[context.settings.universe.base].loc[context.stamp])
     spot = snapshot.price if np.isnan(close) else close
     reach = chosen.grid_reach
     return gamma_profile(

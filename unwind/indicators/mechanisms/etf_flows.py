@@ -4,7 +4,6 @@ A flow is known on the morning after: at a session's own cut-off the newest one 
 session before, and each row says which.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +15,7 @@ from features.shocks import robust_z
 from models.errors import NotEnoughData
 from models.robust_regression import Expectation, expectation
 from unwind.indicators.block import GOOD, PROXY, Mechanism, missing, or_missing
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.fund_flows import (
     FundFlow,
     Scale,
@@ -25,7 +24,6 @@ from unwind.indicators.mechanisms.fund_flows import (
     fund_flow,
     printed_flows,
 )
-from unwind.settings import Settings
 from unwind.settings.mechanisms import Flows
 
 BLOCK = "flows"
@@ -45,25 +43,26 @@ LONGEST_LAG = 2  # sessions: settlement is one after the trade, a holiday may ad
 CLEAR_MATCH = 0.8  # share of equal figures from which a delay is named
 
 
-def flow_block(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def flow_block(context: RunContext) -> list[Mechanism]:
     """Flow, expectation, surprise and vendor conflict of the base's fund and of all funds."""
-    chosen, base = settings.flows, settings.universe.base
+    chosen, base = context.settings.flows, context.settings.universe.base
     flows, known = printed_flows(
-        inputs["etf_flows"], panel, wanted=(base, chosen.total), peers=chosen.conflict_window
+        context.inputs["etf_flows"],
+        context.panel,
+        wanted=(base, chosen.total),
+        peers=chosen.conflict_window,
     )
     rows: list[Mechanism] = []
     for item in (base, chosen.total):
-        found = fund_flow(flows, known, item, panel, settings=settings)
+        found = fund_flow(flows, known, item, context)
         if isinstance(found, str):
             rows += [
-                missing(BLOCK, name, item, unit=unit, moment=moment, reason=found)
+                missing(BLOCK, name, item, context, unit=unit, reason=found)
                 for name, unit in UNITS.items()
             ]
             continue
-        rows += _amounts(found, panel, base, chosen)
-        rows += _surprises(found, panel, base, chosen)
+        rows += _amounts(found, context.panel, base, chosen)
+        rows += _surprises(found, context.panel, base, chosen)
         rows += _vendors(found, chosen)
     return rows
 

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from features.open_interest import UNKNOWN
-from features.panel import Panel
 from features.shocks import robust_z
 from unwind.indicators.block import GOOD, MISSING, PARTIAL, PROXY, STALE, Mechanism
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 
 # The worst of several qualities is the row's.
 ORDER = (GOOD, PROXY, PARTIAL, STALE, MISSING)
@@ -61,8 +60,7 @@ def standing(
     what: str,
     describes: pd.Timestamp | None,
     known: list[pd.Series],
-    panel: Panel,
-    moment: Moment,
+    context: RunContext,
     *,
     usual: int,
     limit: int,
@@ -84,10 +82,10 @@ def standing(
     """
     if describes is None:
         return Standing(
-            block=block, describes=moment.stamp, known_at=moment.cutoff, quality=MISSING,
+            block=block, describes=context.stamp, known_at=context.cutoff, quality=MISSING,
             reason=f"no {what} was known at the cut-off",
         )  # fmt: skip
-    age = int((panel.sessions > describes).sum())
+    age = int((context.panel.sessions > describes).sum())
     old = f"the newest {what} describes {describes:%Y-%m-%d}, {age} sessions before"
     return Standing(
         block=block,

@@ -8,7 +8,7 @@ import pandas as pd
 from features.etf_flows import AGREE, rolled_assets, unfinished_funds, vendor_conflict
 from features.panel import Panel
 from unwind.indicators.block import CONFLICTED, GOOD, PARTIAL, STALE
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 from unwind.settings.mechanisms import Flows
 
 
@@ -89,18 +89,18 @@ def _level(frame: pd.DataFrame, name: str, *, level: int) -> pd.DataFrame:
 
 
 def fund_flow(
-    flows: pd.DataFrame, known: pd.DataFrame, item: str, panel: Panel, *, settings: Settings
+    flows: pd.DataFrame, known: pd.DataFrame, item: str, context: RunContext
 ) -> FundFlow | str:
     """Lay a fund's flows over the sessions; a sentence where there are none to speak of."""
-    chosen, base = settings.flows, settings.universe.base
+    chosen, base = context.settings.flows, context.settings.universe.base
     if flows.empty:
         return "no ETF flows are on file"
     if item not in flows.columns.get_level_values(0):
         return f"no flow of {item} is on file"
     own = _level(flows, item, level=0)
     vendor = _vendor(own, chosen.vendor)
-    newest = panel.sessions[own[vendor].notna()][-1]
-    age = int((panel.sessions > newest).sum())
+    newest = context.panel.sessions[own[vendor].notna()][-1]
+    age = int((context.panel.sessions > newest).sum())
     if age > chosen.oldest_sessions:
         return f"the newest flow of {item} describes {newest:%Y-%m-%d}, {age} sessions earlier"
     own = own.loc[:newest]
@@ -122,7 +122,7 @@ def fund_flow(
         quality = STALE
         notes.append(f"{age} sessions old")
     used = _level(known, item, level=0).loc[:newest].max().max()
-    priced = panel.known_at.loc[:newest, base].iloc[-1]
+    priced = context.panel.known_at.loc[:newest, base].iloc[-1]
     return FundFlow(
         item=item,
         vendor=vendor,

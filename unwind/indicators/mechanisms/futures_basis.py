@@ -98,7 +98,7 @@ def _detail(view: FuturesView, name: str, at: pd.Timestamp) -> str:
         f"futures to {clock:%Y-%m-%d %H:%M} UTC",
     ]
     if name != CALENDAR and source != NOWHERE:
-        ticker = view.settings.clock.hourly.get(symbol, symbol)
+        ticker = view.context.settings.clock.hourly.get(symbol, symbol)
         named = f"{ticker} hourly" if source == HOURLY else f"{symbol} UTC day"
         ended = clock + pd.Timedelta(history.spot["hours_apart"][at], "h")
         parts.append(f"spot {named} to {ended:%Y-%m-%d %H:%M} UTC")

@@ -22,14 +22,12 @@ from features.open_interest import (
     ordinary_change,
     venue_divergence,
 )
-from features.panel import Panel
 from features.positioning import funding_measures, net_short
 from features.spot import spot_at
 from unwind.calendar import futures_closes
 from unwind.contract.inputs import INPUT_TABLES
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.freshness import Standing, standing
-from unwind.settings import Settings
 from unwind.settings.mechanisms import Futures
 
 BLOCK = "futures"
@@ -91,23 +89,20 @@ class FuturesView:
 
     held: Mapping[str, pd.DataFrame]
     history: FuturesHistory
-    panel: Panel
-    moment: Moment
-    settings: Settings
+    context: RunContext
 
     @property
     def chosen(self) -> Futures:
         """The section of the settings."""
-        return self.settings.futures
+        return self.context.settings.futures
 
     def standing(
         self, what: str, at: pd.Timestamp | None, known: list[pd.Series], *, usual: int = 1
     ) -> Standing:
         """Judge the newest row of an input; at 16:15 the newest futures are a session old."""
         return standing(
-            BLOCK, what, at, known, self.panel, self.moment,
-            usual=usual, limit=self.chosen.stale_sessions,
-        )  # fmt: skip
+            BLOCK, what, at, known, self.context, usual=usual, limit=self.chosen.stale_sessions
+        )
 
     def spot_known(self, at: pd.Timestamp) -> list[pd.Series]:
         """When the spot prices up to a session were known."""
@@ -118,9 +113,7 @@ class FuturesView:
         ]
 
 
-def future_inputs(
-    inputs: Mapping[str, pd.DataFrame], moment: Moment, *, settings: Settings
-) -> dict[str, pd.DataFrame]:
+def future_inputs(context: RunContext) -> dict[str, pd.DataFrame]:
     """Rows of the inputs that concern the coin's futures and describe nothing after the session.
 
     Parameters
@@ -134,15 +127,15 @@ def future_inputs(
         `futures`, `hourly`, `daily` (UTC days of the coin), `open_interest` (with that of
         perpetuals where a venue has no other), `perpetuals`, `cftc_positions`; typed when empty.
     """
-    chosen = settings.futures
-    ticker = settings.clock.hourly.get(chosen.spot, "")
-    end = moment.stamp.tz_localize("UTC") + DAY
-    held = {name: _typed(inputs[name], name) for name in (
+    chosen = context.settings.futures
+    ticker = context.settings.clock.hourly.get(chosen.spot, "")
+    end = context.stamp.tz_localize("UTC") + DAY
+    held = {name: _typed(context.inputs[name], name) for name in (
         "crypto_hourly", "prices", "futures", "open_interest", "perpetuals", "cftc_positions",
     )}  # fmt: skip
     hourly, daily = held["crypto_hourly"], held["prices"]
     futures, interest, perpetuals = (
-        held[name][held[name]["session"] <= moment.stamp]
+        held[name][held[name]["session"] <= context.stamp]
         for name in ("futures", "open_interest", "perpetuals")
     )
     perpetuals = perpetuals[perpetuals["venue"] == chosen.offshore]
@@ -159,8 +152,8 @@ def future_inputs(
         ].drop_duplicates("bar_start_utc"),
         "daily": daily[
             (daily["symbol"] == chosen.spot)
-            & (daily["session"] <= moment.stamp)
-            & daily["symbol"].isin(settings.clock.crypto_daily)
+            & (daily["session"] <= context.stamp)
+            & daily["symbol"].isin(context.settings.clock.crypto_daily)
         ],
         "open_interest": pd.concat(
             [interest, stand_in.assign(contract_group="perpetual")[interest.columns]]
@@ -169,14 +162,12 @@ def future_inputs(
         else interest,
         "perpetuals": perpetuals,
         "cftc_positions": positions[
-            (positions["venue"] == chosen.venue) & (positions["as_of"] <= moment.stamp)
+            (positions["venue"] == chosen.venue) & (positions["as_of"] <= context.stamp)
         ],
     }
 
 
-def futures_history(
-    held: Mapping[str, pd.DataFrame], panel: Panel, *, settings: Settings
-) -> FuturesHistory:
+def futures_history(held: Mapping[str, pd.DataFrame], context: RunContext) -> FuturesHistory:
     """Bases, classes, divergence, funding and positions over two baselines of sessions.
 
     Parameters
@@ -186,8 +177,8 @@ def futures_history(
     panel : Panel
         Its sessions are the rows.
     """
-    chosen = settings.futures
-    sessions = panel.sessions[-(2 * chosen.window + 2) :]
+    chosen = context.settings.futures
+    sessions = context.panel.sessions[-(2 * chosen.window + 2) :]
     clock = futures_closes(sessions, chosen.week_close)
     spot = spot_at(held["hourly"], held["daily"], clock)
     curve = listed_curve(
@@ -284,10 +275,8 @@ def _every_day(perpetuals: pd.DataFrame, *, span: int) -> pd.Series:
     return rate.reindex(pd.date_range(max(rate.index[0], last - span * DAY), last, unit="us"))
 
 
-def futures_view(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> FuturesView:
+def futures_view(context: RunContext) -> FuturesView:
     """Read the inputs of the coin's futures and measure their histories, once for all blocks."""
-    held = future_inputs(inputs, moment, settings=settings)
-    history = futures_history(held, panel, settings=settings)
-    return FuturesView(held=held, history=history, panel=panel, moment=moment, settings=settings)
+    held = future_inputs(context)
+    history = futures_history(held, context)
+    return FuturesView(held=held, history=history, context=context)

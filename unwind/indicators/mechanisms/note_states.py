@@ -1,6 +1,5 @@
 """Structured notes as they stand at a session: what is left of each, and its market."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +7,10 @@ import pandas as pd
 
 from features.barriers import notional_density
 from features.knock_in import AMERICAN, EUROPEAN
-from features.panel import Panel
 from features.returns import trailing_volatility
 from unwind.indicators.block import GOOD, PROXY
-from unwind.indicators.context import Moment, known_from
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.volatility_indices import age, index_levels, usual_age
-from unwind.settings import Settings
 
 PERCENT = 100.0
 DAYS_A_YEAR = 365
@@ -74,33 +71,32 @@ class Note:
         )
 
 
-def live_notes(held: pd.DataFrame, moment: Moment) -> pd.DataFrame:
+def live_notes(held: pd.DataFrame, context: RunContext) -> pd.DataFrame:
     """Rows of the notes that were issued by the session and mature after it, by name."""
     if held.empty:
         return held
-    issued = (held["issued_at"] <= moment.stamp) & (held["maturity"] > moment.stamp)
+    issued = (held["issued_at"] <= context.stamp) & (held["maturity"] > context.stamp)
     return held[issued].sort_values("note")
 
 
 def standing_notes(
-    held: pd.DataFrame, underlying: str, inputs: Mapping[str, pd.DataFrame], panel: Panel,
-    moment: Moment, settings: Settings,
-) -> tuple[list[Note], str | None]:  # fmt: skip
+    held: pd.DataFrame, underlying: str, context: RunContext
+) -> tuple[list[Note], str | None]:
     """Notes of one underlying as they stand at the moment, or why they cannot be measured.
 
     `held` is the input table's rows of that underlying.
     """
-    if underlying not in panel.close.columns:
+    if underlying not in context.panel.close.columns:
         return [], f"{underlying} is not in the universe, so it has no price here"
-    closes = panel.close[underlying].loc[: moment.stamp]
+    closes = context.panel.close[underlying].loc[: context.stamp]
     spot = float(closes.iloc[-1])
     if np.isnan(spot):
         return [], f"{underlying} has no close for the session"
-    volatility = _volatility(underlying, inputs["implied_vol"], panel, moment, settings)
+    volatility = _volatility(underlying, context.inputs["implied_vol"], context)
     if volatility is None:
         return [], f"no volatility of {underlying}: no index, and too few returns"
-    lows = _lows(inputs["prices"], underlying, closes)
-    price_known = known_from(panel, moment, underlying, pd.Index([underlying]))[0]
+    lows = _lows(context.inputs["prices"], underlying, closes)
+    price_known = context.known_at(pd.Index([underlying]), base=underlying)[0]
     found = []
     for row in held.to_dict("records"):
         before = closes.loc[: row["issued_at"]].dropna()
@@ -113,7 +109,7 @@ def standing_notes(
                 strike=float(before.iloc[-1]) if len(before) else np.nan,
                 barrier=row["barrier"],
                 notional=row["notional_usd"],
-                years=(row["maturity"] - moment.stamp).days / DAYS_A_YEAR,
+                years=(row["maturity"] - context.stamp).days / DAYS_A_YEAR,
                 observation=row["observation"].strip().lower(),
                 touched_on=reached[0] if len(reached) else None,
                 known_at=max(row["known_at"], price_known, volatility.known_at),
@@ -130,15 +126,13 @@ def _lows(prices: pd.DataFrame, underlying: str, closes: pd.Series) -> pd.Series
     return lows.fillna(closes).dropna()
 
 
-def _volatility(
-    underlying: str, implied: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
-) -> Volatility | None:
-    chosen = settings.notes
+def _volatility(underlying: str, implied: pd.DataFrame, context: RunContext) -> Volatility | None:
+    chosen = context.settings.notes
     index = chosen.indices.get(underlying)
     if index is not None:
-        held = index_levels(implied, {index}, panel, moment)[index]
-        allowed = settings.options.stale_sessions + usual_age(index, settings)
-        if len(held) and age(panel, moment, held.index[-1]) <= allowed:
+        held = index_levels(implied, {index}, context)[index]
+        allowed = context.settings.options.stale_sessions + usual_age(index, context.settings)
+        if len(held) and age(context, held.index[-1]) <= allowed:
             value = float(held["close"].iloc[-1]) / PERCENT
             return Volatility(
                 value=value,
@@ -147,7 +141,7 @@ def _volatility(
                 detail=f"σ {value:.1%}: {index} of {held.index[-1]:%Y-%m-%d}",
             )
     value = trailing_volatility(
-        panel.returns[underlying].loc[: moment.stamp],
+        context.panel.returns[underlying].loc[: context.stamp],
         window=chosen.volatility_window,
         min_observations=chosen.min_observations,
     )
@@ -155,7 +149,7 @@ def _volatility(
         return None
     return Volatility(
         value=value,
-        known_at=known_from(panel, moment, underlying, pd.Index([underlying]))[0],
+        known_at=context.known_at(pd.Index([underlying]), base=underlying)[0],
         quality=PROXY,
         detail=f"σ {value:.1%}: trailing, {chosen.volatility_window} sessions; no index known",
     )

@@ -1,17 +1,14 @@
 """The block "notes": barriers of structured notes, how near they are and what hangs on them."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from features.barriers import barrier_distance, hitting_probability, terminal_probability
 from features.knock_in import AMERICAN, KnockInPut, knock_in_put
-from features.panel import Panel
 from features.returns import SESSIONS_A_YEAR
 from unwind.indicators.block import MISSING, PARTIAL, Mechanism
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.note_states import (
     KNOCKED_IN,
     PERCENT,
@@ -39,49 +36,46 @@ TOTALS = (
 )
 
 
-def note_mechanisms(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def note_mechanisms(context: RunContext) -> list[Mechanism]:
     """Rows of the block: totals of the notes on the base, and each note on its own."""
-    base = settings.universe.base
-    held = live_notes(inputs["structured_notes"], moment)
+    base = context.settings.universe.base
+    held = live_notes(context.inputs["structured_notes"], context)
     if held.empty:
         reason = "no structured note was known by the cut-off: the table is kept by hand"
-        return [_absent(name, base, unit, reason, moment) for name, unit in TOTALS]
+        return [_absent(name, base, unit, reason, context) for name, unit in TOTALS]
     notes: list[Note] = []
     rows: list[Mechanism] = []
     whole = held[["barrier", "notional_usd"]].notna().all(axis=1)
     rows += [
-        _absent("barrier_distance", str(name), "σ", "barrier or notional is empty", moment)
+        _absent("barrier_distance", str(name), "σ", "barrier or notional is empty", context)
         for name in held.loc[~whole, "note"]
     ]
     for underlying, group in held[whole].groupby("underlying"):
-        found, fault = standing_notes(group, str(underlying), inputs, panel, moment, settings)
+        found, fault = standing_notes(group, str(underlying), context)
         notes += found
         if fault is not None:
             rows += [
-                _absent("barrier_distance", str(name), "σ", fault, moment) for name in group["note"]
+                _absent("barrier_distance", str(name), "σ", fault, context)
+                for name in group["note"]
             ]
-    priced = [(note, _puts(note, settings)) for note in notes]
+    priced = [(note, _puts(note, context.settings)) for note in notes]
     for note, puts in priced:
-        rows += _note_rows(note, puts, moment, settings)
+        rows += _note_rows(note, puts, context)
     own = [(note, puts) for note, puts in priced if note.underlying == base]
-    return [*_totals(own, base, moment, settings), *rows]
+    return [*_totals(own, base, context), *rows]
 
 
-def _absent(indicator: str, item: str, unit: str, reason: str, moment: Moment) -> Mechanism:
+def _absent(indicator: str, item: str, unit: str, reason: str, context: RunContext) -> Mechanism:
     return Mechanism(
-        block=BLOCK, indicator=indicator, item=item, unit=unit, describes=moment.stamp,
-        known_at=moment.cutoff, quality=MISSING, reason=reason,
+        block=BLOCK, indicator=indicator, item=item, unit=unit, describes=context.stamp,
+        known_at=context.cutoff, quality=MISSING, reason=reason,
     )  # fmt: skip
 
 
-def _note_rows(
-    note: Note, puts: list[KnockInPut], moment: Moment, settings: Settings
-) -> list[Mechanism]:
-    sigma, horizon = note.volatility.value, settings.notes.horizon_sessions
+def _note_rows(note: Note, puts: list[KnockInPut], context: RunContext) -> list[Mechanism]:
+    sigma, horizon = note.volatility.value, context.settings.notes.horizon_sessions
     within = min(horizon / SESSIONS_A_YEAR, note.years)
-    touch = touch_probability(note, within, settings)
+    touch = touch_probability(note, within, context.settings)
     terms = (
         f"barrier {note.barrier:.2f}, spot {note.spot:.2f}, {note.observation}, "
         f"{note.years:.2f} years left; {note.volatility.detail}"
@@ -90,7 +84,7 @@ def _note_rows(
         terms += f"; touched on {note.touched_on:%Y-%m-%d}"
     plain = Mechanism(
         block=BLOCK, indicator="barrier_distance", item=note.name, unit=f"σ of {horizon} sessions",
-        describes=moment.stamp, known_at=note.known_at, quality=note.volatility.quality,
+        describes=context.stamp, known_at=note.known_at, quality=note.volatility.quality,
         value=float(
             barrier_distance(
                 note.spot, note.barrier, volatility=sigma, years=horizon / SESSIONS_A_YEAR
@@ -106,7 +100,7 @@ def _note_rows(
         ),
         _banded(
             plain, note, "knock_in_probability", PROBABILITY,
-            [_knock_in_probability(note, kind, settings) for kind in note.observations],
+            [_knock_in_probability(note, kind, context.settings) for kind in note.observations],
         ),
         *_greek_rows(plain, note, puts),
     ]  # fmt: skip
@@ -186,11 +180,11 @@ def _greek_rows(plain: Mechanism, note: Note, puts: list[KnockInPut]) -> list[Me
 
 
 def _totals(
-    priced: list[tuple[Note, list[KnockInPut]]], base: str, moment: Moment, settings: Settings
+    priced: list[tuple[Note, list[KnockInPut]]], base: str, context: RunContext
 ) -> list[Mechanism]:
     if not priced:
         reason = f"no note on {base} could be measured"
-        return [_absent(name, base, unit, reason, moment) for name, unit in TOTALS]
+        return [_absent(name, base, unit, reason, context) for name, unit in TOTALS]
     notes = [note for note, _ in priced]
     waiting = [note for note in notes if note.state != KNOCKED_IN]
     ahead = [note for note in waiting if note.spot > note.barrier]
@@ -202,11 +196,11 @@ def _totals(
     unknown = any(len(note.observations) > 1 for note in notes)
     plain = Mechanism(
         block=BLOCK, indicator="barrier_proximity", item=base, unit=PROBABILITY,
-        describes=moment.stamp, known_at=max(note.known_at for note in notes),
+        describes=context.stamp, known_at=max(note.known_at for note in notes),
         quality=PARTIAL if unknown else notes[0].volatility.quality, n=len(ahead), detail=terms,
     )  # fmt: skip
     if ahead:
-        rows = _near_rows(plain, ahead, settings)
+        rows = _near_rows(plain, ahead, context.settings)
     else:
         reason = f"no note on {base} has its barrier below spot"
         rows = [

@@ -8,12 +8,11 @@ import pandas as pd
 from features.gamma_exposure import GammaProfile
 from features.implied_volatility import implied_gap, term_ratio
 from features.option_chains import delta_skew, put_share
-from features.panel import Panel
 from features.shocks import baseline_count, robust_z
 from models.errors import NotEnoughData
 from models.variance_forecasts import variance_forecasts
 from unwind.indicators.block import GOOD, MISSING, PROXY, STALE, Mechanism
-from unwind.indicators.context import Moment, known_from
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.chain_snapshots import (
     Snapshot,
     newest_snapshot,
@@ -39,29 +38,25 @@ CHAIN_ROWS = (
 )
 
 
-def option_mechanisms(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def option_mechanisms(context: RunContext) -> list[Mechanism]:
     """Rows of the block, each null with a reason where its input is missing or too old."""
     return [
-        *_chain_rows(inputs["option_chains"], panel, moment, settings),
-        *_index_rows(inputs["implied_vol"], panel, moment, settings),
+        *_chain_rows(context.inputs["option_chains"], context),
+        *_index_rows(context.inputs["implied_vol"], context),
     ]
 
 
-def _absent(indicator: str, item: str, unit: str, reason: str, moment: Moment) -> Mechanism:
+def _absent(indicator: str, item: str, unit: str, reason: str, context: RunContext) -> Mechanism:
     return Mechanism(
-        block=BLOCK, indicator=indicator, item=item, unit=unit, describes=moment.stamp,
-        known_at=moment.cutoff, quality=MISSING, reason=reason,
+        block=BLOCK, indicator=indicator, item=item, unit=unit, describes=context.stamp,
+        known_at=context.cutoff, quality=MISSING, reason=reason,
     )  # fmt: skip
 
 
-def _chain_rows(
-    chains: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
-) -> list[Mechanism]:
-    base, allowed = settings.universe.base, settings.options.stale_sessions
-    snapshot = newest_snapshot(chains, panel, moment, settings=settings)
-    old = 0 if snapshot is None else age(panel, moment, snapshot.session)
+def _chain_rows(chains: pd.DataFrame, context: RunContext) -> list[Mechanism]:
+    base, allowed = context.settings.universe.base, context.settings.options.stale_sessions
+    snapshot = newest_snapshot(chains, context)
+    old = 0 if snapshot is None else age(context, snapshot.session)
     if snapshot is None:
         reason = f"no option chain of {base} was known by the cut-off"
     elif old > allowed:
@@ -71,22 +66,20 @@ def _chain_rows(
         )
     else:
         return [
-            *_gamma_rows(snapshot, old, panel, moment, settings),
-            *_put_share_rows(chains, snapshot, old, panel, moment, settings),
-            _skew_row(snapshot, old, moment, settings),
+            *_gamma_rows(snapshot, old, context),
+            *_put_share_rows(chains, snapshot, old, context),
+            _skew_row(snapshot, old, context),
         ]
-    return [_absent(indicator, base, unit, reason, moment) for indicator, unit in CHAIN_ROWS]
+    return [_absent(indicator, base, unit, reason, context) for indicator, unit in CHAIN_ROWS]
 
 
-def _gamma_rows(
-    snapshot: Snapshot, old: int, panel: Panel, moment: Moment, settings: Settings
-) -> list[Mechanism]:
-    base = settings.universe.base
-    profile = session_profile(snapshot, panel, moment, settings=settings)
+def _gamma_rows(snapshot: Snapshot, old: int, context: RunContext) -> list[Mechanism]:
+    base = context.settings.universe.base
+    profile = session_profile(snapshot, context)
     if profile is None:
         reason = f"no contract has a usable quote and open interest; {_rejections(snapshot)}"
-        return [_absent(name, base, unit, reason, moment) for name, unit in CHAIN_ROWS[:2]]
-    known = max(snapshot.known_at, *known_from(panel, moment, base, pd.Index([base])))
+        return [_absent(name, base, unit, reason, context) for name, unit in CHAIN_ROWS[:2]]
+    known = max(snapshot.known_at, *context.known_at(pd.Index([base]), base=base))
     # The side of the dealers is assumed, never observed: a proxy at best.
     quality = STALE if old else PROXY
     n = int((snapshot.clean.contracts["open_interest"] > 0).sum())
@@ -94,21 +87,20 @@ def _gamma_rows(
         block=BLOCK, indicator="gamma_exposure", item=base, unit=GAMMA_UNIT,
         describes=snapshot.session, known_at=known, quality=quality, value=profile.central,
         category=profile.side, lower=profile.low, upper=profile.high, n=n,
-        detail=_gamma_detail(profile, snapshot, settings),
+        detail=_gamma_detail(profile, snapshot, context.settings),
     )  # fmt: skip
-    return [exposure, _flip_row(profile, snapshot, exposure, settings, moment)]
+    return [exposure, _flip_row(profile, snapshot, exposure, context)]
 
 
 def _flip_row(
-    profile: GammaProfile, snapshot: Snapshot, exposure: Mechanism, settings: Settings,
-    moment: Moment,
-) -> Mechanism:  # fmt: skip
+    profile: GammaProfile, snapshot: Snapshot, exposure: Mechanism, context: RunContext
+) -> Mechanism:
     grid = profile.profile.index
     ends = f"grid {grid[0]:.2f}…{grid[-1]:.2f}, snapshot {snapshot.at:%Y-%m-%dT%H:%MZ}"
     if np.isnan(profile.flip):
         held = ", ".join(f"{zone.side} from {zone.lower:.2f}" for zone in profile.zones)
         reason = f"the central exposure changes no sign on the {ends}: {held}"
-        return _absent("gamma_flip", settings.universe.base, PRICE_UNIT, reason, moment)
+        return _absent("gamma_flip", context.settings.universe.base, PRICE_UNIT, reason, context)
     closed = np.isfinite([profile.flip_lower, profile.flip_upper])
     opened = [end for end, shut in zip(("below", "above"), closed, strict=True) if not shut]
     return Mechanism(
@@ -146,12 +138,11 @@ def _rejections(snapshot: Snapshot) -> str:
 
 
 def _put_share_rows(
-    chains: pd.DataFrame, snapshot: Snapshot, old: int, panel: Panel, moment: Moment,
-    settings: Settings,
-) -> list[Mechanism]:  # fmt: skip
-    base, chosen = settings.universe.base, settings.options
-    taken = snapshot_sessions(chains, panel, moment, underlying=base)
-    taken = taken[taken.index.isin(panel.sessions[-(chosen.window + 1) :])]
+    chains: pd.DataFrame, snapshot: Snapshot, old: int, context: RunContext
+) -> list[Mechanism]:
+    base, chosen = context.settings.universe.base, context.settings.options
+    taken = snapshot_sessions(chains, context, underlying=base)
+    taken = taken[taken.index.isin(context.panel.sessions[-(chosen.window + 1) :])]
     own = chains[(chains["underlying"] == base) & chains["snapshot_at"].isin(taken)]
     by_snapshot = dict(list(own.groupby("snapshot_at")))
     rows = []
@@ -164,10 +155,14 @@ def _put_share_rows(
                 session: put_share(by_snapshot[at]["right"], by_snapshot[at][column])
                 for session, at in taken.items()
             }
-        ).reindex(panel.sessions[panel.sessions <= snapshot.session][-(chosen.window + 1) :])
+        ).reindex(
+            context.panel.sessions[context.panel.sessions <= snapshot.session][
+                -(chosen.window + 1) :
+            ]
+        )
         value = float(shares.iloc[-1])
         if np.isnan(value):
-            rows.append(_absent(indicator, base, SHARE_UNIT, f"no {what} on file", moment))
+            rows.append(_absent(indicator, base, SHARE_UNIT, f"no {what} on file", context))
             continue
         rows.append(
             Mechanism(
@@ -179,8 +174,8 @@ def _put_share_rows(
                 known_at=snapshot.known_at,
                 quality=STALE if old else GOOD,
                 value=value,
-                z=_last_z(shares, settings),
-                n=_earlier(shares, settings),
+                z=_last_z(shares, context.settings),
+                n=_earlier(shares, context.settings),
                 detail=f"{what}, {snapshot.at:%Y-%m-%dT%H:%MZ}; n earlier sessions have a chain",
             )
         )
@@ -197,8 +192,8 @@ def _earlier(history: pd.Series, settings: Settings) -> int:
     return int(baseline_count(history, window=settings.options.window).iloc[-1])
 
 
-def _skew_row(snapshot: Snapshot, old: int, moment: Moment, settings: Settings) -> Mechanism:
-    base, chosen = settings.universe.base, settings.options
+def _skew_row(snapshot: Snapshot, old: int, context: RunContext) -> Mechanism:
+    base, chosen = context.settings.universe.base, context.settings.options
     skew = delta_skew(
         snapshot.clean.contracts, spot=snapshot.price, rate=chosen.rate,
         dividend_yield=chosen.dividend_yield, delta=chosen.skew_delta,
@@ -209,7 +204,7 @@ def _skew_row(snapshot: Snapshot, old: int, moment: Moment, settings: Settings) 
             f"no expiries with a put and a call around delta {chosen.skew_delta:g} bracket "
             f"{chosen.skew_tenor_days} days"
         )
-        return _absent("skew", base, SKEW_UNIT, reason, moment)
+        return _absent("skew", base, SKEW_UNIT, reason, context)
     return Mechanism(
         block=BLOCK, indicator="skew", item=base, unit=SKEW_UNIT, describes=snapshot.session,
         known_at=snapshot.known_at, quality=STALE if old else GOOD, value=skew.difference,
@@ -221,60 +216,57 @@ def _skew_row(snapshot: Snapshot, old: int, moment: Moment, settings: Settings) 
     )  # fmt: skip
 
 
-def _index_rows(
-    implied: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
-) -> list[Mechanism]:
-    chosen = settings.options
+def _index_rows(implied: pd.DataFrame, context: RunContext) -> list[Mechanism]:
+    chosen = context.settings.options
     pairs = chosen.term_ratios
     names = {chosen.skew_index, *(name for name, _ in chosen.gaps), *(n for p in pairs for n in p)}
-    levels = index_levels(implied, names, panel, moment)
+    levels = index_levels(implied, names, context)
     return [
-        *(_gap_row(levels, name, of, panel, moment, settings) for name, of in chosen.gaps),
-        *(_ratio_row(levels, near, far, panel, moment, settings) for near, far in pairs),
-        _level_row(levels, chosen.skew_index, panel, moment, settings),
+        *(_gap_row(levels, name, of, context) for name, of in chosen.gaps),
+        *(_ratio_row(levels, near, far, context) for near, far in pairs),
+        _level_row(levels, chosen.skew_index, context),
     ]
 
 
-def _unusable(
-    held: pd.DataFrame, names: str, lag: int, panel: Panel, moment: Moment, settings: Settings
-) -> str | None:
+def _unusable(held: pd.DataFrame, names: str, lag: int, context: RunContext) -> str | None:
     """Say why the last value on file cannot stand; None where it can."""
     if held.empty:
         return f"no {names} was known by the cut-off"
-    old, allowed = age(panel, moment, held.index[-1]), settings.options.stale_sessions + lag
+    old, allowed = age(context, held.index[-1]), context.settings.options.stale_sessions + lag
     if old > allowed:
         return f"the newest {names} is {old} sessions old; at most {allowed} are shown"
     return None
 
 
-def _index_quality(session: pd.Timestamp, lag: int, panel: Panel, moment: Moment) -> str:
-    return STALE if age(panel, moment, session) > lag else GOOD
+def _index_quality(session: pd.Timestamp, lag: int, context: RunContext) -> str:
+    return STALE if age(context, session) > lag else GOOD
 
 
 def _clock(name: str, settings: Settings) -> str:
     return f"{name}: close of the {'UTC day' if usual_age(name, settings) else 'session'}"
 
 
-def _gap_row(
-    levels: Levels, name: str, of: str, panel: Panel, moment: Moment, settings: Settings
-) -> Mechanism:
-    chosen, lag = settings.options, usual_age(name, settings)
+def _gap_row(levels: Levels, name: str, of: str, context: RunContext) -> Mechanism:
+    chosen, lag = context.settings.options, usual_age(name, context.settings)
     held = levels[name]
-    reason = _unusable(held, name, lag, panel, moment, settings)
-    if reason is None and of not in panel.returns.columns:
+    reason = _unusable(held, name, lag, context)
+    if reason is None and of not in context.panel.returns.columns:
         reason = f"{of} is not in the universe, so it has no return to forecast from"
     if reason is not None:
-        return _absent("implied_gap", name, VOLATILITY_UNIT, reason, moment)
+        return _absent("implied_gap", name, VOLATILITY_UNIT, reason, context)
     describes = held.index[-1]
     try:
         forecasts = variance_forecasts(
-            panel.returns[of].loc[:describes], horizon=chosen.forecast_horizon,
-            history=chosen.window, every=chosen.forecast_every, window=settings.volatility.window,
-            min_observations=settings.volatility.min_observations,
-        )  # fmt: skip
+            context.panel.returns[of].loc[:describes],
+            horizon=chosen.forecast_horizon,
+            history=chosen.window,
+            every=chosen.forecast_every,
+            window=context.settings.volatility.window,
+            min_observations=context.settings.volatility.min_observations,
+        )
     except NotEnoughData as error:
-        return _absent("implied_gap", name, VOLATILITY_UNIT, f"{of}: {error}", moment)
-    sessions = panel.sessions[panel.sessions <= describes][-(chosen.window + 1) :]
+        return _absent("implied_gap", name, VOLATILITY_UNIT, f"{of}: {error}", context)
+    sessions = context.panel.sessions[context.panel.sessions <= describes][-(chosen.window + 1) :]
     gaps = implied_gap(
         (held["close"] / PERCENT).reindex(sessions), forecasts["variance"],
         window=chosen.window, min_observations=chosen.min_observations,
@@ -282,32 +274,30 @@ def _gap_row(
     last = gaps.iloc[-1]
     if np.isnan(last["gap"]):
         reason = f"{of} has no forecast for {describes:%Y-%m-%d}: its return is missing or constant"
-        return _absent("implied_gap", name, VOLATILITY_UNIT, reason, moment)
+        return _absent("implied_gap", name, VOLATILITY_UNIT, reason, context)
     made = forecasts.loc[describes]
     return Mechanism(
         block=BLOCK, indicator="implied_gap", item=name, unit=VOLATILITY_UNIT, describes=describes,
-        known_at=max(held["known_at"].iloc[-1], panel.known_at[of].loc[describes]),
-        quality=_index_quality(describes, lag, panel, moment), value=float(last["gap"]),
-        z=float(last["z"]), n=_earlier(gaps["gap"], settings),
+        known_at=max(held["known_at"].iloc[-1], context.panel.known_at[of].loc[describes]),
+        quality=_index_quality(describes, lag, context), value=float(last["gap"]),
+        z=float(last["z"]), n=_earlier(gaps["gap"], context.settings),
         detail=(
             f"{name} {last['implied']:.1%} less {last['forecast']:.1%}, {made['model']} of {of} "
             f"over {chosen.forecast_horizon} sessions, parameters to "
-            f"{made['estimated_to']:%Y-%m-%d}; {_clock(name, settings)}"
+            f"{made['estimated_to']:%Y-%m-%d}; {_clock(name, context.settings)}"
         ),
     )  # fmt: skip
 
 
-def _ratio_row(
-    levels: Levels, near: str, far: str, panel: Panel, moment: Moment, settings: Settings
-) -> Mechanism:
-    chosen, item = settings.options, f"{near}/{far}"
+def _ratio_row(levels: Levels, near: str, far: str, context: RunContext) -> Mechanism:
+    chosen, item = context.settings.options, f"{near}/{far}"
     held = levels[near].merge(levels[far], left_index=True, right_index=True, suffixes=("", "_far"))
-    lag = max(usual_age(near, settings), usual_age(far, settings))
-    reason = _unusable(held, f"{near} with {far}", lag, panel, moment, settings)
+    lag = max(usual_age(near, context.settings), usual_age(far, context.settings))
+    reason = _unusable(held, f"{near} with {far}", lag, context)
     if reason is not None:
-        return _absent("term_ratio", item, RATIO_UNIT, reason, moment)
+        return _absent("term_ratio", item, RATIO_UNIT, reason, context)
     describes = held.index[-1]
-    sessions = panel.sessions[panel.sessions <= describes][-(chosen.window + 1) :]
+    sessions = context.panel.sessions[context.panel.sessions <= describes][-(chosen.window + 1) :]
     on = held.reindex(sessions)
     ratios = term_ratio(
         on["close"], on["close_far"], window=chosen.window,
@@ -317,26 +307,31 @@ def _ratio_row(
     return Mechanism(
         block=BLOCK, indicator="term_ratio", item=item, unit=RATIO_UNIT, describes=describes,
         known_at=max(held["known_at"].iloc[-1], held["known_at_far"].iloc[-1]),
-        quality=_index_quality(describes, lag, panel, moment), value=value,
+        quality=_index_quality(describes, lag, context), value=value,
         category="inverted" if value > 1 else "upward", z=float(ratios["z"].iloc[-1]),
-        n=_earlier(ratios["ratio"], settings), detail=_clock(near, settings),
+        n=_earlier(ratios["ratio"], context.settings), detail=_clock(near, context.settings),
     )  # fmt: skip
 
 
-def _level_row(
-    levels: Levels, name: str, panel: Panel, moment: Moment, settings: Settings
-) -> Mechanism:
-    chosen, lag = settings.options, usual_age(name, settings)
+def _level_row(levels: Levels, name: str, context: RunContext) -> Mechanism:
+    chosen, lag = context.settings.options, usual_age(name, context.settings)
     held = levels[name]
-    reason = _unusable(held, name, lag, panel, moment, settings)
+    reason = _unusable(held, name, lag, context)
     if reason is not None:
-        return _absent("skew_index", name, "index points", reason, moment)
+        return _absent("skew_index", name, "index points", reason, context)
     describes = held.index[-1]
-    sessions = panel.sessions[panel.sessions <= describes][-(chosen.window + 1) :]
+    sessions = context.panel.sessions[context.panel.sessions <= describes][-(chosen.window + 1) :]
     closes = held["close"].reindex(sessions)
     return Mechanism(
-        block=BLOCK, indicator="skew_index", item=name, unit="index points", describes=describes,
+        block=BLOCK,
+        indicator="skew_index",
+        item=name,
+        unit="index points",
+        describes=describes,
         known_at=held["known_at"].iloc[-1],
-        quality=_index_quality(describes, lag, panel, moment), value=float(closes.iloc[-1]),
-        z=_last_z(closes, settings), n=_earlier(closes, settings), detail=_clock(name, settings),
-    )  # fmt: skip
+        quality=_index_quality(describes, lag, context),
+        value=float(closes.iloc[-1]),
+        z=_last_z(closes, context.settings),
+        n=_earlier(closes, context.settings),
+        detail=_clock(name, context.settings),
+    )

@@ -1,6 +1,5 @@
 """Block "flows", second part: the flow that neither open interest nor basis explains."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,38 +11,35 @@ from models.errors import NotEnoughData
 from models.robust_regression import expectation
 from unwind.calendar import cut_instants
 from unwind.indicators.block import PROXY, Mechanism, missing, or_missing
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.etf_flows import BLOCK
 from unwind.indicators.mechanisms.fund_flows import FundFlow, fund_flow, printed_flows
 from unwind.indicators.mechanisms.futures_history import FuturesView
-from unwind.settings import Settings
 
 PEERS = 60  # rows of other vendors that are compared
 UNITS = {"organic_flow": "USD m", "inflow_without_expansion": "1 or 0"}
 
 
-def organic_block(inputs: Mapping[str, pd.DataFrame], view: FuturesView) -> list[Mechanism]:
+def organic_block(view: FuturesView) -> list[Mechanism]:
     """Organic flow of all funds: what is left after open interest and basis."""
-    panel, moment, settings, held = view.panel, view.moment, view.settings, view.held
+    context, panel, settings = view.context, view.context.panel, view.context.settings
     total, venue = settings.flows.total, settings.organic_demand.venue
-    printed = printed_flows(inputs["etf_flows"], panel, wanted=(total,), peers=PEERS)
-    found = fund_flow(*printed, total, panel, settings=settings)
-    if isinstance(found, str) or held["futures"].empty:
+    printed = printed_flows(context.inputs["etf_flows"], panel, wanted=(total,), peers=PEERS)
+    found = fund_flow(*printed, total, context)
+    if isinstance(found, str) or view.held["futures"].empty:
         basis = coins = None
     else:
         tenor = f"{settings.futures.tenors[0]}d"
         basis = view.history.bases[tenor]["basis"]
         coins = view.history.open_interest.coins[venue]
-    known = [held[name]["known_at"].max() for name in ("futures", "open_interest")]
+    known = [view.held[name]["known_at"].max() for name in ("futures", "open_interest")]
     return organic_rows(
         found,
         None if coins is None or coins.isna().all() else coins,
         basis,
-        known_shorts(inputs["cftc_positions"], panel, venue=venue),
-        panel,
-        moment,
-        known_at=max([at for at in known if pd.notna(at)], default=moment.cutoff),
-        settings=settings,
+        known_shorts(context.inputs["cftc_positions"], panel, venue=venue),
+        context,
+        known_at=max([at for at in known if pd.notna(at)], default=context.cutoff),
     )
 
 
@@ -52,11 +48,9 @@ def organic_rows(
     open_interest: pd.Series | None,
     basis: pd.Series | None,
     shorts: pd.Series | None,
-    panel: Panel,
-    moment: Moment,
+    context: RunContext,
     *,
     known_at: pd.Timestamp,
-    settings: Settings,
 ) -> list[Mechanism]:
     """Organic flow of a fund, and whether money came in without a wider basis.
 
@@ -70,17 +64,16 @@ def organic_rows(
         Annualised, constant maturity, decimal; index: sessions.
     shorts : Series of shape (n_sessions,), or None
         Leveraged shorts in coins as each session knew them (`known_shorts`).
-    panel, moment
     known_at : Timestamp
         When the last of these series was known.
-    settings
+    context
     """
-    chosen, flows = settings.organic_demand, settings.flows
+    chosen, flows = context.settings.organic_demand, context.settings.flows
 
     def none(reason: str) -> list[Mechanism]:
-        item = settings.flows.total if isinstance(found, str) else found.item
+        item = context.settings.flows.total if isinstance(found, str) else found.item
         return [
-            missing(BLOCK, name, item, unit=unit, moment=moment, reason=reason)
+            missing(BLOCK, name, item, context, unit=unit, reason=reason)
             for name, unit in UNITS.items()
         ]
 
@@ -108,7 +101,7 @@ def organic_rows(
         return [or_missing(row, reason=reason), without]
     design = arbitrage_design(
         open_interest.reindex(index),
-        panel.close[settings.hours.symbol].reindex(index),
+        context.panel.close[context.settings.hours.symbol].reindex(index),
         spread,
         None if shorts is None else shorts.reindex(index),
     ).iloc[-flows.window :]

@@ -3,54 +3,53 @@
 The sleeves of a multi-strategy book stand in the table `systemic`.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 
 import pandas as pd
 
-from features.panel import Panel
 from features.rebound import cross_sectional_rebound, regained
 from features.returns import standardised_returns
 from features.shocks import robust_z
 from unwind.indicators.block import GOOD, Mechanism, missing, or_missing
-from unwind.indicators.context import Moment, known_from
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 
 BLOCK = "crowding"
 UNIVERSE = "universe"
 
 
-def rebound_block(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def rebound_block(context: RunContext) -> list[Mechanism]:
     """Rebound across assets and of the base, and published z-scores."""
     return [
-        *_across(panel, moment, settings),
-        _of_the_base(panel, moment, settings),
-        *_published(inputs["published_zscores"], panel, moment, settings),
+        *_across(context),
+        _of_the_base(context),
+        *_published(context.inputs["published_zscores"], context),
     ]
 
 
-def _across(panel: Panel, moment: Moment, settings: Settings) -> list[Mechanism]:
-    chosen, scaling = settings.rebound, settings.systemic
-    names = [name for name in settings.universe.symbols if name not in settings.clock.index_levels]
-    rows = settings.shocks.slow_window + 1
+def _across(context: RunContext) -> list[Mechanism]:
+    chosen, scaling = context.settings.rebound, context.settings.systemic
+    names = [
+        name
+        for name in context.settings.universe.symbols
+        if name not in context.settings.clock.index_levels
+    ]
+    rows = context.settings.shocks.slow_window + 1
     # Weights of the EWMA σ fall below rounding within twenty half-lives.
     before = 20 * scaling.half_life
-    returns = panel.returns.loc[: moment.stamp, names].iloc[-(rows + before + 1) :]
+    returns = context.panel.returns.loc[: context.stamp, names].iloc[-(rows + before + 1) :]
     scaled = standardised_returns(
         returns, half_life=scaling.half_life, min_observations=ceil(scaling.half_life)
     )
     found = cross_sectional_rebound(scaled, min_assets=chosen.min_assets).iloc[-rows:]
     z = robust_z(
-        found[["correlation", "slope"]], window=settings.shocks.slow_window,
-        min_observations=settings.shocks.min_observations,
+        found[["correlation", "slope"]], window=context.settings.shocks.slow_window,
+        min_observations=context.settings.shocks.min_observations,
     ).iloc[-1]  # fmt: skip
     last = found.iloc[-1]
     row = Mechanism(
         block=BLOCK, indicator="rebound_correlation", item=UNIVERSE, unit="correlation",
-        describes=moment.stamp, known_at=max(known_from(panel, moment, None, pd.Index(names))),
+        describes=context.stamp, known_at=max(context.known_at(pd.Index(names))),
         quality=GOOD, n=int(last["assets"]),
         detail="of returns over their EWMA σ with those of the session before, across assets; "
         "below zero the losers gain",
@@ -70,13 +69,13 @@ def _across(panel: Panel, moment: Moment, settings: Settings) -> list[Mechanism]
     ]  # fmt: skip
 
 
-def _of_the_base(panel: Panel, moment: Moment, settings: Settings) -> Mechanism:
-    base, least = settings.universe.base, settings.rebound.min_fall
-    returns = panel.returns.loc[: moment.stamp, base].iloc[-2:]
+def _of_the_base(context: RunContext) -> Mechanism:
+    base, least = context.settings.universe.base, context.settings.rebound.min_fall
+    returns = context.panel.returns.loc[: context.stamp, base].iloc[-2:]
     row = Mechanism(
         block=BLOCK, indicator="regained", item=base, unit="share of the fall",
-        value=float(regained(returns, min_fall=least).iloc[-1]), describes=moment.stamp,
-        known_at=known_from(panel, moment, base, pd.Index([base]))[0], quality=GOOD,
+        value=float(regained(returns, min_fall=least).iloc[-1]), describes=context.stamp,
+        known_at=context.known_at(pd.Index([base]), base=base)[0], quality=GOOD,
         detail=f"of the session before's {returns.iloc[0]:+.2%} (log)",
     )  # fmt: skip
     if returns.isna().any() or len(returns) < 2:
@@ -84,25 +83,28 @@ def _of_the_base(panel: Panel, moment: Moment, settings: Settings) -> Mechanism:
     return or_missing(row, reason=f"{base} did not fall by {least:.0%} in the session before")
 
 
-def _published(
-    published: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
-) -> list[Mechanism]:
+def _published(published: pd.DataFrame, context: RunContext) -> list[Mechanism]:
     """The newest figure of each publisher and group that still stands, with its own clock."""
-    sessions = panel.sessions
-    since = sessions[max(0, len(sessions) - settings.systemic.published_sessions)]
+    sessions = context.panel.sessions
+    since = sessions[max(0, len(sessions) - context.settings.systemic.published_sessions)]
     standing = (
-        published[published["session"].between(since, moment.stamp)]
+        published[published["session"].between(since, context.stamp)]
         if len(published)
         else published
     )
     if standing.empty:
         return [
             missing(
-                BLOCK, "published_zscore", UNIVERSE, moment=moment, unit="σ, as published",
-                reason="no published z-score was known" if published.empty else
-                f"no published z-score describes a session since {since:%Y-%m-%d}",
+                BLOCK,
+                "published_zscore",
+                UNIVERSE,
+                context,
+                unit="σ, as published",
+                reason="no published z-score was known"
+                if published.empty
+                else f"no published z-score describes a session since {since:%Y-%m-%d}",
             )
-        ]  # fmt: skip
+        ]
     newest = standing.sort_values("session", kind="stable").drop_duplicates(
         ["publisher", "group"], keep="last"
     )

@@ -1,17 +1,15 @@
 """Block "hours": where on the clock the coin's move from cut to cut was made."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from features.session_split import PARTS, move_shares, session_split, trough, variation_shares
 from features.shocks import robust_z
 from unwind.calendar import cash_hours, cut_instants
 from unwind.indicators.block import GOOD, PROXY, Mechanism, missing, or_missing
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 from unwind.settings import Settings
 
 BLOCK = "hours"
@@ -24,31 +22,29 @@ UNITS = {
 ITEMS: dict[str, tuple[str, ...]] = {"move": ("whole", *PARTS), "trough": ("whole",)}
 
 
-def hours_block(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def hours_block(context: RunContext) -> list[Mechanism]:
     """Move and share of each part of the day."""
-    chosen = settings.hours
-    bars = _bars(inputs["crypto_hourly"], settings)
-    sessions = panel.sessions[-(chosen.window + 2) :]
+    chosen = context.settings.hours
+    bars = _bars(context.inputs["crypto_hourly"], context.settings)
+    sessions = context.panel.sessions[-(chosen.window + 2) :]
     cuts = cut_instants(sessions)
     held = bars[bars["bar_start_utc"] < cuts[-1]] if len(bars) else bars
     if held.empty:
-        return _none(f"no hourly bar of {chosen.symbol} is on file", moment)
+        return _none(f"no hourly bar of {chosen.symbol} is on file", context)
     newest = held["bar_start_utc"].max()
     if len(cuts) < 2 or newest < cuts[-2]:
         return _none(
-            f"no hourly bar of the session; the newest begins {newest:%Y-%m-%d %H}Z", moment
+            f"no hourly bar of the session; the newest begins {newest:%Y-%m-%d %H}Z", context
         )
     opens, closes = cash_hours(sessions)
     split = session_split(held, sessions=sessions, cuts=cuts, opens=opens, closes=closes)
     lost = int(split["missing"].iloc[-1])
     if lost:
-        return _none(f"{lost} hourly bars of {chosen.symbol} are missing in the session", moment)
+        return _none(f"{lost} hourly bars of {chosen.symbol} are missing in the session", context)
     # Hours before the window that another vintage revised do not reach it.
     used = held.loc[held["bar_start_utc"] >= cuts[0] - pd.Timedelta(hours=1)]
     depth = trough(used, sessions=sessions, cuts=cuts)
-    return _rows(split, depth, used["known_at"].max(), str(used["venue"].iloc[0]), moment, settings)
+    return _rows(split, depth, used["known_at"].max(), str(used["venue"].iloc[0]), context)
 
 
 def _bars(hourly: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -58,23 +54,18 @@ def _bars(hourly: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return own[own["venue"] == own["venue"].min()] if len(own) else own
 
 
-def _none(reason: str, moment: Moment) -> list[Mechanism]:
+def _none(reason: str, context: RunContext) -> list[Mechanism]:
     return [
-        missing(BLOCK, indicator, item, unit=unit, moment=moment, reason=reason)
+        missing(BLOCK, indicator, item, context, unit=unit, reason=reason)
         for indicator, unit in UNITS.items()
         for item in ITEMS.get(indicator, PARTS)
     ]
 
 
 def _rows(
-    split: pd.DataFrame,
-    depth: pd.Series,
-    known_at: pd.Timestamp,
-    venue: str,
-    moment: Moment,
-    settings: Settings,
+    split: pd.DataFrame, depth: pd.Series, known_at: pd.Timestamp, venue: str, context: RunContext
 ) -> list[Mechanism]:
-    chosen = settings.hours
+    chosen = context.settings.hours
     # A weekend moves on Mondays only: elsewhere it is zero, and has no z.
     z = robust_z(
         split[["whole", *PARTS]].iloc[-(chosen.window + 1) :],
@@ -82,7 +73,7 @@ def _rows(
     ).iloc[-1]  # fmt: skip
     last, shares = split.iloc[-1], move_shares(split, min_move=chosen.min_move).iloc[-1]
     base = Mechanism(
-        block=BLOCK, indicator="move", item="whole", unit=UNITS["move"], describes=moment.stamp,
+        block=BLOCK, indicator="move", item="whole", unit=UNITS["move"], describes=context.stamp,
         known_at=known_at, quality=GOOD, n=chosen.window,
         detail=f"{chosen.symbol} on {venue}, 16:00 to 16:00 New York",
     )  # fmt: skip

@@ -1,61 +1,55 @@
 """Block "volume": the base's volume against record, weekday and persistence; its options."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from features.shocks import records, robust_z
 from features.volume import options_activity, volume_design
 from models.errors import NotEnoughData
 from models.robust_regression import expectation
 from unwind.calendar import CUT_ZONE, cut_instants
 from unwind.indicators.block import GOOD, PARTIAL, PROXY, STALE, Mechanism, missing, or_missing
-from unwind.indicators.context import Moment, known_from
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.fund_flows import assets_before, fund_flow, printed_flows
-from unwind.settings import Settings
 
 BLOCK = "volume"
 
 
-def volume_block(
-    inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def volume_block(context: RunContext) -> list[Mechanism]:
     """Volume, turnover and options of the base."""
     return [
-        *_records(panel, moment, settings),
-        _unexpected(panel, moment, settings),
-        _turnover(inputs["etf_flows"], panel, moment, settings),
-        *_options(inputs["option_chains"], panel, moment, settings),
+        *_records(context),
+        _unexpected(context),
+        _turnover(context.inputs["etf_flows"], context),
+        *_options(context.inputs["option_chains"], context),
     ]
 
 
-def _of_base(
-    indicator: str, value: float, unit: str, panel: Panel, moment: Moment, settings: Settings
-) -> Mechanism:
-    base = settings.universe.base
-    known = known_from(panel, moment, None, pd.Index([base]))[0]
+def _of_base(indicator: str, value: float, unit: str, context: RunContext) -> Mechanism:
+    base = context.settings.universe.base
+    known = context.known_at(pd.Index([base]))[0]
     return Mechanism(
         block=BLOCK, indicator=indicator, item=base, unit=unit, value=float(value),
-        describes=moment.stamp, known_at=known, quality=GOOD,
+        describes=context.stamp, known_at=known, quality=GOOD,
     )  # fmt: skip
 
 
-def _records(panel: Panel, moment: Moment, settings: Settings) -> list[Mechanism]:
-    base, chosen = settings.universe.base, settings.shocks
+def _records(context: RunContext) -> list[Mechanism]:
+    base, chosen = context.settings.universe.base, context.settings.shocks
     rows = []
-    for name, amounts in (("shares", panel.shares[base]), ("dollars", panel.dollars[base])):
+    for name, amounts in (
+        ("shares", context.panel.shares[base]),
+        ("dollars", context.panel.dollars[base]),
+    ):
         held = records(amounts.to_frame(), min_observations=chosen.record_min_observations)
         when = held.previous_on[base].iloc[-1]
         row = _of_base(
             f"record_multiple_{name}",
             held.multiple[base].iloc[-1],
             "of the previous record",
-            panel,
-            moment,
-            settings,
+            context,
         )
         told = (
             None
@@ -63,7 +57,7 @@ def _records(panel: Panel, moment: Moment, settings: Settings) -> list[Mechanism
             else f"previous record {held.previous[base].iloc[-1]:,.0f} on {when:%Y-%m-%d}"
         )
         earlier = int(amounts.iloc[:-1].notna().sum())
-        unprinted = np.isnan(amounts.loc[moment.stamp])
+        unprinted = np.isnan(amounts.loc[context.stamp])
         rows.append(
             or_missing(
                 replace(row, detail=told, n=earlier),
@@ -75,16 +69,14 @@ def _records(panel: Panel, moment: Moment, settings: Settings) -> list[Mechanism
     return rows
 
 
-def _unexpected(panel: Panel, moment: Moment, settings: Settings) -> Mechanism:
+def _unexpected(context: RunContext) -> Mechanism:
     """Logarithm of V less what weekday and persistence let one expect."""
-    base, chosen = settings.universe.base, settings.traded_volume
+    base, chosen = context.settings.universe.base, context.settings.traded_volume
     # The month's mean reaches 22 rows back.
-    shares = panel.shares[base].iloc[-(chosen.window + 22) :]
+    shares = context.panel.shares[base].iloc[-(chosen.window + 22) :]
     # A session without a trade has no logarithm.
     shares = shares.where(shares > 0)
-    row = _of_base(
-        "volume_surprise", np.nan, "log of shares over expected", panel, moment, settings
-    )
+    row = _of_base("volume_surprise", np.nan, "log of shares over expected", context)
     if np.isnan(shares.iloc[-1]):
         return or_missing(row, reason=f"no volume of {base} for the session")
     try:
@@ -102,25 +94,25 @@ def _unexpected(panel: Panel, moment: Moment, settings: Settings) -> Mechanism:
     )
 
 
-def _turnover(flows: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings) -> Mechanism:
+def _turnover(flows: pd.DataFrame, context: RunContext) -> Mechanism:
     """Dollar volume over assets; the assets are those after the newest flow, at today's price."""
-    base, chosen = settings.universe.base, settings.flows
-    row = _of_base("turnover", np.nan, "share of assets", panel, moment, settings)
+    base, chosen = context.settings.universe.base, context.settings.flows
+    row = _of_base("turnover", np.nan, "share of assets", context)
     own = flows[flows["fund"] == base] if len(flows) else flows
-    printed = printed_flows(own, panel, wanted=(base,), peers=chosen.conflict_window)
-    found = fund_flow(*printed, base, panel, settings=settings)
+    printed = printed_flows(own, context.panel, wanted=(base,), peers=chosen.conflict_window)
+    found = fund_flow(*printed, base, context)
     if isinstance(found, str):
         return or_missing(row, reason=found)
-    scale = assets_before(found, panel.close[base], panel.dollars[base], chosen)
+    scale = assets_before(found, context.panel.close[base], context.panel.dollars[base], chosen)
     if scale.unit != "share of assets":
         return or_missing(row, reason="assets unknown: flows do not reach back to an anchor")
-    close = panel.close[base]
-    assets = (scale.before * close / close.shift(1)).reindex(panel.sessions)
+    close = context.panel.close[base]
+    assets = (scale.before * close / close.shift(1)).reindex(context.panel.sessions)
     # The flow of the newest session is the last that assets hold; price carries them to today.
     last = float(scale.before.iloc[-1] / close.shift(1).loc[found.describes])
-    later = panel.sessions > found.describes
+    later = context.panel.sessions > found.describes
     assets = assets.mask(later, last * close)
-    turnover = panel.dollars[base] / 1e6 / assets
+    turnover = context.panel.dollars[base] / 1e6 / assets
     window = chosen.history
     z = robust_z(
         turnover.iloc[-(window + 1) :].apply(np.log), window=window,
@@ -137,15 +129,13 @@ def _turnover(flows: pd.DataFrame, panel: Panel, moment: Moment, settings: Setti
     )  # fmt: skip
 
 
-def _options(
-    chains: pd.DataFrame, panel: Panel, moment: Moment, settings: Settings
-) -> list[Mechanism]:
-    base, chosen = settings.universe.base, settings.traded_volume
+def _options(chains: pd.DataFrame, context: RunContext) -> list[Mechanism]:
+    base, chosen = context.settings.universe.base, context.settings.traded_volume
     units = {"options_volume": "contracts", "put_share": "share of contracts"}
 
     def none(reason: str) -> list[Mechanism]:
         return [
-            missing(BLOCK, name, base, unit=unit, moment=moment, reason=reason)
+            missing(BLOCK, name, base, context, unit=unit, reason=reason)
             for name, unit in units.items()
         ]
 
@@ -160,12 +150,12 @@ def _options(
         .normalize()
         .as_unit("us")
     )
-    activity = activity.assign(session=day)[day.isin(panel.sessions)]
+    activity = activity.assign(session=day)[day.isin(context.panel.sessions)]
     daily = activity[~activity["session"].duplicated(keep="last")]
     if daily.empty:
         return none(f"no option chain of {base} by the session")
     taken, newest = daily.index[-1], daily["session"].iloc[-1]
-    age = int((panel.sessions > newest).sum())
+    age = int((context.panel.sessions > newest).sum())
     if age > chosen.oldest_snapshot_sessions:
         return none(f"the newest option chain of {base} is of {newest:%Y-%m-%d}")
     # Volume counts from the morning: a snapshot before the cut has seen part of the day.

@@ -2,13 +2,12 @@
 
 import pandas as pd
 
-from features.panel import Panel
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 from unwind.settings import Settings
 
 
 def index_levels(
-    implied: pd.DataFrame, names: set[str], panel: Panel, moment: Moment
+    implied: pd.DataFrame, names: set[str], context: RunContext
 ) -> dict[str, pd.DataFrame]:
     """Closes of indices on NYSE sessions up to the moment's, weekends left out.
 
@@ -30,7 +29,7 @@ def index_levels(
     levels = dict.fromkeys(names, nothing)
     if implied.empty:
         return levels
-    held = implied[implied["session"].isin(panel.sessions) & implied["close"].notna()]
+    held = implied[implied["session"].isin(context.panel.sessions) & implied["close"].notna()]
     for name, rows in held.groupby("index"):
         if name in names:
             levels[str(name)] = rows.set_index("session")[["close", "known_at"]].sort_index()
@@ -42,6 +41,9 @@ def usual_age(name: str, settings: Settings) -> int:
     return int(name in settings.clock.utc_day_indices)
 
 
-def age(panel: Panel, moment: Moment, session: pd.Timestamp) -> int:
+def age(context: RunContext, session: pd.Timestamp) -> int:
     """Sessions from `session` to the moment's."""
-    return int(panel.sessions.searchsorted(moment.stamp) - panel.sessions.searchsorted(session))
+    return int(
+        context.panel.sessions.searchsorted(context.stamp)
+        - context.panel.sessions.searchsorted(session)
+    )

@@ -1,67 +1,70 @@
 """Block "yen": the yen's move beside that of risk assets."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from features.shocks import robust_z
 from features.yen import carry_unwind, risk_average
 from unwind.indicators.block import PROXY, Mechanism, missing, or_missing
-from unwind.indicators.context import Moment, known_from
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 
 BLOCK = "yen"
 RISK = "risk assets"
 SIGMA = "robust σ"
 
 
-def yen_block(
-    _inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Moment, *, settings: Settings
-) -> list[Mechanism]:
+def yen_block(context: RunContext) -> list[Mechanism]:
     """The yen alone, risk assets alone, and how far both went together; one session and several."""
-    symbol = settings.yen.symbol
-    if symbol not in panel.returns.columns or panel.close[symbol].loc[: moment.stamp].isna().all():
+    symbol = context.settings.yen.symbol
+    if (
+        symbol not in context.panel.returns.columns
+        or context.panel.close[symbol].loc[: context.stamp].isna().all()
+    ):
         return [
             missing(
-                BLOCK, f"{name}{span}", item, unit=unit, moment=moment,
+                BLOCK,
+                f"{name}{span}",
+                item,
+                context,
+                unit=unit,
                 reason=f"no price of {symbol} is on file",
             )
             for span in ("", "_slide")
             for name, item, unit in (
-                ("yen_move", symbol, "log return"), ("risk_move", RISK, SIGMA),
+                ("yen_move", symbol, "log return"),
+                ("risk_move", RISK, SIGMA),
                 ("carry_unwind", symbol, SIGMA),
             )
-        ]  # fmt: skip
+        ]
     # Two baselines one after the other, and the slide.
-    rows = 2 * settings.shocks.window + settings.yen.slide + 1
-    returns = panel.returns.loc[: moment.stamp].iloc[-rows:]
-    slide = returns.rolling(settings.yen.slide, min_periods=settings.yen.slide).sum()
+    rows = 2 * context.settings.shocks.window + context.settings.yen.slide + 1
+    returns = context.panel.returns.loc[: context.stamp].iloc[-rows:]
+    slide = returns.rolling(
+        context.settings.yen.slide, min_periods=context.settings.yen.slide
+    ).sum()
     return [
-        *_span(returns, "", "one session", panel, moment, settings),
-        *_span(slide, "_slide", f"{settings.yen.slide} sessions", panel, moment, settings),
+        *_span(returns, "", "one session", context),
+        *_span(slide, "_slide", f"{context.settings.yen.slide} sessions", context),
     ]
 
 
-def _span(
-    returns: pd.DataFrame, suffix: str, told: str, panel: Panel, moment: Moment, settings: Settings
-) -> list[Mechanism]:
-    chosen, universe = settings.yen, settings.universe
-    window, floor = settings.shocks.window, settings.shocks.min_observations
-    left_out = {*universe.havens, chosen.symbol, *settings.clock.index_levels}
+def _span(returns: pd.DataFrame, suffix: str, told: str, context: RunContext) -> list[Mechanism]:
+    chosen, universe = context.settings.yen, context.settings.universe
+    window, floor = context.settings.shocks.window, context.settings.shocks.min_observations
+    left_out = {*universe.havens, chosen.symbol, *context.settings.clock.index_levels}
     risky = [name for name in universe.symbols if name not in left_out]
     z = robust_z(returns[[chosen.symbol, *risky]], window=window, min_observations=floor)
     average = risk_average(z[risky], min_assets=chosen.min_assets)
     risk = robust_z(average, window=window, min_observations=floor)
     joint = carry_unwind(z[chosen.symbol], risk, start=chosen.start)
-    known = max(known_from(panel, moment, None, pd.Index([chosen.symbol, *risky])))
+    known = max(context.known_at(pd.Index([chosen.symbol, *risky])))
     category = joint["category"].iloc[-1]
     yen = Mechanism(
         block=BLOCK, indicator=f"yen_move{suffix}", item=chosen.symbol, unit="log return",
         value=float(returns[chosen.symbol].iloc[-1]), z=float(z[chosen.symbol].iloc[-1]),
-        describes=moment.stamp, known_at=known, quality=PROXY,
+        describes=context.stamp, known_at=known, quality=PROXY,
         detail=f"{told}; below zero the yen rises; its daily bar ends near the cut",
     )  # fmt: skip
     return [

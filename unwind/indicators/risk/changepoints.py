@@ -15,28 +15,27 @@ from models.online_changes import (
     watched_cross_section,
     watched_pair,
 )
-from unwind.indicators.context import Moment, known_from, stamped
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 
 UNIVERSE = "universe"
 
 
-def changepoint_rows(panel: Panel, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+def changepoint_rows(context: RunContext) -> pd.DataFrame:
     """Rows of the table `changepoints`: breaks of each watched series, as the session saw them."""
     rows = [
-        *_offline(panel, moment, settings=settings),
-        *_online(panel, moment, settings=settings),
+        *_offline(context),
+        *_online(context),
     ]
-    return stamped(pd.DataFrame(rows), moment, settings) if rows else pd.DataFrame()
+    return context.stamped(pd.DataFrame(rows)) if rows else pd.DataFrame()
 
 
-def _offline(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[dict[str, object]]:
-    chosen = settings.changepoint
-    for first, second in settings.universe.change_pairs:
+def _offline(context: RunContext) -> Iterator[dict[str, object]]:
+    chosen = context.settings.changepoint
+    for first, second in context.settings.universe.change_pairs:
         try:
             breaks = correlation_breaks(
-                panel.returns[first],
-                panel.returns[second],
+                context.panel.returns[first],
+                context.panel.returns[second],
                 window=chosen.window,
                 min_size=chosen.min_size,
                 penalty=chosen.penalty,
@@ -45,7 +44,7 @@ def _offline(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[di
             )
         except NotEnoughData:
             continue  # the pair's correlation rows carry the reason
-        known_at = known_from(panel, moment, first, pd.Index([second]))[0]
+        known_at = context.known_at(pd.Index([second]), base=first)[0]
         for found in breaks:
             yield {
                 "pair": f"{first}~{second}",
@@ -53,7 +52,7 @@ def _offline(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[di
                 "quantity": "correlation",
                 "break_at": found.at.date(),
                 "first_seen": found.first_seen,
-                "delay": _delay(panel, found.at, found.first_seen),
+                "delay": _delay(context.panel, found.at, found.first_seen),
                 "before": found.before,
                 "after": found.after,
                 "n_before": found.n_before,
@@ -64,9 +63,9 @@ def _offline(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[di
             }
 
 
-def _online(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[dict[str, object]]:
-    chosen = settings.changepoint
-    for name, assets, watched in _watched(panel, settings=settings):
+def _online(context: RunContext) -> Iterator[dict[str, object]]:
+    chosen = context.settings.changepoint
+    for name, assets, watched in _watched(context):
         try:
             changes = online_changes(
                 watched,
@@ -80,7 +79,7 @@ def _online(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[dic
             )
         except NotEnoughData:
             continue  # a watch needs history first; the series' own rows carry the reason
-        known_at = max(known_from(panel, moment, None, pd.Index(assets)))
+        known_at = max(context.known_at(pd.Index(assets)))
         for found in changes:
             yield {
                 "pair": name,
@@ -88,7 +87,7 @@ def _online(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[dic
                 "quantity": watched.quantity,
                 "break_at": found.at.date(),
                 "first_seen": found.first_seen,
-                "delay": _delay(panel, found.at, found.first_seen),
+                "delay": _delay(context.panel, found.at, found.first_seen),
                 "before": found.before,
                 "after": found.after,
                 "n_before": found.n_before,
@@ -99,16 +98,16 @@ def _online(panel: Panel, moment: Moment, *, settings: Settings) -> Iterator[dic
             }
 
 
-def _watched(panel: Panel, *, settings: Settings) -> Iterator[tuple[str, list[str], WatchedSeries]]:
+def _watched(context: RunContext) -> Iterator[tuple[str, list[str], WatchedSeries]]:
     """Name, assets and series of all that is watched: pairs, base, cross-section."""
-    universe = settings.universe
+    universe = context.settings.universe
     for first, second in universe.change_pairs:
-        watched = watched_pair(panel.returns[first], panel.returns[second])
+        watched = watched_pair(context.panel.returns[first], context.panel.returns[second])
         yield f"{first}~{second}", [first, second], watched
-    for watched in watched_asset(panel.returns[universe.base]):
+    for watched in watched_asset(context.panel.returns[universe.base]):
         yield universe.base, [universe.base], watched
-    names = [name for name in universe.symbols if name not in settings.clock.index_levels]
-    for watched in watched_cross_section(panel.returns[names]):
+    names = [name for name in universe.symbols if name not in context.settings.clock.index_levels]
+    for watched in watched_cross_section(context.panel.returns[names]):
         yield UNIVERSE, names, watched
 
 

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from features.regime_features import comovement_features, volatility_features
 from features.returns import standardised_returns
 from models.errors import NotEnoughData
 from models.jump_model import fit_jump_model, online_costs
 from models.markov_switching import filtered_probabilities, fit_markov_switching
-from unwind.indicators.context import Moment, known_from, stamped
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 from unwind.settings.evidence import RegimeModels
 
 STATES = ("calm", "stressed")
@@ -35,25 +33,25 @@ class Item:
     features: pd.DataFrame
 
 
-def regime_model_rows(panel: Panel, moment: Moment, *, settings: Settings) -> pd.DataFrame:
+def regime_model_rows(context: RunContext) -> pd.DataFrame:
     """Rows of the table `regime_models` for the session.
 
     Parameters rest on the window that ends at t−1, estimated anew each session; the filter runs
     over the window and the session.
     """
-    universe, chosen = settings.universe, settings.regime_models
-    levels = {*settings.clock.index_levels, *universe.havens, universe.base}
+    universe, chosen = context.settings.universe, context.settings.regime_models
+    levels = {*context.settings.clock.index_levels, *universe.havens, universe.base}
     names = [name for name in universe.symbols if name not in levels]
-    returns = panel.returns.loc[: moment.stamp]
+    returns = context.panel.returns.loc[: context.stamp]
     items = _items(returns[universe.base], returns[names], chosen)
     rows = [model(item, chosen) for item in items for model in (_markov, _jump)]
     used = {universe.base: [universe.base]}
     frame = pd.DataFrame(rows)
     frame["known_at"] = [
-        max(known_from(panel, moment, None, pd.Index(used.get(name, [universe.base, *names]))))
+        max(context.known_at(pd.Index(used.get(name, [universe.base, *names]))))
         for name in frame["item"]
     ]
-    return stamped(frame, moment, settings)
+    return context.stamped(frame)
 
 
 def _items(base: pd.Series, others: pd.DataFrame, chosen: RegimeModels) -> tuple[Item, ...]:

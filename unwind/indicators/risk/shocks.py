@@ -3,62 +3,54 @@
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from features.shocks import Records, baseline_count, records, robust_z, worst_since
-from unwind.indicators.context import Moment, known_from, stamped
+from unwind.indicators.context import RunContext
 from unwind.indicators.links.correlations import Link
-from unwind.settings import Settings
 
 
-def shock_rows(
-    panel: Panel, measured: tuple[Link, ...], moment: Moment, *, settings: Settings
-) -> pd.DataFrame:
+def shock_rows(context: RunContext, measured: tuple[Link, ...]) -> pd.DataFrame:
     """Rows of the table `shocks` for the session: returns, volumes, correlation changes."""
-    chosen = settings.shocks
+    chosen = context.settings.shocks
     short = measured[0]
-    base = settings.universe.base
+    base = context.settings.universe.base
     pairs = short.value.diff().rename(columns=lambda asset: f"{base}~{asset}")
     # Vendors print the volume of coins in dollars, over UTC days: no shares to count.
     traded = [
         name
-        for name in panel.shares.columns
-        if panel.shares[name].notna().any() and name not in settings.clock.crypto_daily
+        for name in context.panel.shares.columns
+        if context.panel.shares[name].notna().any()
+        and name not in context.settings.clock.crypto_daily
     ]
     parts = [
-        _scored(panel.returns, "return", "log return", chosen.window, moment, settings),
+        _scored(context.panel.returns, "return", "log return", chosen.window, context),
         _scored(
-            panel.shares[traded], "volume_shares", "shares", chosen.slow_window, moment, settings
+            context.panel.shares[traded], "volume_shares", "shares", chosen.slow_window, context
         ),
         _scored(
-            panel.dollars[traded], "volume_dollars", "USD", chosen.slow_window, moment, settings
+            context.panel.dollars[traded], "volume_dollars", "USD", chosen.slow_window, context
         ),
-        _scored(pairs, "correlation_change", "correlation", chosen.slow_window, moment, settings),
+        _scored(pairs, "correlation_change", "correlation", chosen.slow_window, context),
     ]
     rows = pd.concat(parts, ignore_index=True)
     symbols = [asset.removeprefix(f"{base}~") for asset in rows["asset"]]
-    rows["known_at"] = known_from(panel, moment, None, pd.Index(symbols))
+    rows["known_at"] = context.known_at(pd.Index(symbols))
     links_known = rows["measure"] == "correlation_change"
     rows.loc[links_known, "known_at"] = pd.Series(
-        known_from(panel, moment, base, pd.Index(symbols)), dtype="datetime64[us, UTC]"
+        context.known_at(pd.Index(symbols), base=base), dtype="datetime64[us, UTC]"
     )[links_known]
-    return stamped(rows, moment, settings)
+    return context.stamped(rows)
 
 
 def _scored(
-    series: pd.DataFrame,
-    measure: str,
-    unit: str,
-    window: int,
-    moment: Moment,
-    settings: Settings,
+    series: pd.DataFrame, measure: str, unit: str, window: int, context: RunContext
 ) -> pd.DataFrame:
     volume = measure.startswith("volume")
     scored = series.apply(np.log) if volume else series
-    floor = settings.shocks.min_observations
+    floor = context.settings.shocks.min_observations
     recent = scored.iloc[-(window + 1) :]
-    z = robust_z(recent, window=window, min_observations=floor).loc[moment.stamp]
-    n = baseline_count(recent, window=window).loc[moment.stamp]
-    value = series.loc[moment.stamp]
+    z = robust_z(recent, window=window, min_observations=floor).loc[context.stamp]
+    n = baseline_count(recent, window=window).loc[context.stamp]
+    value = series.loc[context.stamp]
     rows = pd.DataFrame(
         {
             "asset": series.columns,
@@ -71,14 +63,14 @@ def _scored(
             "n": n.to_numpy(),
         }
     )
-    floor_of_records = settings.shocks.record_min_observations
+    floor_of_records = context.settings.shocks.record_min_observations
     rows = rows.join(
-        _record_columns(records(series, min_observations=floor_of_records), moment)
+        _record_columns(records(series, min_observations=floor_of_records), context)
         if volume
         else _no_record(len(rows))
     )
     rows["worst_since"] = [
-        worst_since(series[asset]).loc[moment.stamp] if measure == "return" else pd.NaT
+        worst_since(series[asset]).loc[context.stamp] if measure == "return" else pd.NaT
         for asset in series.columns
     ]
     rows["reason"] = [
@@ -88,13 +80,13 @@ def _scored(
     return rows
 
 
-def _record_columns(held: Records, moment: Moment) -> pd.DataFrame:
+def _record_columns(held: Records, context: RunContext) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "previous_record": held.previous.loc[moment.stamp].to_numpy(),
-            "previous_record_on": held.previous_on.loc[moment.stamp].to_numpy(),
-            "record_multiple": held.multiple.loc[moment.stamp].to_numpy(),
-            "is_record": held.is_record.loc[moment.stamp].astype("boolean").to_numpy(),
+            "previous_record": held.previous.loc[context.stamp].to_numpy(),
+            "previous_record_on": held.previous_on.loc[context.stamp].to_numpy(),
+            "record_multiple": held.multiple.loc[context.stamp].to_numpy(),
+            "is_record": held.is_record.loc[context.stamp].astype("boolean").to_numpy(),
         }
     )
 

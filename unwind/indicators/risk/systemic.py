@@ -8,24 +8,20 @@ import pandas as pd
 
 from features.connectedness import rolling_connectedness
 from features.crowding import contrarian_sleeve, momentum_sleeve, multi_strategy, pair_sleeves
-from features.panel import Panel
 from features.returns import standardised_returns
 from features.shocks import robust_z
 from features.turbulence import absorption_ratio, absorption_shift, marchenko_pastur, turbulence
-from unwind.indicators.context import Moment, known_from, stamped
+from unwind.indicators.context import RunContext
 from unwind.indicators.links.correlations import PERCENTILE_FLOOR
 from unwind.indicators.risk.covar import covar_measures
 from unwind.indicators.risk.measure import Measure
-from unwind.settings import Settings
 from unwind.settings.evidence import Systemic
 
 OWN = "unwind"
 UNIVERSE, SLEEVES = "universe", "sleeves"
 
 
-def systemic_rows(
-    panel: Panel, published: pd.DataFrame, moment: Moment, *, settings: Settings
-) -> pd.DataFrame:
+def systemic_rows(context: RunContext, published: pd.DataFrame) -> pd.DataFrame:
     """Rows of the table `systemic` for the session.
 
     Parameters
@@ -35,24 +31,28 @@ def systemic_rows(
         Published z-scores known at the cut-off, one row a session, publisher and group.
     moment, settings
     """
-    chosen = settings.systemic
-    names = [name for name in settings.universe.symbols if name not in settings.clock.index_levels]
-    returns = panel.returns.loc[: moment.stamp, names]
+    chosen = context.settings.systemic
+    names = [
+        name
+        for name in context.settings.universe.symbols
+        if name not in context.settings.clock.index_levels
+    ]
+    returns = context.panel.returns.loc[: context.stamp, names]
     measures = [
         *_turbulence(returns, chosen),
         *_eigenvalues(returns, chosen),
-        *_connectedness(returns, settings.universe.base, chosen),
+        *_connectedness(returns, context.settings.universe.base, chosen),
         *_crowding(returns, chosen),
-        *covar_measures(returns, settings),
+        *covar_measures(returns, context.settings),
     ]
     rows = pd.DataFrame([_columns(measure) for measure in measures]).assign(
         publisher=OWN,
-        describes=moment.as_of,
-        known_at=max(known_from(panel, moment, None, pd.Index(names))),
+        describes=context.as_of,
+        known_at=max(context.known_at(pd.Index(names))),
     )
-    quoted = _published(published, panel, moment, chosen)
+    quoted = _published(published, context, chosen)
     parts = [rows, quoted] if len(quoted) else [rows]
-    return stamped(pd.concat(parts, ignore_index=True), moment, settings)
+    return context.stamped(pd.concat(parts, ignore_index=True))
 
 
 def _columns(measure: Measure) -> dict[str, object]:
@@ -306,14 +306,12 @@ def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
     ]
 
 
-def _published(
-    published: pd.DataFrame, panel: Panel, moment: Moment, chosen: Systemic
-) -> pd.DataFrame:
+def _published(published: pd.DataFrame, context: RunContext, chosen: Systemic) -> pd.DataFrame:
     """Quote the newest figure of each publisher and group that still stands."""
     if published.empty:
         return pd.DataFrame()
-    since = panel.sessions[max(0, len(panel.sessions) - chosen.published_sessions)]
-    standing = published[published["session"].between(since, moment.stamp)]
+    since = context.panel.sessions[max(0, len(context.panel.sessions) - chosen.published_sessions)]
+    standing = published[published["session"].between(since, context.stamp)]
     newest = standing.sort_values("session", kind="stable").drop_duplicates(
         ["publisher", "group"], keep="last"
     )

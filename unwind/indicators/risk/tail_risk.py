@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from models.backtests import (
     Backtest,
     conditional_coverage,
@@ -14,7 +13,7 @@ from models.backtests import (
 )
 from models.garch import GarchFit
 from models.tail_risk import TailForecasts, tail_forecasts
-from unwind.indicators.context import Moment, known_from, stamped
+from unwind.indicators.context import RunContext
 from unwind.settings import Settings
 from unwind.settings.evidence import TailRisk
 
@@ -26,18 +25,18 @@ NOTHING = {
 }  # fmt: skip
 
 
-def tail_risk_rows(
-    panel: Panel, fits: Mapping[str, GarchFit | ValueError], moment: Moment, *, settings: Settings
-) -> pd.DataFrame:
+def tail_risk_rows(context: RunContext, fits: Mapping[str, GarchFit | ValueError]) -> pd.DataFrame:
     """Rows of the table `tail_risk`: parameters and tails from rows up to t−1 at the latest."""
     rows = [
         row
         for asset, fit in fits.items()
-        for row in _rows(panel.returns.loc[: moment.stamp, asset], asset, fit, settings)
+        for row in _rows(
+            context.panel.returns.loc[: context.stamp, asset], asset, fit, context.settings
+        )
     ]
     frame = pd.DataFrame(rows)
-    frame["known_at"] = known_from(panel, moment, None, pd.Index(frame["asset"]))
-    return stamped(frame, moment, settings)
+    frame["known_at"] = context.known_at(pd.Index(frame["asset"]))
+    return context.stamped(frame)
 
 
 def _rows(

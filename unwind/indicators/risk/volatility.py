@@ -6,62 +6,53 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from features.panel import Panel
 from models.garch import GarchFit, fit_garch
-from unwind.indicators.context import Moment, known_from, stamped
-from unwind.settings import Settings
+from unwind.indicators.context import RunContext
 
 SESSIONS_A_YEAR = 252
 LONGEST = 21  # sessions ahead
 
 
-def fit_volatilities(
-    panel: Panel, moment: Moment, *, settings: Settings
-) -> dict[str, GarchFit | ValueError]:
+def fit_volatilities(context: RunContext) -> dict[str, GarchFit | ValueError]:
     """Estimate every asset on its rows up to t−1; what could not be estimated says why."""
     fits: dict[str, GarchFit | ValueError] = {}
-    for asset in settings.universe.symbols:
-        earlier = _earlier(panel.returns[asset], moment, settings)
+    for asset in context.settings.universe.symbols:
+        earlier = _earlier(context.panel.returns[asset], context)
         try:
-            fits[asset] = fit_garch(earlier, min_observations=settings.volatility.min_observations)
+            fits[asset] = fit_garch(
+                earlier, min_observations=context.settings.volatility.min_observations
+            )
         except ValueError as error:  # too few rows, none that differ, an infinite one
             fits[asset] = error
     return fits
 
 
-def volatility_rows(
-    panel: Panel,
-    fits: Mapping[str, GarchFit | ValueError],
-    moment: Moment,
-    *,
-    settings: Settings,
-) -> pd.DataFrame:
+def volatility_rows(context: RunContext, fits: Mapping[str, GarchFit | ValueError]) -> pd.DataFrame:
     """Rows of the table `volatility`: parameters from rows up to t−1, σ for t and t+1."""
     rows = [
-        _volatility_row(panel.returns[asset], asset, fit, moment, settings)
+        _volatility_row(context.panel.returns[asset], asset, fit, context)
         for asset, fit in fits.items()
     ]
     frame = pd.DataFrame(rows)
-    frame["known_at"] = known_from(panel, moment, None, pd.Index(list(fits)))
-    return stamped(frame, moment, settings)
+    frame["known_at"] = context.known_at(pd.Index(list(fits)))
+    return context.stamped(frame)
 
 
-def _earlier(returns: pd.Series, moment: Moment, settings: Settings) -> pd.Series:
-    return returns.loc[: moment.stamp].iloc[:-1].iloc[-settings.volatility.window :]
+def _earlier(returns: pd.Series, context: RunContext) -> pd.Series:
+    return returns.loc[: context.stamp].iloc[:-1].iloc[-context.settings.volatility.window :]
 
 
 def _volatility_row(
-    returns: pd.Series, asset: str, fit: GarchFit | ValueError, moment: Moment,
-    settings: Settings,
-) -> dict[str, object]:  # fmt: skip
+    returns: pd.Series, asset: str, fit: GarchFit | ValueError, context: RunContext
+) -> dict[str, object]:
     if isinstance(fit, ValueError):
         return {
             "asset": asset, "model": "none",
-            "n": int(_earlier(returns, moment, settings).notna().sum()),
+            "n": int(_earlier(returns, context).notna().sum()),
             "reason": str(fit), **dict.fromkeys(VOLATILITY_FIGURES, np.nan),
             "converged": None, "estimated_to": pd.NaT,
         }  # fmt: skip
-    sigma, observed = fit.sigma_next, float(returns.loc[moment.stamp])
+    sigma, observed = fit.sigma_next, float(returns.loc[context.stamp])
     if not np.isfinite(observed):  # a price of zero makes an infinite one
         observed = np.nan
     after = fit.sigma_after(sigma, observed)

@@ -13,11 +13,10 @@ import pandas as pd
 from features.barriers import hitting_probability
 from features.etf_flows import AGREE, vendor_conflict
 from features.gamma_exposure import GammaProfile
-from features.panel import Panel
 from features.returns import SESSIONS_A_YEAR
 from models.errors import NotEnoughData
 from unwind.indicators.block import MISSING
-from unwind.indicators.context import Moment
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.chain_snapshots import newest_snapshot, session_profile
 from unwind.indicators.mechanisms.etf_flows import expected_flow, regressors
 from unwind.indicators.mechanisms.fund_flows import FundFlow, fund_flow, printed_flows
@@ -29,8 +28,6 @@ from unwind.indicators.mechanisms.note_states import (
     standing_notes,
 )
 from unwind.indicators.mechanisms.notes import touch_probability
-from unwind.indicators.mechanisms.table import MECHANISM_INPUTS
-from unwind.pipeline import Market
 from unwind.report.format import records
 from unwind.settings import Settings
 
@@ -121,26 +118,20 @@ class MechanismViews:
     barriers: BarrierView | str
 
 
-def mechanism_views(
-    market: Market, panel: Panel, published: pd.DataFrame, moment: Moment, *, settings: Settings
-) -> MechanismViews:
+def mechanism_views(context: RunContext, published: pd.DataFrame) -> MechanismViews:
     """Lay out what the charts of the mechanisms show.
 
     Parameters
     ----------
-    market : Market
-    panel : Panel
-        To the session.
+    context : RunContext
     published : DataFrame
         The session's rows of `mechanisms`.
-    moment, settings
     """
-    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
     return MechanismViews(
-        gamma=_gamma(inputs, panel, published, moment, settings),
-        basis=_basis(inputs, panel, published, moment, settings),
-        flow=_flow(inputs, panel, published, settings),
-        barriers=_barriers(inputs, panel, published, moment, settings),
+        gamma=_gamma(context, published),
+        basis=_basis(context, published),
+        flow=_flow(context, published),
+        barriers=_barriers(context, published),
     )
 
 
@@ -156,27 +147,21 @@ def _reason(published: pd.DataFrame, indicator: str, item: str | None = None) ->
     return rows[0]["reason"] if rows else f"{indicator} was not published for this session"
 
 
-def _gamma(
-    inputs: Inputs, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
-) -> GammaView | str:
+def _gamma(context: RunContext, published: pd.DataFrame) -> GammaView | str:
     if (reason := _reason(published, "gamma_exposure")) is not None:
         return reason
-    snapshot = newest_snapshot(inputs["option_chains"], panel, moment, settings=settings)
-    profile = None if snapshot is None else session_profile(
-        snapshot, panel, moment, settings=settings
-    )  # fmt: skip
+    snapshot = newest_snapshot(context.inputs["option_chains"], context)
+    profile = None if snapshot is None else session_profile(snapshot, context)  # fmt: skip
     if snapshot is None or profile is None:
         return "the chain behind the published figure is no longer on file"
     return GammaView(profile=profile, at=snapshot.at)
 
 
-def _basis(
-    inputs: Inputs, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
-) -> BasisView | str:
+def _basis(context: RunContext, published: pd.DataFrame) -> BasisView | str:
     if (reason := _reason(published, "basis")) is not None:
         return reason
-    bases = futures_view(inputs, panel, moment, settings=settings).history.bases
-    tenors = tuple(sorted(settings.futures.tenors))
+    bases = futures_view(context).history.bases
+    tenors = tuple(sorted(context.settings.futures.tenors))
     shown = ["basis", "error"]
     by_tenor = {tenor: bases[f"{tenor}d"][shown] for tenor in tenors}
     held = pd.DataFrame({tenor: frame["basis"] for tenor, frame in by_tenor.items()})
@@ -189,32 +174,33 @@ def _basis(
             pd.Timestamp(day): pd.DataFrame({t: frame.loc[day] for t, frame in by_tenor.items()}).T
             for day in days
         },
-        history=history.iloc[-settings.report.history :],
+        history=history.iloc[-context.settings.report.history :],
     )
 
 
-def _flow(
-    inputs: Inputs, panel: Panel, published: pd.DataFrame, settings: Settings
-) -> FlowView | str:
+def _flow(context: RunContext, published: pd.DataFrame) -> FlowView | str:
     """The base's fund, or all funds where it has no surprise."""
-    chosen, base = settings.flows, settings.universe.base
+    chosen, base = context.settings.flows, context.settings.universe.base
     reasons = {item: _reason(published, "flow_surprise", item) for item in (base, chosen.total)}
     item = next((name for name, reason in reasons.items() if reason is None), None)
     if item is None:
         return str(reasons[base])
     flows, known = printed_flows(
-        inputs["etf_flows"], panel, wanted=(base, chosen.total), peers=chosen.conflict_window
+        context.inputs["etf_flows"],
+        context.panel,
+        wanted=(base, chosen.total),
+        peers=chosen.conflict_window,
     )
-    found = fund_flow(flows, known, item, panel, settings=settings)
+    found = fund_flow(flows, known, item, context)
     if isinstance(found, str):
         return found
-    held = regressors(found, panel, base, chosen)
+    held = regressors(found, context.panel, base, chosen)
     try:
         told = expected_flow(held, chosen)
     except NotEnoughData as fault:
         return str(fault)
     size = held.scale.before
-    category = _conflicts(found, settings)
+    category = _conflicts(found, context.settings)
     rows = pd.DataFrame(
         {
             "flow": found.flow,
@@ -242,17 +228,15 @@ def _conflicts(found: FundFlow, settings: Settings) -> pd.Series:
     return category
 
 
-def _barriers(
-    inputs: Inputs, panel: Panel, published: pd.DataFrame, moment: Moment, settings: Settings
-) -> BarrierView | str:
-    base, chosen = settings.universe.base, settings.notes
-    held = live_notes(inputs["structured_notes"], moment)
+def _barriers(context: RunContext, published: pd.DataFrame) -> BarrierView | str:
+    base, chosen = context.settings.universe.base, context.settings.notes
+    held = live_notes(context.inputs["structured_notes"], context)
     own = held[held["underlying"] == base] if len(held) else held
     own = own[own[["barrier", "notional_usd"]].notna().all(axis=1)] if len(own) else own
     if own.empty:
         reason = _reason(published, "barrier_proximity", base)
         return reason or f"no note on {base} is on file"
-    notes, fault = standing_notes(own, base, inputs, panel, moment, settings)
+    notes, fault = standing_notes(own, base, context)
     if fault is not None:
         return fault
     waiting = [note for note in notes if note.state != KNOCKED_IN]
@@ -271,7 +255,8 @@ def _barriers(
                 "barrier": [note.barrier for note in waiting],
                 "notional": [note.notional for note in waiting],
                 "probability": [
-                    touch_probability(note, min(horizon, note.years), settings) for note in waiting
+                    touch_probability(note, min(horizon, note.years), context.settings)
+                    for note in waiting
                 ],
             }
         ),
