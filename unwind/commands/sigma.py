@@ -192,7 +192,7 @@ def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings
         origin=f"{law} residuals of {asset}, {fit.sigma.index[0]:%Y-%m-%d} … "
         f"{fit.sigma.index[-1]:%Y-%m-%d}",
         as_of=day,
-        cutoff=moment.cutoff,
+        cutoff=slot.cutoff,
     )
 
 
