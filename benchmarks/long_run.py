@@ -145,7 +145,7 @@ def backfill(
             for day in days[start : start + chunk]
         ]  # fmt: skip
         used = time.process_time()
-        rows = analyse_sessions(market, moments, settings=settings, workers=1)
+        rows = analyse_sessions(market, moments, settings=settings, workers=1).tables
         samples["CPU s a session"].append((time.process_time() - used) / len(moments))
         before = time.perf_counter()
         publish(lake, rows, settings=settings, source=source.label, run="long run")

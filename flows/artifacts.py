@@ -5,8 +5,8 @@ The run page lists artifacts in an order of its own, so each says its place in i
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.report.attribution import attribution_markdown
-from unwind.report.charts.mechanism_views import MechanismViews
 from unwind.report.charts.one_page import charts_markdown
 from unwind.report.explanation import explanation_markdown
 from unwind.report.format import Grid, correlation_grid, quality_grid, shock_grid

@@ -98,8 +98,8 @@ def _backfill(
     # However the chunks are spread, one writer publishes them, in their order.
     analysed = in_order(tasks.analyse_chunk, calls, runner, ahead=workers)
     with progress(len(slots), unit="sessions", what="sessions") as advance:
-        for part, rows in zip(parts, analysed, strict=True):
-            snapshot = tasks.publish_tables(lake, rows, settings, source.label, run)
+        for part, analysis in zip(parts, analysed, strict=True):
+            snapshot = tasks.publish_tables(lake, analysis.tables, settings, source.label, run)
             advance(len(part))
     regimes = read(snapshot, "regimes")
     regimes = regimes[regimes["as_of"].isin(days)]
@@ -116,11 +116,7 @@ def _backfill(
         ],
     )
     day = session_day(snapshot, as_of=days[-1], cutoff=slots[-1].cutoff)
-    context = tasks.align_to_sessions(market, slots[-1], settings)
-    publish_artifacts(
-        day,
-        tasks.view_mechanisms(context, day.tables["mechanisms"]),
-    )
+    publish_artifacts(day, analysis.views.mechanisms)
     if copy_to is not None:
         tasks.copy_lake(lake, copy_to)
     counts = {str(state): int(count) for state, count in regimes["state"].value_counts().items()}

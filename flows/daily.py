@@ -24,7 +24,7 @@ from flows.parameters import (
 from unwind.calendar import CUT_ZONE, CalendarError
 from unwind.contract.text import is_simulated
 from unwind.indicators.context import Slot
-from unwind.pipeline import united
+from unwind.pipeline import Views, united
 from unwind.report.session import session_day
 from unwind.settings import Settings, load_settings
 
@@ -129,16 +129,16 @@ def _daily(
     tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
     market = tasks.load_market(lake)
     context = tasks.align_to_sessions(market, slot, settings)
-    measured, rows = tasks.measure(context)
+    links, rows = tasks.measure(context)
     rows = united(rows, tasks.estimate(context))
-    verdict, concluded = tasks.conclude(context, market)
+    verdict, mechanisms, concluded = tasks.conclude(context, market)
+    views = Views(links=links, verdict=verdict, mechanisms=mechanisms)
     snapshot = tasks.publish_tables(
         lake, rows | concluded, settings, slot.source, f"flow run {runtime.flow_run.id}"
     )
     day = session_day(snapshot, as_of=session, cutoff=slot.cutoff)
-    views = tasks.view_mechanisms(context, day.tables["mechanisms"])
-    report = tasks.write_report(lake, snapshot, context, measured, verdict, views)
-    publish_artifacts(day, views)
+    report = tasks.write_report(lake, snapshot, context, views)
+    publish_artifacts(day, views.mechanisms)
     current = session == session_in_course(scheduled, settings=settings)
     if alerts == "always" or (alerts == "current" and current and not is_simulated(slot.source)):
         tasks.tell_the_desk(lake, snapshot, report)

@@ -59,8 +59,9 @@ def _replay(
     received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
     tasks.read_source(lake, source, settings, received_at)
     market = tasks.load_market(lake)
-    moments = [Slot(as_of=session, cutoff=instant, source=source.label) for instant in instants]
-    rows = tasks.analyse_chunk(market, moments, settings, 1, str(instants[0]), str(instants[-1]))
+    slots = [Slot(as_of=session, cutoff=instant, source=source.label) for instant in instants]
+    analysis = tasks.analyse_chunk(market, slots, settings, 1, str(instants[0]), str(instants[-1]))
+    rows = analysis.tables
     snapshot = tasks.publish_tables(
         lake, rows, settings, source.label, f"flow run {runtime.flow_run.id}"
     )

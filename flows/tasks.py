@@ -18,13 +18,13 @@ from unwind.contract.source import Source, SourceUnavailable
 from unwind.files.durable import write_atomically
 from unwind.indicators.context import RunContext, Slot
 from unwind.indicators.links.correlations import Link
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.indicators.verdict import Verdict
 from unwind.lake.publish import publish
 from unwind.lake.push import Copied, push
 from unwind.lake.snapshots import Snapshot
 from unwind.market.store import Ingested, ingest
-from unwind.pipeline import Market
-from unwind.report.charts.mechanism_views import MechanismViews, mechanism_views
+from unwind.pipeline import Analysis, Market, Views
 from unwind.report.files import write_report_file
 from unwind.settings import Settings
 from unwind.settings.evidence import WalkForward
@@ -84,7 +84,7 @@ def estimate(context: RunContext) -> Rows:
 
 
 @task(name="reach the verdict", cache_policy=NO_CACHE)
-def conclude(context: RunContext, market: Market) -> tuple[Verdict, Rows]:
+def conclude(context: RunContext, market: Market) -> tuple[Verdict, MechanismViews, Rows]:
     """Run `unwind.pipeline.conclude`."""
     return pipeline.conclude(context, market)
 
@@ -93,12 +93,6 @@ def conclude(context: RunContext, market: Market) -> tuple[Verdict, Rows]:
 def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str, run: str) -> Snapshot:
     """Run `unwind.lake.publish.publish`."""
     return publish(lake, rows, settings=settings, source=source, run=run)
-
-
-@task(name="lay out the charts of the mechanisms", cache_policy=NO_CACHE)
-def view_mechanisms(context: RunContext, published: pd.DataFrame) -> MechanismViews:
-    """Run `unwind.report.charts.mechanism_views.mechanism_views`."""
-    return mechanism_views(context, published)
 
 
 @task(name="copy the lake", cache_policy=NO_CACHE)
@@ -112,12 +106,10 @@ def write_report(
     lake: Path,
     snapshot: Snapshot,
     context: RunContext,
-    measured: tuple[Link, ...],
-    verdict: Verdict,
-    views: MechanismViews,
+    views: Views,
 ) -> Path:
     """Run `unwind.report.files.write_report_file`."""
-    return write_report_file(lake, snapshot, context, measured, verdict, views)
+    return write_report_file(lake, snapshot, context, views)
 
 
 @task(name="tell the desk", cache_policy=NO_CACHE)
@@ -129,7 +121,7 @@ def tell_the_desk(lake: Path, snapshot: Snapshot, report: Path) -> list[str]:
 @task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)
 def analyse_chunk(
     market: Market, slots: list[Slot], settings: Settings, workers: int, first: str, last: str
-) -> Rows:
+) -> Analysis:
     """Run `unwind.pipeline.analyse_sessions`; `first` and `last` name the run."""
     return pipeline.analyse_sessions(market, slots, settings=settings, workers=workers)
 

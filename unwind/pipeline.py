@@ -24,7 +24,8 @@ from unwind.indicators.links.conditional import conditional_correlation_rows
 from unwind.indicators.links.correlation_tests import correlation_test_rows
 from unwind.indicators.links.correlations import Link, correlation_rows, links
 from unwind.indicators.links.pair_evidence import pair_evidence_rows
-from unwind.indicators.mechanisms.table import mechanism_rows
+from unwind.indicators.mechanisms.table import mechanisms
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.indicators.risk.changepoints import changepoint_rows
 from unwind.indicators.risk.regime_models import regime_model_rows
 from unwind.indicators.risk.shocks import shock_rows
@@ -34,6 +35,23 @@ from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
 from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows
 from unwind.market.store import known_by, read_rejected, read_vintages
 from unwind.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Views:
+    """What the charts of a session draw, as its blocks computed it."""
+
+    links: tuple[Link, ...]
+    verdict: Verdict
+    mechanisms: MechanismViews
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Analysis:
+    """Desk tables of one or several sessions, and the views of the last."""
+
+    tables: dict[str, pd.DataFrame]
+    views: Views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,24 +162,28 @@ def to_sessions(
     )
 
 
-def analyse(market: Market, slot: Slot, *, settings: Settings) -> dict[str, pd.DataFrame]:
+def analyse(market: Market, slot: Slot, *, settings: Settings) -> Analysis:
     """Every desk table of one session: the stages in their order."""
     context = observe(market, slot, settings=settings)
-    _, rows = measure(context)
-    rows = united(rows, estimate(context))
-    _, concluded = conclude(context, market)
-    return rows | concluded
+    correlations, measured = measure(context)
+    estimated = estimate(context)
+    verdict, mechanism_views, concluded = conclude(context, market)
+    return Analysis(
+        tables=united(measured, estimated) | concluded,
+        views=Views(links=correlations, verdict=verdict, mechanisms=mechanism_views),
+    )
 
 
 def analyse_sessions(
     market: Market, slots: list[Slot], *, settings: Settings, workers: int
-) -> dict[str, pd.DataFrame]:
+) -> Analysis:
     """Every desk table of several sessions, over `workers` processes; order as in `slots`.
 
     Sessions know nothing of each other, so the rows do not depend on the number of workers.
     """
     jobs = (delayed(analyse)(market, slot, settings=settings) for slot in slots)
-    return stacked(list(Parallel(n_jobs=workers)(jobs)))
+    days: list[Analysis] = list(Parallel(n_jobs=workers)(jobs))
+    return Analysis(tables=stacked([day.tables for day in days]), views=days[-1].views)
 
 
 def united(
@@ -210,12 +232,15 @@ def estimate(context: RunContext) -> dict[str, pd.DataFrame]:
     }
 
 
-def conclude(context: RunContext, market: Market) -> tuple[Verdict, dict[str, pd.DataFrame]]:
+def conclude(
+    context: RunContext, market: Market
+) -> tuple[Verdict, MechanismViews, dict[str, pd.DataFrame]]:
     """Verdict, the cross-section beside it, what fits the move, and data quality."""
     verdict = decide(context, context.inputs["equity_factors_pct"])
     published = context.inputs["published_zscores"]
+    indicators, views = mechanisms(context)
     rows = {
-        "mechanisms": mechanism_rows(context),
+        "mechanisms": indicators,
         "systemic": systemic_rows(context, published),
         "regimes": regime_rows(context, verdict),
         "quality": quality_rows(context, market.rejected),
@@ -228,4 +253,4 @@ def conclude(context: RunContext, market: Market) -> tuple[Verdict, dict[str, pd
     )
     rows["evidence"] = evidence_rows(scored, context)
     rows["attribution"] = attribution_rows(scored, context)
-    return verdict, rows
+    return verdict, views, rows

@@ -33,7 +33,7 @@ class TestLateData:
             tasks.read_source.fn(lake, source, settings, received)
             market = tasks.load_market.fn(lake)
             moment = Slot(as_of=SESSION, cutoff=cutoff, source="files")
-            rows = analyse(market, moment, settings=settings)
+            rows = analyse(market, moment, settings=settings).tables
             return tasks.publish_tables.fn(lake, rows, settings, "files", "run").name
 
         first = run(FilesSource(drop), RECEIVED, PUBLISHED)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from features.gamma_exposure import GammaProfile, Zone
-from unwind.report.charts.mechanism_views import (
+from unwind.indicators.mechanisms.views import (
     BarrierView,
     BasisView,
     FlowView,

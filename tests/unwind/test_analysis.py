@@ -33,7 +33,8 @@ def _published(
 ) -> dict[str, pd.DataFrame]:
     """Rows of a session at its own publication, or at that of a later session."""
     cutoff = _moment(known or day, settings).cutoff
-    rows = analyse(market, Slot(as_of=day, cutoff=cutoff, source="files"), settings=settings)
+    slot = Slot(as_of=day, cutoff=cutoff, source="files")
+    rows = analyse(market, slot, settings=settings).tables
     return {
         name: TABLES[name].arrow(frame).to_pandas() for name, frame in rows.items() if len(frame)
     }

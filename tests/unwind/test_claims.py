@@ -159,7 +159,9 @@ class TestFebruary2026:
         sessions = {
             day: day_of(
                 day,
-                analyse(market, Slot(as_of=day, cutoff=late, source="files"), settings=settings),
+                analyse(
+                    market, Slot(as_of=day, cutoff=late, source="files"), settings=settings
+                ).tables,
             )
             for day in days
         }

@@ -25,7 +25,7 @@ def lake(drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Setting
         Slot(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
         for day in (date(2026, 2, 4), date(2026, 2, 5))
     ]
-    rows = stacked([analyse(market, moment, settings=settings) for moment in days])
+    rows = stacked([analyse(market, moment, settings=settings).tables for moment in days])
     publish(folder, rows, settings=settings, source="files", run="test")
     return folder
 

@@ -10,8 +10,8 @@ import pytest
 from tests.unwind.contexts import run_context
 from tests.unwind.mechanism_markets import changed, cut_to, market_of, moment_of
 from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
+from unwind.indicators.mechanisms.views import MechanismViews, mechanism_views
 from unwind.pipeline import Market, observe
-from unwind.report.charts.mechanism_views import MechanismViews, mechanism_views
 from unwind.report.mechanisms import chart_texts
 from unwind.settings import Settings
 from unwind.simulation.source import SimulatedSource

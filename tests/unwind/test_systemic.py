@@ -316,7 +316,7 @@ class TestPublishedScore:
     """Prime-broker z-scores: hand-kept, and seen from when they were known."""
 
     def _quotes(self, quoted_store: Path, moment: Slot, settings: Settings) -> pd.DataFrame:
-        rows = analyse(load_market(quoted_store), moment, settings=settings)["systemic"]
+        rows = analyse(load_market(quoted_store), moment, settings=settings).tables["systemic"]
         published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
         assert (published["known_at"] <= published["cutoff"]).all()
         quoted = published[published["measure"] == "published_zscore"]

@@ -43,6 +43,22 @@ class Mechanism:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """Rows of one block, and what its chart draws.
+
+    Attributes
+    ----------
+    rows : list of Mechanism
+    view : object
+        Of `unwind.indicators.mechanisms.views`, or the reason why there is none; None where the
+        block has no chart.
+    """
+
+    rows: list[Mechanism]
+    view: object = None
+
+
 def missing(
     block: str, indicator: str, item: str, context: RunContext, *, unit: str, reason: str
 ) -> Mechanism:

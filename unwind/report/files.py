@@ -9,10 +9,8 @@ from features.correlation_tests import fisher_interval
 from unwind.files.durable import folder_lock, remove_drafts, write_atomically
 from unwind.files.location import LakeError
 from unwind.indicators.context import RunContext, Slot
-from unwind.indicators.links.correlations import Link
-from unwind.indicators.verdict import Verdict
 from unwind.lake.snapshots import Snapshot, read
-from unwind.report.charts.mechanism_views import MechanismViews
+from unwind.pipeline import Views
 from unwind.report.charts.report_pictures import WATCHED, shown_probabilities
 from unwind.report.page import Histories, render_report
 from unwind.report.session import session_day
@@ -22,9 +20,7 @@ def write_report_file(
     lake: Path,
     snapshot: Snapshot,
     context: RunContext,
-    measured: tuple[Link, ...],
-    verdict: Verdict,
-    views: MechanismViews,
+    views: Views,
 ) -> Path:
     """Render the report of a published session and put it at reports/<session>/<cutoff>.html.
 
@@ -43,8 +39,8 @@ def write_report_file(
         tables=day.tables,
         previous=previous,
         before=_tables_before(snapshot, previous, context.slot),
-        histories=_histories(snapshot, context, measured, verdict),
-        views=views,
+        histories=_histories(snapshot, context, views),
+        views=views.mechanisms,
     )
     return put_page(lake, page, context.slot)
 
@@ -77,11 +73,9 @@ def _tables_before(
         return None
 
 
-def _histories(
-    snapshot: Snapshot, context: RunContext, measured: tuple[Link, ...], verdict: Verdict
-) -> Histories:
+def _histories(snapshot: Snapshot, context: RunContext, views: Views) -> Histories:
     shown = context.settings.report.history
-    link = measured[0]
+    link = views.links[0]
     value, n = link.value.iloc[-shown:], link.n.iloc[-shown:]
     lower, upper = (
         pd.DataFrame(end, index=value.index, columns=value.columns)
@@ -95,9 +89,9 @@ def _histories(
         correlation=value,
         lower=lower,
         upper=upper,
-        score=pd.DataFrame({"score": verdict.scores.score, "state": verdict.states["state"]}).iloc[
-            -shown:
-        ],
+        score=pd.DataFrame(
+            {"score": views.verdict.scores.score, "state": views.verdict.states["state"]}
+        ).iloc[-shown:],
         prices=context.panel.close[list(context.settings.universe.symbols)].iloc[-shown:],
         volatility=_volatility_history(snapshot, first, context),
         probabilities=shown_probabilities(states[states["as_of"].between(first, context.as_of)]),

@@ -6,9 +6,9 @@ import pandas as pd
 
 from unwind.contract.text import NULL, instant, magnitude, number, percent, plain, session
 from unwind.indicators.block import MISSING
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.report.charts.basis import term_text
 from unwind.report.charts.flows import flow_text
-from unwind.report.charts.mechanism_views import MechanismViews
 from unwind.report.charts.spot import barrier_text, flip_text, gamma_text
 from unwind.report.format import Grid, Heading, Row, grid_of, records
 from unwind.report.markdown import escape_markdown, markdown_table

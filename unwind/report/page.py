@@ -24,12 +24,12 @@ from unwind.contract.text import (
     plain,
     session,
 )
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.report.attribution import attribution_grid, vote_grid
 from unwind.report.caveats import brief_uncertainties, uncertainties
 from unwind.report.changes import changes
 from unwind.report.charts.captions import Picture
 from unwind.report.charts.mechanism_pictures import mechanism_pictures, votes_picture
-from unwind.report.charts.mechanism_views import MechanismViews
 from unwind.report.charts.palette import PALETTE, PANEL, PAPER, SHADED, TINT
 from unwind.report.charts.report_pictures import (
     correlations_picture,
@@ -115,7 +115,7 @@ def render_report(
         Its rows; None where it was not published.
     histories : Histories
     views : MechanismViews
-        From `unwind.report.charts.mechanism_views.mechanism_views`.
+        From `unwind.indicators.mechanisms.views.mechanism_views`.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from features.panel import Panel
 from features.shocks import robust_z
 from models.errors import NotEnoughData
 from models.robust_regression import Expectation, expectation
-from unwind.indicators.block import GOOD, PROXY, Mechanism, missing, or_missing
+from unwind.indicators.block import GOOD, PROXY, Block, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.fund_flows import (
     FundFlow,
@@ -24,6 +24,7 @@ from unwind.indicators.mechanisms.fund_flows import (
     fund_flow,
     printed_flows,
 )
+from unwind.indicators.mechanisms.views import FlowView, flow_view
 from unwind.settings.mechanisms import Flows
 
 BLOCK = "flows"
@@ -43,8 +44,11 @@ LONGEST_LAG = 2  # sessions: settlement is one after the trade, a holiday may ad
 CLEAR_MATCH = 0.8  # share of equal figures from which a delay is named
 
 
-def flow_block(context: RunContext) -> list[Mechanism]:
-    """Flow, expectation, surprise and vendor conflict of the base's fund and of all funds."""
+def flow_block(context: RunContext) -> Block:
+    """Flow, expectation, surprise and vendor conflict of the base's fund and of all funds.
+
+    The view is of the base's fund, or of all funds where it has no surprise.
+    """
     chosen, base = context.settings.flows, context.settings.universe.base
     flows, known = printed_flows(
         context.inputs["etf_flows"],
@@ -53,6 +57,7 @@ def flow_block(context: RunContext) -> list[Mechanism]:
         peers=chosen.conflict_window,
     )
     rows: list[Mechanism] = []
+    views: list[FlowView | str] = []
     for item in (base, chosen.total):
         found = fund_flow(flows, known, item, context)
         if isinstance(found, str):
@@ -60,11 +65,14 @@ def flow_block(context: RunContext) -> list[Mechanism]:
                 missing(BLOCK, name, item, context, unit=unit, reason=found)
                 for name, unit in UNITS.items()
             ]
+            views.append(found)
             continue
-        rows += _amounts(found, context.panel, base, chosen)
-        rows += _surprises(found, context.panel, base, chosen)
+        surprises, view = _surprises(found, context.panel, base, chosen)
+        rows += [*_amounts(found, context.panel, base, chosen), *surprises]
         rows += _vendors(found, chosen)
-    return rows
+        views.append(view)
+    drawn = [view for view in views if isinstance(view, FlowView)]
+    return Block(rows=rows, view=drawn[0] if drawn else views[0])
 
 
 def _row(found: FundFlow, indicator: str, value: float, *, proxy: bool) -> Mechanism:
@@ -157,7 +165,9 @@ def expected_flow(held: Regressors, chosen: Flows) -> Expectation:
     )  # fmt: skip
 
 
-def _surprises(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[Mechanism]:
+def _surprises(
+    found: FundFlow, panel: Panel, base: str, chosen: Flows
+) -> tuple[list[Mechanism], FlowView | str]:
     held = regressors(found, panel, base, chosen)
     notes, scale = list(held.notes), held.scale
     shares_row = or_missing(
@@ -170,13 +180,15 @@ def _surprises(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[
     try:
         told = expected_flow(held, chosen)
     except NotEnoughData as fault:
-        return [shares_row, *_unexpected(found, str(fault))]
+        return [shares_row, *_unexpected(found, str(fault))], str(fault)
     if not told.fit.converged:
-        return [shares_row, *_unexpected(found, "the regression did not converge")]
+        reason = "the regression did not converge"
+        return [shares_row, *_unexpected(found, reason)], reason
     loss = held.design["loss"]
     if loss.iloc[-1] < loss.iloc[:-1].min():
         notes.append("the fall is beyond every one of the fit: extrapolated")
-    return [shares_row, *_expected(found, told, scale, "; ".join(notes), chosen)]
+    rows = [shares_row, *_expected(found, told, scale, "; ".join(notes), chosen)]
+    return rows, flow_view(found, told, scale, chosen)
 
 
 def _unexpected(found: FundFlow, reason: str) -> list[Mechanism]:

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 
 from features.open_interest import FIRST, UNKNOWN
-from unwind.indicators.block import GOOD, PROXY, Mechanism
+from unwind.indicators.block import GOOD, PROXY, Block, Mechanism
+from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.freshness import baseline, last_z, newest
 from unwind.indicators.mechanisms.futures_basis import basis_rows
-from unwind.indicators.mechanisms.futures_history import FuturesView
+from unwind.indicators.mechanisms.futures_history import FuturesView, futures_view
+from unwind.indicators.mechanisms.organic_demand import organic_block
+from unwind.indicators.mechanisms.views import basis_view
 
 COINS, LOG_COINS = "BTC", "log change of BTC"
 PAYERS = {1.0: "longs pay", -1.0: "shorts pay", 0.0: "nobody pays"}
@@ -18,7 +21,14 @@ BASIS_MOVES: dict[object, str] = {
 }
 
 
-def futures_mechanisms(view: FuturesView) -> list[Mechanism]:
+def futures_block(context: RunContext) -> Block:
+    """Basis, open interest, funding, positions and organic demand; basis over maturities."""
+    view = futures_view(context)
+    rows = futures_rows(view)
+    return Block(rows=[*rows, *organic_block(view)], view=basis_view(view, rows))
+
+
+def futures_rows(view: FuturesView) -> list[Mechanism]:
     """Indicators of the coin's futures, each as of the newest session that was known.
 
     At 16:15 New York the futures' day is not over: the newest basis is that of the session

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.barriers import notional_density
+from features.barriers import hitting_probability, notional_density
 from features.knock_in import AMERICAN, EUROPEAN
 from features.returns import trailing_volatility
 from unwind.indicators.block import GOOD, PROXY
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.volatility_indices import age, index_levels, usual_age
+from unwind.settings import Settings
 
 PERCENT = 100.0
 DAYS_A_YEAR = 365
@@ -163,4 +164,14 @@ def barrier_map(notes: list[Note], *, reach: float) -> pd.DataFrame:
     return notional_density(
         [note.barrier for note in notes], [note.notional for note in notes],
         spot=notes[0].spot, reach=reach,
+    )  # fmt: skip
+
+
+def touch_probability(note: Note, years: float, settings: Settings) -> float:
+    """Probability that the note's barrier is touched within so many years."""
+    return float(
+        hitting_probability(
+            note.spot, note.barrier, volatility=note.volatility.value, years=years,
+            drift=settings.notes.drift,
+        )
     )  # fmt: skip

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from features.barriers import barrier_distance, hitting_probability, terminal_probability
+from features.barriers import barrier_distance, terminal_probability
 from features.knock_in import AMERICAN, KnockInPut, knock_in_put
 from features.returns import SESSIONS_A_YEAR
-from unwind.indicators.block import MISSING, PARTIAL, Mechanism
+from unwind.indicators.block import MISSING, PARTIAL, Block, Mechanism
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.note_states import (
     KNOCKED_IN,
@@ -16,7 +16,9 @@ from unwind.indicators.mechanisms.note_states import (
     barrier_map,
     live_notes,
     standing_notes,
+    touch_probability,
 )
+from unwind.indicators.mechanisms.views import BarrierView, barrier_view, missing_reason
 from unwind.settings import Settings
 
 BLOCK = "notes"
@@ -36,15 +38,18 @@ TOTALS = (
 )
 
 
-def note_mechanisms(context: RunContext) -> list[Mechanism]:
-    """Rows of the block: totals of the notes on the base, and each note on its own."""
+def notes_block(context: RunContext) -> Block:
+    """Totals of the notes on the base, each note on its own, and the map of barriers."""
     base = context.settings.universe.base
     held = live_notes(context.inputs["structured_notes"], context)
     if held.empty:
         reason = "no structured note was known by the cut-off: the table is kept by hand"
-        return [_absent(name, base, unit, reason, context) for name, unit in TOTALS]
+        return Block(
+            rows=[_absent(name, base, unit, reason, context) for name, unit in TOTALS], view=reason
+        )
     notes: list[Note] = []
     rows: list[Mechanism] = []
+    unmeasured: str | None = None
     whole = held[["barrier", "notional_usd"]].notna().all(axis=1)
     rows += [
         _absent("barrier_distance", str(name), "σ", "barrier or notional is empty", context)
@@ -54,6 +59,7 @@ def note_mechanisms(context: RunContext) -> list[Mechanism]:
         found, fault = standing_notes(group, str(underlying), context)
         notes += found
         if fault is not None:
+            unmeasured = fault if underlying == base else unmeasured
             rows += [
                 _absent("barrier_distance", str(name), "σ", fault, context)
                 for name in group["note"]
@@ -62,7 +68,14 @@ def note_mechanisms(context: RunContext) -> list[Mechanism]:
     for note, puts in priced:
         rows += _note_rows(note, puts, context)
     own = [(note, puts) for note, puts in priced if note.underlying == base]
-    return [*_totals(own, base, context), *rows]
+    totals = _totals(own, base, context)
+    view: BarrierView | str
+    if own:
+        view = barrier_view([note for note, _ in own], base, context.settings)
+    else:
+        reason = missing_reason(totals, "barrier_proximity") or ""
+        view = unmeasured or reason
+    return Block(rows=[*totals, *rows], view=view)
 
 
 def _absent(indicator: str, item: str, unit: str, reason: str, context: RunContext) -> Mechanism:
@@ -104,16 +117,6 @@ def _note_rows(note: Note, puts: list[KnockInPut], context: RunContext) -> list[
         ),
         *_greek_rows(plain, note, puts),
     ]  # fmt: skip
-
-
-def touch_probability(note: Note, years: float, settings: Settings) -> float:
-    """Probability that the note's barrier is touched within so many years."""
-    return float(
-        hitting_probability(
-            note.spot, note.barrier, volatility=note.volatility.value, years=years,
-            drift=settings.notes.drift,
-        )
-    )  # fmt: skip
 
 
 def _knock_in_probability(note: Note, kind: str, settings: Settings) -> float:

@@ -11,7 +11,7 @@ from features.option_chains import delta_skew, put_share
 from features.shocks import baseline_count, robust_z
 from models.errors import NotEnoughData
 from models.variance_forecasts import variance_forecasts
-from unwind.indicators.block import GOOD, MISSING, PROXY, STALE, Mechanism
+from unwind.indicators.block import GOOD, MISSING, PROXY, STALE, Block, Mechanism
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.chain_snapshots import (
     Snapshot,
@@ -19,6 +19,7 @@ from unwind.indicators.mechanisms.chain_snapshots import (
     session_profile,
     snapshot_sessions,
 )
+from unwind.indicators.mechanisms.views import GammaView
 from unwind.indicators.mechanisms.volatility_indices import age, index_levels, usual_age
 from unwind.settings import Settings
 
@@ -38,12 +39,10 @@ CHAIN_ROWS = (
 )
 
 
-def option_mechanisms(context: RunContext) -> list[Mechanism]:
-    """Rows of the block, each null with a reason where its input is missing or too old."""
-    return [
-        *_chain_rows(context.inputs["option_chains"], context),
-        *_index_rows(context.inputs["implied_vol"], context),
-    ]
+def options_block(context: RunContext) -> Block:
+    """Gamma, put share, skew and implied volatility, each null with a reason; gamma over spot."""
+    rows, view = _chain_rows(context.inputs["option_chains"], context)
+    return Block(rows=[*rows, *_index_rows(context.inputs["implied_vol"], context)], view=view)
 
 
 def _absent(indicator: str, item: str, unit: str, reason: str, context: RunContext) -> Mechanism:
@@ -53,7 +52,9 @@ def _absent(indicator: str, item: str, unit: str, reason: str, context: RunConte
     )  # fmt: skip
 
 
-def _chain_rows(chains: pd.DataFrame, context: RunContext) -> list[Mechanism]:
+def _chain_rows(
+    chains: pd.DataFrame, context: RunContext
+) -> tuple[list[Mechanism], GammaView | str]:
     base, allowed = context.settings.universe.base, context.settings.options.stale_sessions
     snapshot = newest_snapshot(chains, context)
     old = 0 if snapshot is None else age(context, snapshot.session)
@@ -65,20 +66,21 @@ def _chain_rows(chains: pd.DataFrame, context: RunContext) -> list[Mechanism]:
             f"at most {allowed} are shown"
         )
     else:
-        return [
-            *_gamma_rows(snapshot, old, context),
-            *_put_share_rows(chains, snapshot, old, context),
-            _skew_row(snapshot, old, context),
-        ]
-    return [_absent(indicator, base, unit, reason, context) for indicator, unit in CHAIN_ROWS]
+        gamma, view = _gamma_rows(snapshot, old, context)
+        shares = _put_share_rows(chains, snapshot, old, context)
+        return [*gamma, *shares, _skew_row(snapshot, old, context)], view
+    rows = [_absent(indicator, base, unit, reason, context) for indicator, unit in CHAIN_ROWS]
+    return rows, reason
 
 
-def _gamma_rows(snapshot: Snapshot, old: int, context: RunContext) -> list[Mechanism]:
+def _gamma_rows(
+    snapshot: Snapshot, old: int, context: RunContext
+) -> tuple[list[Mechanism], GammaView | str]:
     base = context.settings.universe.base
     profile = session_profile(snapshot, context)
     if profile is None:
         reason = f"no contract has a usable quote and open interest; {_rejections(snapshot)}"
-        return [_absent(name, base, unit, reason, context) for name, unit in CHAIN_ROWS[:2]]
+        return [_absent(name, base, unit, reason, context) for name, unit in CHAIN_ROWS[:2]], reason
     known = max(snapshot.known_at, *context.known_at(pd.Index([base]), base=base))
     # The side of the dealers is assumed, never observed: a proxy at best.
     quality = STALE if old else PROXY
@@ -89,7 +91,8 @@ def _gamma_rows(snapshot: Snapshot, old: int, context: RunContext) -> list[Mecha
         category=profile.side, lower=profile.low, upper=profile.high, n=n,
         detail=_gamma_detail(profile, snapshot, context.settings),
     )  # fmt: skip
-    return [exposure, _flip_row(profile, snapshot, exposure, context)]
+    rows = [exposure, _flip_row(profile, snapshot, exposure, context)]
+    return rows, GammaView(profile=profile, at=snapshot.at)
 
 
 def _flip_row(

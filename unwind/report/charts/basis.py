@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from unwind.contract.text import interval, number, session
+from unwind.indicators.mechanisms.views import BasisView
 from unwind.report.charts.drawing import (
     band,
     canvas,
@@ -24,7 +25,6 @@ from unwind.report.charts.drawing import (
     span_of,
     write_levels,
 )
-from unwind.report.charts.mechanism_views import BasisView
 from unwind.report.charts.palette import INKS
 from unwind.report.charts.svg import styled, svg_of
 

@@ -6,6 +6,7 @@
 import numpy as np
 
 from unwind.contract.text import number, plain, session
+from unwind.indicators.mechanisms.views import FlowView
 from unwind.report.charts.drawing import (
     FOOT,
     note,
@@ -15,7 +16,6 @@ from unwind.report.charts.drawing import (
     span_of,
     write_levels,
 )
-from unwind.report.charts.mechanism_views import FlowView
 from unwind.report.charts.palette import INKS
 from unwind.report.charts.svg import styled, svg_of
 

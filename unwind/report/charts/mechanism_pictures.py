@@ -3,11 +3,11 @@
 import pandas as pd
 
 from unwind.contract.text import plain, session
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.report.attribution import block_contributions
 from unwind.report.charts.basis import basis_chart, term_chart
 from unwind.report.charts.captions import Picture, Titled, picture
 from unwind.report.charts.flows import flow_chart
-from unwind.report.charts.mechanism_views import MechanismViews
 from unwind.report.charts.mechanisms import vote_chart
 from unwind.report.charts.spot import barrier_chart, gamma_chart
 from unwind.report.mechanisms import chart_texts

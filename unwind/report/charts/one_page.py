@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from unwind.contract.text import plain
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.report.charts.captions import Titled
 from unwind.report.charts.mechanism_pictures import mechanism_pictures, votes_picture
-from unwind.report.charts.mechanism_views import MechanismViews
 from unwind.report.charts.report_pictures import heat_picture
 from unwind.report.charts.svg import picture_address
 from unwind.report.markdown import escape_markdown

@@ -9,8 +9,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from features.gamma_exposure import LONG, SHORT, Zone
 from unwind.contract.text import instant, number, percent
+from unwind.indicators.mechanisms.views import BarrierView, GammaView
 from unwind.report.charts.drawing import note, panel, sheet, write_levels
-from unwind.report.charts.mechanism_views import BarrierView, GammaView
 from unwind.report.charts.palette import INKS
 from unwind.report.charts.svg import styled, svg_of
 
