@@ -20,21 +20,13 @@ from joblib import Parallel, delayed
 
 from models.attribution import HYPOTHESES
 from models.attribution_rules import ABSTAIN, AMBIGUOUS, MIXED
-from tests.unwind.contexts import run_context
 from unwind.calendar import all_sessions, publication_instant
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.indicators.attribution import account
 from unwind.indicators.block import MISSING
 from unwind.indicators.context import Slot
 from unwind.indicators.evidence import Evidence, session_evidence
-from unwind.indicators.mechanisms.etf_flows import flow_block
-from unwind.indicators.mechanisms.futures import futures_mechanisms
-from unwind.indicators.mechanisms.futures_history import futures_view
-from unwind.indicators.mechanisms.options import option_mechanisms
-from unwind.indicators.mechanisms.session_hours import hours_block
-from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, laid_out
-from unwind.indicators.mechanisms.traded_volume import volume_block
-from unwind.indicators.mechanisms.yen import yen_block
+from unwind.indicators.mechanisms.table import mechanisms
 from unwind.indicators.verdict import decide, is_raised
 from unwind.market.store import default_known_at, read_rejected
 from unwind.pipeline import Market, observe, observe_next
@@ -47,7 +39,6 @@ DAYS_BEFORE, SESSIONS_AFTER = 560, 2
 FIRST_SEED = 2000
 BATCH = 35  # markets between two savings of what was gathered
 LEFT_OUT = ("option_chains", "structured_notes")
-BLOCKS = (flow_block, hours_block, option_mechanisms, volume_block, yen_block)
 # What each removal leaves without a reading.
 REMOVALS: Mapping[str, tuple[str, ...]] = {
     "all data": (),
@@ -100,24 +91,13 @@ def evidence_of(
         as_of=day, cutoff=publication_instant(late, settings.publication), source="simulated"
     )
     market = market_of(simulated, settings, without=without)
-    panel = observe(market, moment, settings=settings)
-    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    rows = [
-        *futures_mechanisms(futures_view(inputs, panel, moment, settings=settings)),
-        *(row for block in BLOCKS for row in block(inputs, panel, moment, settings=settings)),
-    ]
-    verdict = decide(
-        run_context(panel=panel, settings=settings),
-        market.known("equity_factors_pct", cutoff=moment.cutoff),
+    context = observe(market, moment, settings=settings)
+    rows, _ = mechanisms(context)
+    verdict = decide(context, context.inputs["equity_factors_pct"])
+    readings = session_evidence(
+        rows, context.inputs["published_zscores"], context, observe_next(market, context), verdict
     )
-    held = session_evidence(
-        laid_out(rows, run_context(moment=moment, settings=settings)),
-        inputs["published_zscores"],
-        run_context(panel=panel, moment=moment, settings=settings),
-        observe_next(market, moment, settings=settings),
-        verdict,
-    )
-    return held, is_raised(verdict, run_context(moment=moment))
+    return readings, is_raised(verdict, context)
 
 
 def removed(held: Mapping[str, Evidence], names: tuple[str, ...]) -> dict[str, Evidence]:

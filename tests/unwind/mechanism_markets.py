@@ -10,9 +10,8 @@ from tests.conftest import RECEIVED
 from unwind.calendar import publication_instant
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Extract, Source
-from unwind.indicators.block import Mechanism
+from unwind.indicators.block import Block, Mechanism
 from unwind.indicators.context import Slot
-from unwind.indicators.mechanisms.table import MECHANISM_INPUTS
 from unwind.market.store import ingest
 from unwind.pipeline import Market, load_market, observe
 from unwind.settings import Settings
@@ -65,9 +64,8 @@ def rows_of(
     block, market: Market, moment: Slot, settings: Settings
 ) -> dict[tuple[str, str], Mechanism]:
     """The rows of one block by indicator and item."""
-    panel = observe(market, moment, settings=settings)
-    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    rows = block(inputs, panel, moment, settings=settings)
+    answer = block(observe(market, moment, settings=settings))
+    rows = answer.rows if isinstance(answer, Block) else answer
     found = {(row.indicator, row.item): row for row in rows}
     assert len(found) == len(rows)
     return found

@@ -34,8 +34,7 @@ def market(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Mark
 
 def _tables(market: Market, settings: Settings, cutoff: str, day: date = EVENT):
     moment = moment_of(day, settings, cutoff)
-    panel = observe(market, moment, settings=settings)
-    return conclude(panel, market, moment, settings=settings)[1]
+    return conclude(observe(market, moment, settings=settings), market)[-1]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The block `futures`: which session a row describes, what is null and why, and scripted truth."""
 
 import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,17 @@ import pandas as pd
 import pytest
 
 from tests.conftest import RECEIVED
-from tests.unwind.contexts import run_context
 from unwind.calendar import futures_closes, publication_instant
 from unwind.contract.verdict import MECHANISMS
 from unwind.indicators.context import Slot
-from unwind.indicators.mechanisms.futures import futures_mechanisms
+from unwind.indicators.mechanisms.futures import futures_rows
 from unwind.indicators.mechanisms.futures_history import (
     FuturesHistory,
     future_inputs,
     futures_history,
     futures_view,
 )
-from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
+from unwind.indicators.mechanisms.table import mechanisms
 from unwind.market.store import ingest
 from unwind.pipeline import Market, load_market, observe
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
@@ -38,21 +38,17 @@ def _moment(day: date, settings: Settings, cutoff: str | None = None) -> Slot:
 
 
 def _rows(market: Market, moment: Slot, settings: Settings, without: tuple[str, ...] = ()):
-    panel = observe(market, moment, settings=settings)
+    context = observe(market, moment, settings=settings)
     inputs = {
-        name: market.known(name, cutoff=moment.cutoff).iloc[: 0 if name in without else None]
-        for name in MECHANISM_INPUTS
+        name: rows.iloc[:0] if name in without else rows for name, rows in context.inputs.items()
     }
-    found = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
+    found = futures_rows(futures_view(replace(context, inputs=inputs)))
     return {(row.indicator, row.item): row for row in found}
 
 
 def _history(market: Market, moment: Slot, settings: Settings) -> FuturesHistory:
-    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    held = future_inputs(run_context(moment=moment, settings=settings, inputs=inputs))
-    return futures_history(
-        held, run_context(panel=observe(market, moment, settings=settings), settings=settings)
-    )
+    context = observe(market, moment, settings=settings)
+    return futures_history(future_inputs(context), context)
 
 
 def _simulated(scenario: str, seed: int, store: Path, settings: Settings) -> Market:
@@ -168,11 +164,7 @@ class TestPrefix:
         moment = _moment(day, settings)
         found = []
         for market in (unwound, load_market(tmp_path)):
-            panel = observe(market, moment, settings=settings)
-            inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-            rows = mechanism_rows(
-                run_context(panel=panel, moment=moment, settings=settings, inputs=inputs)
-            )
+            rows, _ = mechanisms(observe(market, moment, settings=settings))
             found.append(MECHANISMS.arrow(rows).to_pandas())
         assert (found[0]["block"] == "futures").any()
         assert (found[0]["known_at"] <= found[0]["cutoff"]).all()
@@ -242,10 +234,10 @@ class TestMissingInput:
     def test_an_old_future_is_stale_then_nothing(self, unwound: Market, settings: Settings) -> None:
         def at(last: str) -> Any:
             moment = _moment(date(2026, 2, 12), settings)
-            panel = observe(unwound, moment, settings=settings)
-            inputs = {n: unwound.known(n, cutoff=moment.cutoff) for n in MECHANISM_INPUTS}
-            inputs["futures"] = inputs["futures"][inputs["futures"]["session"] <= last]
-            rows = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
+            context = observe(unwound, moment, settings=settings)
+            futures = context.inputs["futures"]
+            early = {**context.inputs, "futures": futures[futures["session"] <= last]}
+            rows = futures_rows(futures_view(replace(context, inputs=early)))
             return next(row for row in rows if row.indicator == "near_basis")
 
         assert at("2026-02-11").quality == "good"
@@ -258,11 +250,11 @@ class TestMissingInput:
 class TestDollarOpenInterest:
     def test_is_converted_and_marked(self, unwound: Market, settings: Settings) -> None:
         moment = _moment(EVENT, settings, NEXT_MORNING[EVENT])
-        panel = observe(unwound, moment, settings=settings)
-        inputs = {name: unwound.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-        coins = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
-        inputs["open_interest"] = inputs["open_interest"].assign(open_interest_btc=np.nan)
-        dollars = futures_mechanisms(futures_view(inputs, panel, moment, settings=settings))
+        context = observe(unwound, moment, settings=settings)
+        coins = futures_rows(futures_view(context))
+        interest = context.inputs["open_interest"].assign(open_interest_btc=np.nan)
+        inputs = {**context.inputs, "open_interest": interest}
+        dollars = futures_rows(futures_view(replace(context, inputs=inputs)))
         for before, after in zip(coins, dollars, strict=True):
             if before.indicator in ("open_interest", "open_interest_type"):
                 assert after.quality == "proxy"

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unwind.contexts import run_context
 from tests.unwind.mechanism_markets import changed, cut_to, market_of, moment_of
-from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
-from unwind.indicators.mechanisms.views import MechanismViews, mechanism_views
+from unwind.indicators.mechanisms.table import mechanisms
+from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.pipeline import Market, observe
 from unwind.report.mechanisms import chart_texts
 from unwind.settings import Settings
@@ -22,13 +21,7 @@ WEEK = [pd.Timestamp(day) for day in ("2026-02-04", "2026-02-03", "2026-01-28")]
 
 
 def looked_at(market: Market, settings: Settings) -> tuple[MechanismViews, pd.DataFrame]:
-    moment = moment_of(EVENT, settings)
-    panel = observe(market, moment, settings=settings)
-    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    rows = mechanism_rows(run_context(panel=panel, moment=moment, settings=settings, inputs=inputs))
-    views = mechanism_views(
-        market, run_context(panel=panel, moment=moment, settings=settings), rows
-    )
+    rows, views = mechanisms(observe(market, moment_of(EVENT, settings), settings=settings))
     return views, rows.set_index(["indicator", "item"])
 
 

@@ -17,7 +17,7 @@ from unwind.indicators.block import MISSING
 from unwind.indicators.context import Slot
 from unwind.indicators.mechanisms.fund_flows import fund_flow, printed_flows
 from unwind.indicators.mechanisms.organic_demand import known_shorts, organic_rows
-from unwind.indicators.mechanisms.table import MECHANISM_INPUTS, mechanism_rows
+from unwind.indicators.mechanisms.table import mechanisms
 from unwind.market.store import ingest
 from unwind.pipeline import Market, load_market, observe
 from unwind.settings import Settings
@@ -36,14 +36,14 @@ def moment_of(day: date, settings: Settings, cutoff: str | None = None) -> Slot:
 
 
 def known(market: Market, moment: Slot, settings: Settings) -> tuple[Inputs, Panel]:
-    inputs = {name: market.known(name, cutoff=moment.cutoff) for name in MECHANISM_INPUTS}
-    return inputs, observe(market, moment, settings=settings)
+    context = observe(market, moment, settings=settings)
+    return dict(context.inputs), context.panel
 
 
 def table(
     inputs: Mapping[str, pd.DataFrame], panel: Panel, moment: Slot, settings: Settings
 ) -> pd.DataFrame:
-    rows = mechanism_rows(run_context(panel=panel, moment=moment, settings=settings, inputs=inputs))
+    rows, _ = mechanisms(run_context(panel=panel, moment=moment, settings=settings, inputs=inputs))
     published: pd.DataFrame = MECHANISMS.arrow(rows).to_pandas()
     return published[published["block"].isin(MINE)].set_index(["indicator", "item"])
 

@@ -21,7 +21,7 @@ from tests.unwind.mechanism_markets import (
 )
 from unwind.indicators.block import GOOD, MISSING, PARTIAL, PROXY
 from unwind.indicators.mechanisms.note_states import barrier_map, standing_notes
-from unwind.indicators.mechanisms.notes import note_mechanisms
+from unwind.indicators.mechanisms.notes import notes_block
 from unwind.pipeline import Market, observe
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
@@ -82,7 +82,7 @@ def market(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Mark
 
 @pytest.fixture(scope="module")
 def rows(market: Market, settings: Settings):
-    return rows_of(note_mechanisms, market, moment_of(DAY, settings), settings)
+    return rows_of(notes_block, market, moment_of(DAY, settings), settings)
 
 
 class TestStates:
@@ -152,7 +152,7 @@ class TestFigures:
 
     def test_the_map_is_there_for_a_chart(self, market: Market, settings: Settings) -> None:
         moment = moment_of(DAY, settings)
-        panel = observe(market, moment, settings=settings)
+        panel = observe(market, moment, settings=settings).panel
         inputs = {name: market.known(name, cutoff=moment.cutoff) for name in market.vintages}
         held = inputs["structured_notes"]
         found, _ = standing_notes(
@@ -166,7 +166,7 @@ class TestFigures:
 class TestWithoutItsInputs:
     def test_prices_alone(self, market: Market, settings: Settings) -> None:
         bare = changed(market, structured_notes=market.vintages["structured_notes"].iloc[:0])
-        rows = rows_of(note_mechanisms, bare, moment_of(DAY, settings), settings)
+        rows = rows_of(notes_block, bare, moment_of(DAY, settings), settings)
         assert len(rows) == 5
         for row in rows.values():
             assert row.quality == MISSING
@@ -176,7 +176,7 @@ class TestWithoutItsInputs:
         self, market: Market, settings: Settings
     ) -> None:
         bare = changed(market, implied_vol=market.vintages["implied_vol"].iloc[:0])
-        row = rows_of(note_mechanisms, bare, moment_of(DAY, settings), settings)[
+        row = rows_of(notes_block, bare, moment_of(DAY, settings), settings)[
             ("barrier_distance", "live")
         ]
         assert row.quality == PROXY
@@ -187,14 +187,14 @@ class TestWithoutItsInputs:
     ) -> None:
         prices = market.vintages["prices"]
         closes = changed(market, prices=prices.assign(low=np.nan))
-        rows = rows_of(note_mechanisms, closes, moment_of(DAY, settings), settings)
+        rows = rows_of(notes_block, closes, moment_of(DAY, settings), settings)
         assert rows[("barrier_distance", "crossed")].category == "knocked in"
 
 
 class TestPrefixInvariance:
     def test_later_rows_change_nothing(self, market: Market, settings: Settings, rows) -> None:
         day = date(2026, 2, 5)
-        prefix = rows_of(note_mechanisms, cut_to(market, day), moment_of(day, settings), settings)
+        prefix = rows_of(notes_block, cut_to(market, day), moment_of(day, settings), settings)
         pd.testing.assert_frame_equal(pd.DataFrame(rows.values()), pd.DataFrame(prefix.values()))
 
 
@@ -214,7 +214,7 @@ class TestFebruary2026:
             held[name] = held[name].astype("datetime64[us]")
         real = changed(real, structured_notes=held)
         before, after = (
-            rows_of(note_mechanisms, real, moment_of(day, settings), settings)
+            rows_of(notes_block, real, moment_of(day, settings), settings)
             for day in (date(2026, 2, 4), date(2026, 2, 5))
         )
         assert before[("barrier_distance", "November")].category == "knocked in"

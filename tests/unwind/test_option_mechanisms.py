@@ -21,7 +21,7 @@ from tests.unwind.mechanism_markets import (
 )
 from unwind.indicators.block import GOOD, MISSING, PROXY, STALE
 from unwind.indicators.mechanisms.chain_snapshots import newest_snapshot, session_profile
-from unwind.indicators.mechanisms.options import option_mechanisms
+from unwind.indicators.mechanisms.options import options_block
 from unwind.pipeline import Market, observe
 from unwind.settings import Settings
 from unwind.simulation.source import SimulatedSource
@@ -43,7 +43,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> M
 
 
 def chain_rows(market: Market, day: date, settings: Settings, cutoff: str | None = None):
-    return rows_of(option_mechanisms, market, moment_of(day, settings, cutoff), settings)
+    return rows_of(options_block, market, moment_of(day, settings, cutoff), settings)
 
 
 class TestPrefixInvariance:
@@ -84,7 +84,7 @@ class TestGammaOnASimulatedChain:
         self, simulated: Market, settings: Settings
     ) -> None:
         moment = moment_of(EVENT, settings)
-        panel = observe(simulated, moment, settings=settings)
+        panel = observe(simulated, moment, settings=settings).panel
         chains = simulated.known("option_chains", cutoff=moment.cutoff)
         contracts = newest_snapshot(
             chains, run_context(panel=panel, moment=moment, settings=settings)
@@ -106,7 +106,7 @@ class TestGammaOnASimulatedChain:
     ) -> None:
         # The simulation knows its smile; its quotes are rounded to cents around it.
         moment = moment_of(EVENT, settings)
-        panel = observe(simulated, moment, settings=settings)
+        panel = observe(simulated, moment, settings=settings).panel
         chains = simulated.known("option_chains", cutoff=moment.cutoff)
         held = newest_snapshot(
             chains, run_context(panel=panel, moment=moment, settings=settings)
@@ -268,7 +268,7 @@ class TestFebruary2026:
         self, real: Market, settings: Settings
     ) -> None:
         moment = moment_of(date(2026, 2, 12), settings)
-        panel = observe(real, moment, settings=settings)
+        panel = observe(real, moment, settings=settings).panel
         chains = real.known("option_chains", cutoff=moment.cutoff)
         snapshot = newest_snapshot(
             chains, run_context(panel=panel, moment=moment, settings=settings)
@@ -285,7 +285,7 @@ class TestFebruary2026:
 
     def test_the_profile_is_there_for_a_chart(self, real: Market, settings: Settings) -> None:
         moment = moment_of(date(2026, 2, 13), settings)
-        panel = observe(real, moment, settings=settings)
+        panel = observe(real, moment, settings=settings).panel
         chains = real.known("option_chains", cutoff=moment.cutoff)
         snapshot = newest_snapshot(
             chains, run_context(panel=panel, moment=moment, settings=settings)

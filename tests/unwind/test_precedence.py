@@ -209,7 +209,7 @@ class TestOutage:
                 as_of=day, cutoff=publication_instant(day, settings.publication),
                 source=source.label,
             )  # fmt: skip
-            panel = observe(market, moment, settings=settings)
+            panel = observe(market, moment, settings=settings).panel
             rows = quality_rows(
                 run_context(panel=panel, moment=moment, settings=settings), market.rejected
             )

@@ -276,7 +276,7 @@ class TestLake:
         answer = told("3", "--lake", lake, "--asset", "IGV", "--as-of", "2025-11-21")
         cutoff = publication_instant(date(2025, 11, 21), settings.publication)
         moment = Slot(as_of=date(2025, 11, 21), cutoff=cutoff, source="files")
-        panel = observe(load_market(lake / "market"), moment, settings=settings)
+        panel = observe(load_market(lake / "market"), moment, settings=settings).panel
         earlier = panel.returns["IGV"].iloc[:-1]
         fit = fit_garch(earlier, min_observations=250)
         residuals = ((earlier.dropna() - fit.mu) / fit.sigma).to_numpy()

@@ -37,7 +37,7 @@ def moment_of(day: date, settings: Settings, *, cutoff: str | None = None) -> Sl
 
 def panel_of(folder: Path, store: Path, day: date, settings: Settings) -> Panel:
     ingest(store, FilesSource(folder), settings=settings, received_at=RECEIVED)
-    return observe(load_market(store), moment_of(day, settings), settings=settings)
+    return observe(load_market(store), moment_of(day, settings), settings=settings).panel
 
 
 def rows_of(panel: Panel, day: date, settings: Settings) -> pd.DataFrame:
