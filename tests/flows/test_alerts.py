@@ -13,7 +13,7 @@ from flows import alerts
 from flows.daily import _slot
 from flows.parameters import session_in_course
 from tests.standing import Standing, wait_for
-from tests.unwind.test_alerts import _publish
+from tests.unwind.alerts.test_alerts import _publish
 from unwind.alerts.ledger import read_ledger
 from unwind.calendar import CalendarError
 from unwind.settings import Settings
@@ -160,7 +160,7 @@ from datetime import date
 from pathlib import Path
 from prefect import flow
 from flows import alerts
-from tests.unwind.test_alerts import _publish
+from tests.unwind.alerts.test_alerts import _publish
 from unwind.settings import load_settings
 
 lake, state, days, kill = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] == ["kill"]

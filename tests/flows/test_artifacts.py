@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 import flows.artifacts
 from tests.unwind import mechanism_samples
-from tests.unwind.test_digest import AS_OF, desk_rows, empty, february, pair, regimes
+from tests.unwind.report.test_digest import AS_OF, desk_rows, empty, february, pair, regimes
 from unwind.lake.snapshots import Snapshot
 from unwind.report.session import SessionDay
 

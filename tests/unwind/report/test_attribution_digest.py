@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unwind.test_digest import february
-from tests.unwind.test_report import report
+from tests.unwind.report.test_digest import february
+from tests.unwind.report.test_report import report
 from unwind.report.attribution import (
     AMPLIFIER,
     MECHANISMS,

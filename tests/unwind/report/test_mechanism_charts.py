@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from tests.browser import chromium, visit
 from tests.unwind import mechanism_samples
-from tests.unwind.test_digest import february
+from tests.unwind.report.test_digest import february
 from unwind.report.charts.basis import basis_chart, term_chart, term_text
 from unwind.report.charts.drawing import NARROW, WIDE
 from unwind.report.charts.flows import flow_chart, flow_text

@@ -13,7 +13,7 @@ import pytest
 
 from tests.browser import chromium, visit
 from tests.unwind import mechanism_samples
-from tests.unwind.test_digest import (
+from tests.unwind.report.test_digest import (
     AS_OF,
     CUTOFF,
     MOMENT,

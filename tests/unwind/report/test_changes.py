@@ -4,7 +4,7 @@ from datetime import date
 
 import pandas as pd
 
-from tests.unwind.test_digest import AS_OF, desk_rows, empty, february, pair, regimes
+from tests.unwind.report.test_digest import AS_OF, desk_rows, empty, february, pair, regimes
 from unwind.report.changes import changes
 
 YESTERDAY = date(2026, 2, 4)
