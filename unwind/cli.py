@@ -1,5 +1,6 @@
 """`unwind`: the reading commands. They import neither Prefect nor models, so they start at once."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -30,7 +31,7 @@ from unwind.lake.snapshots import schema_notes
 from unwind.report import explanation as explaining
 from unwind.report import session as reading
 from unwind.report.session import SessionDay
-from unwind.settings import SettingsError, load_settings
+from unwind.settings import SettingsError, load_settings, origins
 
 app = typer.Typer(
     add_completion=False,
@@ -269,6 +270,25 @@ def import_flows(
     sys.stdout.write(
         f"{told['file']}: {told['added']} added, {told['revised']} revised, "
         f"{told['unchanged']} as they were\n"
+    )
+
+
+@app.command()
+def settings(
+    path: Annotated[
+        Path | None,
+        typer.Option("--settings", envvar="UNWIND_SETTINGS", help="A desk's settings file."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the merged settings: each value, and the file that it comes from."""
+    listed = origins(path)
+    if as_json:
+        print_json({one.key: {"value": one.value, "file": one.file} for one in listed})
+        return
+    sys.stdout.writelines(
+        f"{one.key} = {json.dumps(one.value, ensure_ascii=False)}    # {one.file}\n"
+        for one in listed
     )
 
 

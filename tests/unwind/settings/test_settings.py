@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from models.deleveraging import DRIVERS
-from unwind.settings import DEFAULT_PATH, Settings, SettingsError, load_settings, parse_settings
+from unwind.settings import (
+    DEFAULT_PATH,
+    Settings,
+    SettingsError,
+    load_settings,
+    origins,
+    parse_settings,
+)
 
 
 def _raw() -> dict[str, Any]:
@@ -35,6 +42,42 @@ class TestDefaultDesk:
         assert same.digest == load_settings().digest
         assert parse_settings(raw, origin="b").digest != same.digest
         assert len(same.digest) == 12
+
+
+class TestDeskOverlay:
+    """A desk's file holds the lines that differ; everything else is the default."""
+
+    def overlaid(self, folder: Path, text: str) -> Settings:
+        (folder / "desk.toml").write_text(text, encoding="utf-8")
+        return load_settings(folder / "desk.toml")
+
+    def test_two_lines_are_enough(self, tmp_path: Path) -> None:
+        desk = self.overlaid(tmp_path, "[shocks]\nwindow = 90\n")
+        expected = _raw()
+        expected["shocks"]["window"] = 90
+        assert desk == parse_settings(expected, origin="desk.toml")
+
+    def test_an_empty_file_and_a_full_copy_are_the_default(self, tmp_path: Path) -> None:
+        copy = DEFAULT_PATH.read_text(encoding="utf-8")
+        digests = {self.overlaid(tmp_path, text).digest for text in ("", copy)}
+        assert digests == {load_settings().digest}
+
+    def test_a_lag_rule_is_replaced_whole(self, tmp_path: Path) -> None:
+        desk = self.overlaid(tmp_path, "[known_at.etf_flows]\nsessions = 2\n")
+        assert desk.known_at["etf_flows"].sessions == 2
+        assert desk.known_at["etf_flows"].days is None
+        assert desk.known_at["prices"] == load_settings().known_at["prices"]
+
+    def test_false_removes_an_entry(self, tmp_path: Path) -> None:
+        desk = self.overlaid(tmp_path, '[clock.hourly]\n"ETH-USD" = false\n')
+        assert desk.clock.hourly == {"BTC-USD": "BTCUSDT"}
+
+    def test_each_value_names_its_file(self, tmp_path: Path) -> None:
+        self.overlaid(tmp_path, "[shocks]\nwindow = 90\n")
+        listed = {origin.key: origin for origin in origins(tmp_path / "desk.toml")}
+        assert (listed["shocks.window"].value, listed["shocks.window"].file) == (90, "desk.toml")
+        assert listed["universe.base"].file == "default.toml"
+        assert {origin.file for origin in origins()} == {"default.toml"}
 
 
 class TestRefusal:
