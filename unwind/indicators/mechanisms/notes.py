@@ -7,7 +7,7 @@ import numpy as np
 from features.barriers import barrier_distance, terminal_probability
 from features.knock_in import AMERICAN, KnockInPut, knock_in_put
 from features.returns import SESSIONS_A_YEAR
-from unwind.indicators.block import MISSING, PARTIAL, Block, Mechanism
+from unwind.indicators.block import MISSING, PARTIAL, Block, Mechanism, missing
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.note_states import (
     KNOCKED_IN,
@@ -45,14 +45,25 @@ def notes_block(context: RunContext) -> Block:
     if held.empty:
         reason = "no structured note was known by the cut-off: the table is kept by hand"
         return Block(
-            rows=[_absent(name, base, unit, reason, context) for name, unit in TOTALS], view=reason
+            rows=[
+                missing(BLOCK, name, base, context, unit=unit, reason=reason)
+                for name, unit in TOTALS
+            ],
+            view=reason,
         )
     notes: list[Note] = []
     rows: list[Mechanism] = []
     unmeasured: str | None = None
     whole = held[["barrier", "notional_usd"]].notna().all(axis=1)
     rows += [
-        _absent("barrier_distance", str(name), "σ", "barrier or notional is empty", context)
+        missing(
+            BLOCK,
+            "barrier_distance",
+            str(name),
+            context,
+            unit="σ",
+            reason="barrier or notional is empty",
+        )
         for name in held.loc[~whole, "note"]
     ]
     for underlying, group in held[whole].groupby("underlying"):
@@ -61,7 +72,7 @@ def notes_block(context: RunContext) -> Block:
         if fault is not None:
             unmeasured = fault if underlying == base else unmeasured
             rows += [
-                _absent("barrier_distance", str(name), "σ", fault, context)
+                missing(BLOCK, "barrier_distance", str(name), context, unit="σ", reason=fault)
                 for name in group["note"]
             ]
     priced = [(note, _puts(note, context.settings)) for note in notes]
@@ -76,13 +87,6 @@ def notes_block(context: RunContext) -> Block:
         reason = missing_reason(totals, "barrier_proximity") or ""
         view = unmeasured or reason
     return Block(rows=[*totals, *rows], view=view)
-
-
-def _absent(indicator: str, item: str, unit: str, reason: str, context: RunContext) -> Mechanism:
-    return Mechanism(
-        block=BLOCK, indicator=indicator, item=item, unit=unit, describes=context.stamp,
-        known_at=context.cutoff, quality=MISSING, reason=reason,
-    )  # fmt: skip
 
 
 def _note_rows(note: Note, puts: list[KnockInPut], context: RunContext) -> list[Mechanism]:
@@ -187,7 +191,9 @@ def _totals(
 ) -> list[Mechanism]:
     if not priced:
         reason = f"no note on {base} could be measured"
-        return [_absent(name, base, unit, reason, context) for name, unit in TOTALS]
+        return [
+            missing(BLOCK, name, base, context, unit=unit, reason=reason) for name, unit in TOTALS
+        ]
     notes = [note for note, _ in priced]
     waiting = [note for note in notes if note.state != KNOCKED_IN]
     ahead = [note for note in waiting if note.spot > note.barrier]

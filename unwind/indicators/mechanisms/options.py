@@ -11,7 +11,7 @@ from features.option_chains import delta_skew, put_share
 from features.shocks import baseline_count, robust_z
 from models.errors import NotEnoughData
 from models.variance_forecasts import variance_forecasts
-from unwind.indicators.block import GOOD, MISSING, PROXY, STALE, Block, Mechanism
+from unwind.indicators.block import GOOD, PROXY, STALE, Block, Mechanism, missing
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.chain_snapshots import (
     Snapshot,
@@ -45,13 +45,6 @@ def options_block(context: RunContext) -> Block:
     return Block(rows=[*rows, *_index_rows(context.inputs["implied_vol"], context)], view=view)
 
 
-def _absent(indicator: str, item: str, unit: str, reason: str, context: RunContext) -> Mechanism:
-    return Mechanism(
-        block=BLOCK, indicator=indicator, item=item, unit=unit, describes=context.stamp,
-        known_at=context.cutoff, quality=MISSING, reason=reason,
-    )  # fmt: skip
-
-
 def _chain_rows(
     chains: pd.DataFrame, context: RunContext
 ) -> tuple[list[Mechanism], GammaView | str]:
@@ -69,7 +62,10 @@ def _chain_rows(
         gamma, view = _gamma_rows(snapshot, old, context)
         shares = _put_share_rows(chains, snapshot, old, context)
         return [*gamma, *shares, _skew_row(snapshot, old, context)], view
-    rows = [_absent(indicator, base, unit, reason, context) for indicator, unit in CHAIN_ROWS]
+    rows = [
+        missing(BLOCK, indicator, base, context, unit=unit, reason=reason)
+        for indicator, unit in CHAIN_ROWS
+    ]
     return rows, reason
 
 
@@ -80,7 +76,10 @@ def _gamma_rows(
     profile = session_profile(snapshot, context)
     if profile is None:
         reason = f"no contract has a usable quote and open interest; {_rejections(snapshot)}"
-        return [_absent(name, base, unit, reason, context) for name, unit in CHAIN_ROWS[:2]], reason
+        return [
+            missing(BLOCK, name, base, context, unit=unit, reason=reason)
+            for name, unit in CHAIN_ROWS[:2]
+        ], reason
     known = max(snapshot.known_at, *context.known_at(pd.Index([base]), base=base))
     # The side of the dealers is assumed, never observed: a proxy at best.
     quality = STALE if old else PROXY
@@ -103,7 +102,14 @@ def _flip_row(
     if np.isnan(profile.flip):
         held = ", ".join(f"{zone.side} from {zone.lower:.2f}" for zone in profile.zones)
         reason = f"the central exposure changes no sign on the {ends}: {held}"
-        return _absent("gamma_flip", context.settings.universe.base, PRICE_UNIT, reason, context)
+        return missing(
+            BLOCK,
+            "gamma_flip",
+            context.settings.universe.base,
+            context,
+            unit=PRICE_UNIT,
+            reason=reason,
+        )
     closed = np.isfinite([profile.flip_lower, profile.flip_upper])
     opened = [end for end, shut in zip(("below", "above"), closed, strict=True) if not shut]
     return Mechanism(
@@ -165,7 +171,11 @@ def _put_share_rows(
         )
         value = float(shares.iloc[-1])
         if np.isnan(value):
-            rows.append(_absent(indicator, base, SHARE_UNIT, f"no {what} on file", context))
+            rows.append(
+                missing(
+                    BLOCK, indicator, base, context, unit=SHARE_UNIT, reason=f"no {what} on file"
+                )
+            )
             continue
         rows.append(
             Mechanism(
@@ -207,7 +217,7 @@ def _skew_row(snapshot: Snapshot, old: int, context: RunContext) -> Mechanism:
             f"no expiries with a put and a call around delta {chosen.skew_delta:g} bracket "
             f"{chosen.skew_tenor_days} days"
         )
-        return _absent("skew", base, SKEW_UNIT, reason, context)
+        return missing(BLOCK, "skew", base, context, unit=SKEW_UNIT, reason=reason)
     return Mechanism(
         block=BLOCK, indicator="skew", item=base, unit=SKEW_UNIT, describes=snapshot.session,
         known_at=snapshot.known_at, quality=STALE if old else GOOD, value=skew.difference,
@@ -256,7 +266,7 @@ def _gap_row(levels: Levels, name: str, of: str, context: RunContext) -> Mechani
     if reason is None and of not in context.panel.returns.columns:
         reason = f"{of} is not in the universe, so it has no return to forecast from"
     if reason is not None:
-        return _absent("implied_gap", name, VOLATILITY_UNIT, reason, context)
+        return missing(BLOCK, "implied_gap", name, context, unit=VOLATILITY_UNIT, reason=reason)
     describes = held.index[-1]
     try:
         forecasts = variance_forecasts(
@@ -268,7 +278,9 @@ def _gap_row(levels: Levels, name: str, of: str, context: RunContext) -> Mechani
             min_observations=context.settings.volatility.min_observations,
         )
     except NotEnoughData as error:
-        return _absent("implied_gap", name, VOLATILITY_UNIT, f"{of}: {error}", context)
+        return missing(
+            BLOCK, "implied_gap", name, context, unit=VOLATILITY_UNIT, reason=f"{of}: {error}"
+        )
     sessions = context.panel.sessions[context.panel.sessions <= describes][-(chosen.window + 1) :]
     gaps = implied_gap(
         (held["close"] / PERCENT).reindex(sessions), forecasts["variance"],
@@ -277,7 +289,7 @@ def _gap_row(levels: Levels, name: str, of: str, context: RunContext) -> Mechani
     last = gaps.iloc[-1]
     if np.isnan(last["gap"]):
         reason = f"{of} has no forecast for {describes:%Y-%m-%d}: its return is missing or constant"
-        return _absent("implied_gap", name, VOLATILITY_UNIT, reason, context)
+        return missing(BLOCK, "implied_gap", name, context, unit=VOLATILITY_UNIT, reason=reason)
     made = forecasts.loc[describes]
     return Mechanism(
         block=BLOCK, indicator="implied_gap", item=name, unit=VOLATILITY_UNIT, describes=describes,
@@ -298,7 +310,7 @@ def _ratio_row(levels: Levels, near: str, far: str, context: RunContext) -> Mech
     lag = max(usual_age(near, context.settings), usual_age(far, context.settings))
     reason = _unusable(held, f"{near} with {far}", lag, context)
     if reason is not None:
-        return _absent("term_ratio", item, RATIO_UNIT, reason, context)
+        return missing(BLOCK, "term_ratio", item, context, unit=RATIO_UNIT, reason=reason)
     describes = held.index[-1]
     sessions = context.panel.sessions[context.panel.sessions <= describes][-(chosen.window + 1) :]
     on = held.reindex(sessions)
@@ -321,7 +333,7 @@ def _level_row(levels: Levels, name: str, context: RunContext) -> Mechanism:
     held = levels[name]
     reason = _unusable(held, name, lag, context)
     if reason is not None:
-        return _absent("skew_index", name, "index points", reason, context)
+        return missing(BLOCK, "skew_index", name, context, unit="index points", reason=reason)
     describes = held.index[-1]
     sessions = context.panel.sessions[context.panel.sessions <= describes][-(chosen.window + 1) :]
     closes = held["close"].reindex(sessions)
