@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import exchange_calendars
 import pandas as pd
 
+from unwind.errors import UserError
 from unwind.settings.shared import Lag, Publication
 
 # Every series is cut here, 24/7 ones and half days included: one clock for all.
@@ -18,7 +19,7 @@ CUT_ZONE = "America/New_York"
 CALENDAR_START = "1990-01-01"
 
 
-class CalendarError(ValueError):
+class CalendarError(UserError, ValueError):
     """A day that the exchange calendar cannot answer for."""
 
 

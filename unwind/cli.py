@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from unwind.alerts import ledger as alerting
 from unwind.commands import lake as lake_commands
 from unwind.commands.options import (
     DEFAULT_LAKE,
@@ -24,14 +22,10 @@ from unwind.commands.options import (
     print_json,
     session_of,
 )
-from unwind.contract.tables import TABLES
-from unwind.files.durable import Busy, Unwritable
-from unwind.files.location import LakeError, local
-from unwind.lake.snapshots import schema_notes
-from unwind.report import explanation as explaining
-from unwind.report import session as reading
-from unwind.report.session import SessionDay
-from unwind.settings import SettingsError, load_settings, origins
+from unwind.errors import UserError
+
+if TYPE_CHECKING:
+    from unwind.report.session import SessionDay
 
 app = typer.Typer(
     add_completion=False,
@@ -72,10 +66,15 @@ def _tell(
     known_by: str | None,
     *,
     as_json: bool,
-    machine: Callable[[SessionDay], dict[str, Any]],
-    person: Callable[[SessionDay], str],
+    machine: "Callable[[SessionDay], dict[str, Any]]",
+    person: "Callable[[SessionDay], str]",
 ) -> None:
     """Print one session, and whether its snapshot is the one asked for, and of this schema."""
+    from rich.console import Console
+
+    from unwind.lake.snapshots import schema_notes
+    from unwind.report import session as reading
+
     at = None if cutoff is None else instant_of("--cutoff", cutoff)
     day, passed = answered(
         lake,
@@ -99,6 +98,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one session: verdict, moves, volume, correlations, what is missing."""
+    from unwind.report import session as reading
+
     _tell(
         lake, as_of, cutoff, known_by,
         as_json=as_json, machine=reading.summary, person=reading.text,
@@ -114,6 +115,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Explain a verdict: each driver, its evidence and its points; the thresholds; the state."""
+    from unwind.report import explanation as explaining
+
     _tell(
         lake, as_of, cutoff, known_by,
         as_json=as_json, machine=explaining.explanation, person=explaining.explanation_text,
@@ -130,7 +133,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Say what changed in the conclusion on a session between two instants, and why."""
-    # The store brings the schema library with it; no other reading command should wait for that.
+    from unwind.files.location import local
     from unwind.report import difference, difference_text
 
     folder = local(lake, purpose="a difference")
@@ -157,6 +160,9 @@ def tables(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/tables.md.")] = False,
 ) -> None:
     """Print the output contract: every table, column, type, unit and meaning."""
+    from unwind.contract.tables import TABLES
+    from unwind.report import session as reading
+
     if name is not None and name not in TABLES:
         raise typer.BadParameter(f"no table {name}; there are {', '.join(TABLES)}")
     chosen = [table for table in TABLES.values() if name in (None, table.name)]
@@ -171,6 +177,9 @@ def tables(
 @app.command()
 def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """List every input row that was set aside: file, row, rule, value, remedy."""
+    from unwind.files.location import local
+    from unwind.report import session as reading
+
     rows = reading.quarantined(local(lake, purpose="the quarantine"))
     if as_json:
         print_json(rows)
@@ -186,6 +195,8 @@ def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
 @app.command()
 def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Print the path of a session's desk report (HTML)."""
+    from unwind.report import session as reading
+
     path, passed = answered(
         lake, lambda snapshot: reading.report_path(snapshot, as_of=day_of(as_of))
     )
@@ -198,7 +209,6 @@ def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = Fals
 @app.command()
 def claims(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """Check each claim of the review of 5 February 2026 against the published rows (Markdown)."""
-    # The checks bring SciPy with them; no other reading command should wait for that.
     from unwind.studies import claims as checking
     from unwind.studies.february_2026 import CLAIMS, DAYS
 
@@ -249,20 +259,16 @@ def import_flows(
     as_json: AsJson = False,
 ) -> None:
     """Merge a saved table of fund flows into the drop folder."""
+    from unwind.settings import load_settings
     from unwind.sources.flow_import import imported
-    from unwind.sources.flow_tables import FlowTableError
 
-    try:
-        told = imported(
-            file,
-            drop=drop,
-            vendor=vendor or load_settings(settings).flows.vendor,
-            units=units.value,
-            known_at=None if known_at is None else instant_of("--known-at", known_at),
-        )
-    except FlowTableError as error:
-        sys.stderr.write(f"unwind: {error}\n")
-        raise typer.Exit(2) from error
+    told = imported(
+        file,
+        drop=drop,
+        vendor=vendor or load_settings(settings).flows.vendor,
+        units=units.value,
+        known_at=None if known_at is None else instant_of("--known-at", known_at),
+    )
     if as_json:
         print_json(told)
         return
@@ -282,6 +288,8 @@ def settings(
     as_json: AsJson = False,
 ) -> None:
     """Print the merged settings: each value, and the file that it comes from."""
+    from unwind.settings import origins
+
     listed = origins(path)
     if as_json:
         print_json({one.key: {"value": one.value, "file": one.file} for one in listed})
@@ -295,6 +303,9 @@ def settings(
 @app.command()
 def alerts(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """List what the desk was told, and what no server has acknowledged yet."""
+    from unwind.alerts import ledger as alerting
+    from unwind.files.location import local
+
     told = alerting.read_ledger(local(lake, purpose="the ledger of alerts"))
     if as_json:
         print_json([{"id": str(alert.notice.id), **asdict(alert)} for alert in told])
@@ -324,6 +335,7 @@ def sigma(
 ) -> None:
     """Translate "kσ": how rare it is under a normal law, Student-t laws and a fitted tail."""
     from unwind.commands import sigma as sigma_command
+    from unwind.files.location import local
 
     try:
         told = sigma_command.answer(
@@ -348,7 +360,7 @@ def main() -> None:
     """Run a command; a fault is one sentence and exit status 2, never a traceback."""
     try:
         app()
-    except (LakeError, SettingsError, Busy, Unwritable) as error:
+    except UserError as error:
         sys.stderr.write(f"unwind: {error}\n")
         sys.exit(2)
 

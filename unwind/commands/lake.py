@@ -2,17 +2,14 @@
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unwind.commands.options import DEFAULT_LAKE, AsJson, Lake, answered, print_json
-from unwind.files.location import local
-from unwind.lake import duckdb_views, retention
-from unwind.lake import pull as retrieval
-from unwind.lake import push as object_storage
-from unwind.lake import verify as verification
-from unwind.lake.push import Copied
+
+if TYPE_CHECKING:
+    from unwind.lake.push import Copied
 
 app = typer.Typer(
     no_args_is_help=True, help="Keep a lake whole and small; copy it to an object store and back."
@@ -28,6 +25,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check pointer, manifests, files and market segments by checksum; exit 1 on a fault."""
+    from unwind.lake import verify as verification
+
     found = verification.verify(lake, every=every)
     if as_json:
         print_json(asdict(found))
@@ -40,6 +39,9 @@ def verify(
 @app.command()
 def compact(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """Merge the market's segments into one a table; nothing is lost, readers go on."""
+    from unwind.files.location import local
+    from unwind.lake import retention
+
     merged = retention.compact_market(local(lake, purpose="compaction"))
     if as_json:
         print_json(merged)
@@ -65,6 +67,9 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove old snapshots; the one in force and the last of each month always stay."""
+    from unwind.files.location import local
+    from unwind.lake import retention
+
     plan = retention.prune(
         local(lake, purpose="pruning"), keep_days=keep_days, keep_last=keep_last, dry_run=dry_run
     )
@@ -85,8 +90,10 @@ def prune(
 @app.command()
 def views(lake: Lake = DEFAULT_LAKE) -> None:
     """Print DuckDB views of the snapshot in force: `unwind lake views > lake.duckdb.sql`."""
-    told, _ = answered(lake, duckdb_views.views)
-    sys.stdout.write(told)
+    from unwind.lake import duckdb_views
+
+    sql, _ = answered(lake, duckdb_views.views)
+    sys.stdout.write(sql)
 
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="Copy, e.g. s3://bucket/lake.")]
@@ -96,16 +103,22 @@ Folder = Annotated[str, typer.Argument(metavar="LAKE", help="Folder of the worki
 @app.command()
 def push(lake: Folder, url: Url, as_json: AsJson = False) -> None:
     """Bring a copy on an object store up to the lake; readers take its URL as their --lake."""
-    _copied(object_storage.push(local(lake, purpose="a push"), url), as_json=as_json)
+    from unwind.files.location import local
+    from unwind.lake import push as copies
+
+    _copied(copies.push(local(lake, purpose="a push"), url), as_json=as_json)
 
 
 @app.command()
 def pull(url: Url, lake: Folder, as_json: AsJson = False) -> None:
     """Bring a lake up to its copy: a fresh worker's start, and the repair of a damaged one."""
-    _copied(retrieval.pull(url, local(lake, purpose="a pull")), as_json=as_json)
+    from unwind.files.location import local
+    from unwind.lake import pull as copies
+
+    _copied(copies.pull(url, local(lake, purpose="a pull")), as_json=as_json)
 
 
-def _copied(done: Copied, *, as_json: bool) -> None:
+def _copied(done: "Copied", *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
     else:

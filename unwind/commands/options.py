@@ -4,12 +4,14 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import pandas as pd
 import typer
 
-from unwind.lake.snapshots import Snapshot, served
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from unwind.lake.snapshots import Snapshot
 
 Answer = TypeVar("Answer")
 
@@ -30,12 +32,14 @@ DEFAULT_LAKE = "lake"
 
 
 def answered(
-    lake: str, answer: Callable[[Snapshot], Answer], *, known_by: str | None = None
+    lake: str, answer: "Callable[[Snapshot], Answer]", *, known_by: str | None = None
 ) -> tuple[Answer, list[str]]:
     """Answer from the snapshot in force; from the newest intact one where it is damaged.
 
     Which it was is said on stderr, and returned for the JSON.
     """
+    from unwind.lake.snapshots import served
+
     instant = None if known_by is None else instant_of("--known-by", known_by)
     given, passed = served(lake, answer, known_by=instant)
     for sentence in passed:
@@ -45,8 +49,10 @@ def answered(
     return given, passed
 
 
-def instant_of(option: str, text: str) -> pd.Timestamp:
+def instant_of(option: str, text: str) -> "pd.Timestamp":
     """Read an instant; a fault is a sentence."""
+    import pandas as pd
+
     try:
         instant = pd.Timestamp(text)
     except ValueError as error:

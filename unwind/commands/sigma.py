@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from unwind.contract.text import NULL, interval, number
+from unwind.errors import UserError
 from unwind.lake import snapshots as lakes
 from unwind.settings import Settings, SettingsError, load_settings
 
@@ -31,7 +32,7 @@ SMALLEST_PLAIN_PERCENT = 1e-4
 _EVENTS = {"lower": "P(Z < −{k})", "upper": "P(Z > {k})", "both": "P(|Z| > {k})"}
 
 
-class SigmaError(ValueError):
+class SigmaError(UserError, ValueError):
     """The command cannot answer; the message says what is wrong and what to do."""
 
 

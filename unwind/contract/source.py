@@ -5,6 +5,8 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
+from unwind.errors import UserError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -120,7 +122,7 @@ class Partner(Source, Protocol):
         ...
 
 
-class SourceError(RuntimeError):
+class SourceError(UserError, RuntimeError):
     """A provider could not answer; the message names it, the fault and the remedy."""
 
 

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
+from unwind.errors import UserError
+
 LOCK_SECONDS = 120.0
 
 # What a started write is called until it is whole; a killed writer leaves some, the next clears.
@@ -29,11 +31,11 @@ _REFUSALS = {
 }
 
 
-class Busy(RuntimeError):
+class Busy(UserError, RuntimeError):
     """Another process writes here and did not finish in time."""
 
 
-class Unwritable(RuntimeError):
+class Unwritable(UserError, RuntimeError):
     """The disk refuses to take something; the message says where, why and what to do."""
 
 

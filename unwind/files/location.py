@@ -16,8 +16,10 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from unwind.errors import UserError
 
-class LakeError(RuntimeError):
+
+class LakeError(UserError, RuntimeError):
     """The lake cannot answer; the message says what is missing or broken and what to do."""
 
 

@@ -9,12 +9,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from unwind.errors import UserError
 from unwind.settings.model import Settings
 
 DEFAULT_PATH = Path(__file__).with_name("default.toml")
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError, ValueError):
     """The settings file cannot be used; the message names the key, the value and the remedy."""
 
 

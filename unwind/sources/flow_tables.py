@@ -13,6 +13,8 @@ from io import BytesIO, StringIO
 
 import pandas as pd
 
+from unwind.errors import UserError
+
 LARGEST_BYTES = 16_000_000
 LARGEST_CELLS = 500_000
 TOTAL = "TOTAL"
@@ -27,7 +29,7 @@ _NUMBER = re.compile(
 _LINES_BELOW = ("total", "average", "maximum", "minimum", "mean", "median", "seed")
 
 
-class FlowTableError(ValueError):
+class FlowTableError(UserError, ValueError):
     """The table cannot be read; the message names the rule, the value and the remedy."""
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from models.evaluation import Episode, Period
+from unwind.errors import UserError
 
 EPISODES, CALM, OTHERS = "deleveraging_episodes.csv", "calm_periods.csv", "other_selloffs.csv"
 
 
-class LabelError(ValueError):
+class LabelError(UserError, ValueError):
     """A label file cannot be used; the message names file, row and remedy."""
 
 
