@@ -23,7 +23,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from benchmarks.volatility import compare as compare_volatility
-from features.correlation import correlation_blocks, correlation_with_base, rolling_correlation
+from features.correlation import correlation_strips, correlation_with_base, rolling_correlation
 
 SESSIONS = 2500
 HOLES = 0.05  # of the returns, at random
@@ -164,8 +164,8 @@ def stream() -> None:
     """Stream all pairs of 1,000 assets; print a checksum, the seconds and the peak memory."""
     returns = _returns(1000, holes=HOLES)
     start, total, pairs = time.perf_counter(), 0.0, 0
-    for block, values in correlation_blocks(
-        returns, window=63, min_observations=31, block_pairs=20_000
+    for block, values in correlation_strips(
+        returns, stop=999, window=63, min_observations=31, height=20
     ):
         pairs += len(block)
         total += float(np.nansum(values[:, -1]))

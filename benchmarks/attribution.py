@@ -18,8 +18,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from models.attribution import HYPOTHESES
-from models.attribution_rules import ABSTAIN, AMBIGUOUS, MIXED
+from models.attribution import ABSTAIN, AMBIGUOUS, HYPOTHESES, MIXED
 from unwind.calendar import all_sessions, publication_instant
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.indicators.attribution import account

@@ -16,12 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from models.change_scores import covering, f_measure
-from models.cusum import glr_cusum
-from models.e_detector import e_detector
-from models.monitoring import SESSIONS_A_YEAR, Alarm, calibrated_alarms, e_alarms
-from models.online_changes import bayes_detector
-from models.segmentation import changepoints
+from benchmarks.change_scores import covering, f_measure
+from features.constants import SESSIONS_PER_YEAR
+from models.changes import (
+    Alarm,
+    bayes_detector,
+    calibrated_alarms,
+    changepoints,
+    e_alarms,
+    glr_cusum,
+)
+from models.changes.e_detector import e_detector
 
 Floats = NDArray[np.float64]
 TURING = Path(__file__).resolve().parents[2] / "shared" / "references" / "changepoint"
@@ -114,7 +119,7 @@ def detectors() -> dict[str, Callable[[Floats], tuple[Alarm, ...]]]:
 
 def online_false_alarms(replications: int) -> None:
     """Print alarms a year on calm rows, and the run length of the e-detector at a known mean."""
-    years = replications * MONITORED / SESSIONS_A_YEAR
+    years = replications * MONITORED / SESSIONS_PER_YEAR
     for law in ("normal", "t4", "garch", "ar 0.2", "ar 0.5"):
         generator = np.random.default_rng(7)
         counts = dict.fromkeys(detectors(), 0)
@@ -127,12 +132,12 @@ def online_false_alarms(replications: int) -> None:
             statistic, _ = e_detector(
                 long, lowest_mean=0.0, highest_mean=0.0, floor=-CAP, ceiling=CAP
             )
-            over = np.flatnonzero(statistic >= SESSIONS_A_YEAR)
+            over = np.flatnonzero(statistic >= SESSIONS_PER_YEAR)
             lengths.append(over[0] + 1 if len(over) else 3000)
         told = ", ".join(f"{name} {count / years:.2f}" for name, count in counts.items())
         print(
             f"online, {law:<7} alarms a year at a stated 1: {told}; e-detector, mean known: "
-            f"{np.mean(lengths):.0f} rows (proven ≥ {SESSIONS_A_YEAR})",
+            f"{np.mean(lengths):.0f} rows (proven ≥ {SESSIONS_PER_YEAR})",
             flush=True,
         )
 

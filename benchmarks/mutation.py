@@ -1,7 +1,7 @@
 """Mutation check of the core: the small changes of the code that no test would notice.
 
 ``python -m benchmarks.mutation`` changes one operator, number, argument, name or text of
-``features/`` and ``models/deleveraging.py`` at a time (mutmut does), runs the module's own tests
+``features/`` and ``models/verdict/score.py`` at a time (mutmut does), runs the module's own tests
 against it, and prints module | mutants | killed | survived | timed out, then every survivor as a
 difference. `docs/reliability-mutation.md` quotes it.
 
@@ -31,18 +31,22 @@ WORK = ROOT / "build" / "mutation"
 PACKAGES = ("features", "models", "unwind", "flows", "tests", "benchmarks")
 
 COMPILED = frozenset(
-    {"features/lanes.py", "features/rolling_kernels.py", "features/rolling_planes.py"}
+    {
+        "features/correlation/_simd.py",
+        "features/correlation/_kernels.py",
+        "features/correlation/_windows.py",
+    }
 )
 """Vector intrinsics and what is built of them: not Python without the compiler."""
 
 SHARED_TESTS = {
-    "features/correlation_kernels.py": ("correlation",),
-    "features/futures.py": ("futures", "basis"),
-    "features/jackknife.py": ("correlation_tests",),
-    "features/organic_demand.py": ("mechanism_indicators",),
-    "features/rebound.py": ("mechanism_indicators",),
-    "features/volume.py": ("mechanism_indicators",),
-    "features/yen.py": ("mechanism_indicators",),
+    "features/correlation/_pairwise.py": ("correlation",),
+    "features/derivatives/futures.py": ("futures", "basis"),
+    "features/correlation/_jackknife.py": ("correlation_tests",),
+    "features/fund_flows/organic_demand.py": ("mechanism_indicators",),
+    "features/cross_section/reversal.py": ("mechanism_indicators",),
+    "features/fund_flows/volume.py": ("mechanism_indicators",),
+    "features/cross_section/carry.py": ("mechanism_indicators",),
 }
 """Test files of a module where they are not the one of its name."""
 
@@ -80,12 +84,12 @@ class Outcome:
 def modules() -> list[str]:
     """Return the modules of the check, as paths from the root of the repository."""
     found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "features").glob("[!_]*.py")}
-    return [*sorted(found - COMPILED), "models/deleveraging.py"]
+    return [*sorted(found - COMPILED), "models/verdict/score.py"]
 
 
 def tests_of(module: str) -> list[str]:
     """Return the module's own test files."""
-    package, name = module.removesuffix(".py").split("/")
+    package, _, name = module.removesuffix(".py").rpartition("/")
     return [f"tests/{package}/test_{one}.py" for one in SHARED_TESTS.get(module, (name,))]
 
 
@@ -100,10 +104,10 @@ def copy_to_work() -> None:
         path = WORK / module
         path.write_text(re.sub(r"^@njit\(.*\n", "", path.read_text(), flags=re.MULTILINE))
     # Compiled kernels cannot call Python: what they share is given to them as it is.
-    shutil.copy(ROOT / "features/correlation_kernels.py", WORK / "features/shared_kernels.py")
-    rolling = WORK / "features/rolling_kernels.py"
+    shutil.copy(ROOT / "features/correlation/_pairwise.py", WORK / "features/shared_kernels.py")
+    rolling = WORK / "features/correlation/_kernels.py"
     rolling.write_text(
-        rolling.read_text().replace("features.correlation_kernels", "features.shared_kernels")
+        rolling.read_text().replace("features.correlation._pairwise", "features.shared_kernels")
     )
     conftest = WORK / "tests" / "conftest.py"
     ours = re.sub(r"^import flows\b.*\n", "", conftest.read_text(), flags=re.MULTILINE)
@@ -220,7 +224,9 @@ def table(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="*", help="e.g. features/selling.py; all without any")
+    parser.add_argument(
+        "modules", nargs="*", help="e.g. features/cross_section/joint_tail.py; all without any"
+    )
     parser.add_argument("--sample", type=int, default=12, help="mutants a module")
     parser.add_argument("--seed", type=int, default=20260205)
     parser.add_argument("--full", action="store_true", help="every mutant")

@@ -12,6 +12,7 @@ import argparse
 import logging
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,15 @@ from hmmlearn.hmm import GaussianHMM
 from jumpmodels.jump import JumpModel
 from numpy.typing import NDArray
 
-from features.regime_features import volatility_features
-from models.regime_walk_forward import walk_forward_jump, walk_forward_markov
+from features.returns import volatility_features
+from models.regimes import (
+    JumpFit,
+    MarkovFit,
+    filtered_probabilities,
+    fit_jump_model,
+    fit_markov_switching,
+    online_costs,
+)
 
 SESSIONS, FIRST, EVERY, WINDOW = 2520, 504, 21, 1000
 PEERS_EVERY = 126
@@ -34,6 +42,7 @@ YEAR = 252
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Rule = Callable[[pd.Series], Flags]
+Fit = TypeVar("Fit", MarkovFit, JumpFit)
 
 MARKETS = {"clear": (0.0005, 0.010, -0.0020, 0.025), "faint": (0.0005, 0.010, -0.0010, 0.016)}
 """Mean and volatility of a calm session, then of a stressed one."""
@@ -56,15 +65,33 @@ def _features(returns: pd.Series) -> pd.DataFrame:
     return volatility_features(returns, half_lives=HALF_LIVES)
 
 
+def walk(
+    rows: pd.DataFrame,
+    estimate: Callable[[pd.DataFrame], Fit],
+    online: Callable[[pd.DataFrame, Fit], pd.DataFrame],
+) -> pd.DataFrame:
+    """Re-estimate every `EVERY` rows; a fit that did not converge leaves the one before in use."""
+    parts, current = [], None
+    for end in range(FIRST, len(rows), EVERY):
+        first = max(0, end - WINDOW)
+        fit = estimate(rows.iloc[first:end])
+        current = fit if current is None or fit.converged else current
+        parts.append(online(rows.iloc[first : end + EVERY], current).iloc[end - first :])
+    return pd.concat(parts)
+
+
 def markov(innovation: str) -> Rule:
     """Filtered probability of stress above one half."""
 
-    def rule(returns: pd.Series) -> Flags:
-        path = walk_forward_markov(
-            returns.to_frame("return"), every=EVERY, window=WINDOW, min_observations=FIRST,
-            states=2, innovation=innovation, correlated=False, starts=STARTS, seed=SEED,
+    def estimate(rows: pd.DataFrame) -> MarkovFit:
+        return fit_markov_switching(
+            rows, states=2, innovation=innovation, correlated=False, starts=STARTS, seed=SEED,
+            min_observations=FIRST // 2,
         )  # fmt: skip
-        return np.asarray(path.values[1] > 0.5)
+
+    def rule(returns: pd.Series) -> Flags:
+        path = walk(returns.to_frame("return"), estimate, filtered_probabilities)
+        return np.asarray(path[1] > 0.5)
 
     return rule
 
@@ -72,12 +99,14 @@ def markov(innovation: str) -> Rule:
 def jump(penalty: float) -> Rule:
     """End of the cheapest path."""
 
-    def rule(returns: pd.Series) -> Flags:
-        path = walk_forward_jump(
-            _features(returns), every=EVERY, window=WINDOW, min_observations=FIRST, states=2,
-            penalty=penalty, cap=CAP, order_by="volatility_3", starts=STARTS, seed=SEED,
+    def estimate(rows: pd.DataFrame) -> JumpFit:
+        return fit_jump_model(
+            rows, states=2, penalty=penalty, cap=CAP, order_by="volatility_3", starts=STARTS,
+            seed=SEED, min_observations=FIRST // 2,
         )  # fmt: skip
-        return np.asarray(path.values[1] == 0)
+
+    def rule(returns: pd.Series) -> Flags:
+        return np.asarray(walk(_features(returns), estimate, online_costs)[1] == 0)
 
     return rule
 

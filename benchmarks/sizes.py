@@ -14,11 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.asymmetry import asymmetry_test
-from features.constancy import constancy_test
-from features.correlation_tests import fisher_interval, robust_interval
-from features.dependent_correlations import compare_dependent_correlations
-from features.exceedance import exceedance_test
+from features.correlation import (
+    asymmetry_test,
+    compare_dependent_correlations,
+    constancy_test,
+    exceedance_test,
+    fisher_interval,
+    robust_interval,
+)
 
 Floats = NDArray[np.float64]
 Outcome = dict[str, bool]

@@ -20,7 +20,7 @@ from hmmlearn.hmm import GaussianHMM
 from jumpmodels.jump import JumpModel
 from skchange.detectors import MovingWindow
 
-from models.evaluation import judge, lowest_threshold, united
+from models.verdict import evaluate_rule, lowest_threshold, pooled
 from unwind.settings import load_settings
 from unwind.sources.files import FilesSource
 from unwind.studies.episodes import read_labels
@@ -128,9 +128,9 @@ def main() -> None:
         threshold = lowest_threshold(
             tuple(values), episodes=labels.episodes, budget=BUDGET, quiet=quiet
         )
-        record = united(
+        record = pooled(
             tuple(
-                judge(
+                evaluate_rule(
                     value >= threshold, episodes=labels.episodes, calm=labels.calm,
                     others=labels.others, quiet=quiet,
                 )
@@ -138,8 +138,9 @@ def main() -> None:
             )
         )  # fmt: skip
         print(
-            f"| {name} | {record.caught_within(2)} of {len(record.catches)} | {record.caught} | "
-            f"{record.median_delay:g} | {record.false_rate:.2f} | {len(record.calm_entries)} | "
+            f"| {name} | {record.detected_within(2)} of {len(record.detections)} | "
+            f"{record.detected} | {record.median_delay:g} | {record.false_alarm_rate:.2f} | "
+            f"{len(record.calm_alarms)} | "
             f"{time.perf_counter() - began:.0f} |",
             flush=True,
         )

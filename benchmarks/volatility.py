@@ -8,7 +8,7 @@ import pandas as pd
 from arch import arch_model
 from joblib import Parallel, delayed
 
-from models.walk_forward import walk_forward
+from models.volatility import walk_forward
 from unwind.studies.universe import chunks, simulated_returns
 
 TEN_YEARS, EVERY, WINDOW, FIRST = 2520, 21, 1500, 500

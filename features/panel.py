@@ -1,6 +1,6 @@
-"""The frame contract of every feature: sessions down, assets across, and how raw prices get there.
+"""The frame contract of every feature: sessions down, assets across; alignment of raw prices.
 
-A panel holds one row a NYSE session and one column an asset. Its returns run from one session's
+A panel holds one row per NYSE session and one column per asset. Its returns run from one session's
 16:00 New York to the next, for 24/7 series too. A missing price makes two missing returns; it is
 never carried forward, since a carried price is a return of zero that nobody could have earned.
 """
@@ -22,13 +22,13 @@ class Panel:
     returns : DataFrame of shape (n_sessions, n_assets)
         Log returns, decimal, from session t−1 to t. NaN where either price is missing.
     close : DataFrame of shape (n_sessions, n_assets)
-        The price printed at the session's cut, as the vendor adjusts it for splits. NaN missing.
+        Price at the session's cut, split-adjusted by the vendor. NaN missing.
     shares, dollars : DataFrame of shape (n_sessions, n_assets)
-        Volume, and volume × close. NaN where not printed or zero.
+        Volume, and volume × close. NaN where missing or zero.
     known_at : DataFrame of datetime64[us, UTC]
         When all prices of an asset up to the session were first known (running maximum).
     notes : DataFrame
-        Columns `NOTE_COLUMNS`: what is proxied or missing, session by session.
+        Columns `NOTE_COLUMNS`: proxies and missing prices, session by session.
     """
 
     returns: pd.DataFrame
@@ -44,7 +44,7 @@ class Panel:
         return pd.DatetimeIndex(self.returns.index)
 
     def through(self, session: pd.Timestamp) -> "Panel":
-        """Return the panel as it stood at the end of `session`."""
+        """Return the panel as of the end of `session`."""
         return Panel(
             returns=self.returns.loc[:session],
             close=self.close.loc[:session],
@@ -67,14 +67,14 @@ def align(
     proxied_symbols: tuple[str, ...],
     level_symbols: tuple[str, ...],
 ) -> Panel:
-    """Bring exchange, round-the-clock and weekday series to one row a session.
+    """Align exchange, round-the-clock and weekday series to one row per session.
 
     Parameters
     ----------
     prices : DataFrame
-        | session | symbol | close | adj_close | volume | known_at |, one row a key.
+        | session | symbol | close | adj_close | volume | known_at |, one row per key.
     hourly : DataFrame
-        | bar_start_utc | symbol | close | known_at |, one venue a symbol; may be empty.
+        | bar_start_utc | symbol | close | known_at |, one venue per symbol; may be empty.
     symbols : tuple of str
         Columns of the panel, in this order; one without a price is a column of NaN.
     sessions : DatetimeIndex of shape (n_sessions,)
@@ -84,11 +84,11 @@ def align(
     hourly_symbols : dict
         Symbol → its name in `hourly`.
     utc_day_symbols : tuple of str
-        Series printed as UTC days: used only where no hourly bar ends at the cut, and noted.
+        Series reported as UTC days: used only where no hourly bar ends at the cut, and noted.
     proxied_symbols : tuple of str
         Series whose daily bar ends at an unstated hour near the cut; noted at every session.
     level_symbols : tuple of str
-        Index levels: they have no dividend, so a plain close is all there is.
+        Index levels: they pay no dividend and have a plain close only.
 
     Returns
     -------
@@ -99,20 +99,20 @@ def align(
     -----
     Each asset has up to two kinds of price: dividend-adjusted and plain close, or 16:00 New York
     and UTC day. A return compares one kind with itself: mixing an adjusted price with a plain one
-    invents a dividend, mixing clocks invents four hours. The better kind is taken where both of
-    its ends are there.
+    invents a dividend, mixing clocks invents four hours. The better kind is used where both of
+    its ends are known.
     """
     if len(sessions) != len(cuts):
         raise ValueError(
-            f"cuts must hold one instant a session, got {len(cuts)} for {len(sessions)}; "
+            f"cuts must hold one instant per session, got {len(cuts)} for {len(sessions)}; "
             "pass cut_instants(sessions)"
         )
-    held = prices[prices["symbol"].isin(symbols)]
+    selected = prices[prices["symbol"].isin(symbols)]
     wide = {
-        name: _pivot(held, name).reindex(index=sessions, columns=list(symbols))
+        name: _pivot(selected, name).reindex(index=sessions, columns=list(symbols))
         for name in ("close", "adj_close", "volume")
     }
-    known = _pivot(held, "known_at").reindex(index=sessions, columns=list(symbols))
+    known = _pivot(selected, "known_at").reindex(index=sessions, columns=list(symbols))
     better, plain = wide["adj_close"].copy(), wide["close"].copy()
     close = wide["close"].copy()
     for symbol, name in hourly_symbols.items():
@@ -147,7 +147,7 @@ def _pivot(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 def _at_cuts(
     bars: pd.DataFrame, sessions: pd.DatetimeIndex, cuts: pd.DatetimeIndex
 ) -> tuple[pd.Series, pd.Series]:
-    """Close of the hour that ends at each cut; an older bar never stands in for it."""
+    """Close of the hour that ends at each cut; an older bar is never used instead."""
     ends = bars.set_index(pd.DatetimeIndex(bars["bar_start_utc"]) + pd.Timedelta(hours=1))
     at_cut = ends.reindex(cuts)
     return (

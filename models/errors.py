@@ -1,4 +1,4 @@
-"""What a fit answers when it cannot answer: an outcome that a desk can read."""
+"""Exceptions raised by estimators."""
 
 
 class NotEnoughData(ValueError):
@@ -11,3 +11,14 @@ class NotEnoughData(ValueError):
         )
         self.need = need
         self.got = got
+
+
+class NoVariation(NotEnoughData):
+    """Rows enough, but a series is constant or nearly so; nothing was estimated.
+
+    A kind of `NotEnoughData`, so that whoever turns that into a row with a reason does so here too.
+    """
+
+    def __init__(self, *, what: str, fault: str, got: int) -> None:
+        ValueError.__init__(self, f"cannot fit {what}: {fault}; exclude the asset")
+        self.need = self.got = got

@@ -33,15 +33,6 @@ def best_segmentation(signal: Floats, breaks: int, min_size: int) -> tuple[int, 
     )
 
 
-def critical_penalty(signal: Floats, *, min_size: int, most: int) -> float:
-    whole = squares(signal, ())
-    return max(
-        (whole - min(squares(signal, p) for p in segmentations(len(signal), k, min_size))) / k
-        for k in range(1, most + 1)
-        if segmentations(len(signal), k, min_size)
-    )
-
-
 def pelt_default(values: Floats) -> list[int]:
     """R's cpt.mean(scale(x), method = "PELT"): MBIC, normal, variance taken as 1.
 

@@ -74,35 +74,3 @@ def online_state(values: np.ndarray, centres: np.ndarray, penalty: float) -> int
         paths(len(centres), len(values)),
         key=lambda path: jump_loss(values, centres, path, penalty),
     )[-1]
-
-
-def autoregression_likelihood(
-    values: np.ndarray, means: np.ndarray, sigmas: np.ndarray, coefficients: np.ndarray,
-    transition: np.ndarray,
-) -> float:  # fmt: skip
-    """Log-likelihood given the first rows, with a weight for each history of states."""
-    order, states = len(coefficients), len(means)
-    initial = np.linalg.matrix_power(transition, 5000)[0]
-    weights = {}
-    for history in paths(states, order):  # oldest first
-        weight = initial[history[0]] if order else 1.0
-        for before, after in pairwise(history):
-            weight *= transition[before, after]
-        weights[history] = weight
-    total = 0.0
-    for t in range(order, len(values)):
-        moved: dict[tuple[int, ...], float] = {}
-        for history, weight in weights.items():
-            for state in range(states):
-                expected = means[state]
-                for k in range(order):
-                    past = history[order - 1 - k]
-                    expected += coefficients[k] * (values[t - 1 - k] - means[past])
-                density = stats.norm.pdf(values[t], expected, sigmas[state])
-                new = (*history[1:], state)
-                step = transition[history[-1], state]
-                moved[new] = moved.get(new, 0.0) + weight * step * density
-        mass = sum(moved.values())
-        total += np.log(mass)
-        weights = {history: weight / mass for history, weight in moved.items()}
-    return float(total)

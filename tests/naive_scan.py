@@ -1,4 +1,4 @@
-"""Slow obvious twin of `features.pair_standing`: one pair at a time, with pandas."""
+"""Slow obvious twin of `features.correlation.universe`: one pair at a time, with pandas."""
 
 import numpy as np
 import pandas as pd

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from models.deleveraging import Scale
+from models.verdict import Scale
 
 
 def scaled_moves(

@@ -12,25 +12,20 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
-from models.backtests import (
+from models.dependence import correlation_path, filter_dcc, fit_dcc, pair_covar
+from models.dependence.covar import covar
+from models.errors import NotEnoughData
+from models.tails import (
     conditional_coverage,
     expected_shortfall_test,
-    independence,
+    fit_gpd,
+    fit_student,
+    gpd_risk,
+    gpd_tail,
+    tail_threshold,
     unconditional_coverage,
 )
-from models.covar import covar, marginal_expected_shortfall, pair_covar
-from models.dcc import (
-    constant_correlation_test,
-    correlation_path,
-    filter_dcc,
-    fit_dcc,
-    forecast_correlation,
-)
-from models.errors import NotEnoughData
-from models.extremes import fit_gpd, gpd_tail, tail_threshold, threshold_diagnostics, var_es
-from models.garch import fit_garch
-from models.tails import fit_student
-from models.walk_forward import walk_forward
+from models.volatility import fit_garch, walk_forward
 
 N = 360
 DAYS = pd.bdate_range("2024-01-02", periods=N)
@@ -193,27 +188,6 @@ class TestConditionalCorrelation:
         assert (path.abs().max() <= 1 + 1e-12).all()
         further, _ = filter_dcc(fit, residuals.iloc[-5:])
         assert (further.abs().max() <= 1 + 1e-12).all()
-        for R in forecast_correlation(fit, 21):
-            assert np.linalg.eigvalsh(R)[0] > -1e-12
-
-    @every_input
-    def test_constancy(self, name: str) -> None:
-        hostile = HOSTILE[name].astype(float)
-        pair = pd.DataFrame({"A": hostile, "B": _plain(2).loc[hostile.index]})
-
-        def ask() -> Any:
-            return constant_correlation_test(pair, lags=3)
-
-        if name in STILL:
-            with pytest.raises(ValueError, match="constant A"):
-                ask()
-        elif (found := _outcome(name, ask)) is not None:
-            assert 0 <= found.p_value <= 1
-
-    def test_the_unit_of_residuals_does_not_matter_to_constancy(self) -> None:
-        pair = pd.DataFrame({"A": _plain(1), "B": _plain(2)})
-        one, other = (constant_correlation_test(x, lags=3) for x in (pair, pair * [1e-9, 1e9]))
-        assert other.statistic == pytest.approx(one.statistic, rel=1e-9)
 
 
 class TestTails:
@@ -252,32 +226,19 @@ class TestTails:
             return
         if not fit.converged:
             with pytest.raises(ValueError, match="must have converged"):
-                var_es(fit, level=0.01)
+                gpd_risk(fit, level=0.01)
             return
-        risk = var_es(fit, level=0.01)
+        risk = gpd_risk(fit, level=0.01)
         assert risk.value_at_risk > fit.threshold
         assert risk.expected_shortfall > risk.value_at_risk
         assert np.isinf(risk.expected_shortfall) == (fit.xi >= 1)
         tail = gpd_tail(fit, level=fit.threshold + 3 * fit.beta)
         assert 0 <= tail.lower <= tail.probability <= tail.upper <= 1
 
-    @every_input
-    def test_diagnostics_are_rows(self, name: str) -> None:
-        sample = HOSTILE[name].to_numpy(dtype=np.float64)
-        if name in INFINITE:
-            with pytest.raises(ValueError, match="infinite"):
-                threshold_diagnostics(sample, shares=(0.1,), min_exceedances=20, confidence=0.95)
-            return
-        for row in threshold_diagnostics(
-            sample, shares=(0.05, 0.1), min_exceedances=20, confidence=0.95
-        ):
-            assert row.converged == (row.reason == "")
-            assert (row.xi is None) == (not row.converged)
-
 
 class TestBacktests:
     @every_input
-    @pytest.mark.parametrize("test", [unconditional_coverage, independence, conditional_coverage])
+    @pytest.mark.parametrize("test", [unconditional_coverage, conditional_coverage])
     def test_coverage(self, name: str, test: Callable[..., Any]) -> None:
         returns = HOSTILE[name].to_numpy(dtype=np.float64)
         forecast = np.full(len(returns), 0.02)
@@ -316,17 +277,6 @@ class TestCoVaR:
                 assert one.converged == (one.reason == "")
                 assert (one.delta is None) == (not one.converged)
                 assert not (name in STILL and one.converged)
-
-    @every_input
-    def test_expected_shortfall(self, name: str) -> None:
-        hostile = HOSTILE[name].to_numpy(dtype=np.float64)
-        base = _plain(2).to_numpy()[: len(hostile)]
-
-        def ask() -> Any:
-            return marginal_expected_shortfall(hostile, base, level=0.05, min_observations=50)
-
-        if (found := _outcome(name, ask)) is not None:
-            assert np.nanmin(hostile) - 1e-15 <= found.mean_return <= np.nanmax(hostile) + 1e-15
 
     @pytest.mark.parametrize("absurd", [1e6, -1e6])
     def test_an_absurd_return_of_the_target_does_not_blur_the_line(self, absurd: float) -> None:

@@ -10,24 +10,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.barriers import notional_density
-from features.basis import banded_basis
-from features.futures import Curve, calendar_spread, constant_maturity, listed_curve, near_month
-from features.gamma_exposure import GammaProfile, dealer_signs, gamma_profile
-from features.knock_in import KnockInPut, knock_in_put
-from features.open_interest import OpenInterest, expiry_sessions, open_interest_in_coins
-from features.option_chains import clean_chain, delta_skew
-from features.options import (
+from features.derivatives import (
+    Curve,
+    GammaProfile,
+    KnockInPut,
+    OpenInterest,
+    banded_basis,
+    calendar_spread,
+    clean_chain,
     closed_form_gamma,
+    constant_maturity,
+    dealer_signs,
+    delta_skew,
     european_options,
+    expiry_sessions,
+    gamma_profile,
     implied_volatilities,
+    knock_in_put,
+    listed_curve,
+    near_month,
+    net_short,
+    notional_density,
+    open_interest_in_coins,
     price_bounds,
+    spot_at,
 )
+from features.fund_flows import options_activity
+from features.intraday import move_shares, session_split, trough, variation_shares
 from features.panel import Panel, align
-from features.positioning import net_short
-from features.session_split import move_shares, session_split, trough, variation_shares
-from features.spot import spot_at
-from features.volume import options_activity
 
 LEVELS = [1e-9, 0.5, 42.0, 71_234.5, 1e12]
 QUANTITIES = [np.nan, 0.0, 1.0, 250.0, 1e9, 1e18]
@@ -165,7 +175,7 @@ def chain(generator: np.random.Generator) -> tuple[pd.DataFrame, float]:
 def cleaned(generator: np.random.Generator) -> Any:
     """A chain with the volatilities of its own quotes."""
     rows, spot = chain(generator)
-    return clean_chain(rows, spot=spot, lowest=0.01, highest=5.0, **TERMS)
+    return clean_chain(rows, spot=spot, min_volatility=0.01, max_volatility=5.0, **TERMS)
 
 
 def smile(generator: np.random.Generator) -> pd.DataFrame:

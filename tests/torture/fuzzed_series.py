@@ -6,73 +6,91 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.asymmetry import asymmetry_test
-from features.barriers import barrier_distance, hitting_probability, terminal_probability
-from features.basis import agreed_direction, direction
-from features.comovement import (
-    adjust_for_volatility,
-    forbes_rigobon,
-    normal_downside,
-    partial_correlation,
-    turmoil_correlation,
-)
-from features.connectedness import (
-    connectedness,
-    generalised_variance_decomposition,
-    rolling_connectedness,
-)
-from features.constancy import constancy_test
+from features._validation import complete_rows
 from features.correlation import (
-    correlation_blocks,
+    adjust_for_volatility,
+    asymmetry_test,
+    compare_dependent_correlations,
+    constancy_test,
     correlation_strips,
     correlation_with_base,
     ewma_correlation_with_base,
-    latest_correlation,
+    exceedance_test,
+    family_wise,
+    fisher_interval,
+    forbes_rigobon,
+    meng_z,
+    normal_downside,
+    pair_standings,
+    partial_correlation,
+    robust_interval,
     rolling_correlation,
+    steiger_z,
+    turmoil_correlation,
 )
-from features.correlation_tests import fisher_interval, robust_interval, robust_interval_with_base
-from features.crowding import contrarian_sleeve, momentum_sleeve, multi_strategy, pair_sleeves
-from features.dependent_correlations import compare_dependent_correlations, meng_z, steiger_z
-from features.etf_flows import (
-    calendar,
-    creations,
-    cumulative_surprise,
-    dating_match,
-    flow_design,
-    rolled_assets,
-    unfinished_funds,
-    vendor_conflict,
-)
-from features.exceedance import check_thresholds, exceedance_curve, exceedance_test, standardise
-from features.implied_volatility import implied_gap, term_ratio
-from features.jackknife import complete_rows
-from features.multiplicity import family_wise
-from features.open_interest import classify, ordinary_change, venue_divergence
-from features.option_chains import put_share
-from features.organic_demand import arbitrage_design, inflow_without_expansion
-from features.pair_standing import pair_standings
-from features.positioning import funding_measures
-from features.rebound import cross_sectional_rebound, regained
-from features.regime_features import comovement_features, volatility_features
-from features.returns import standardised_returns, trailing_volatility
-from features.selling import (
+from features.correlation._pairwise import standardise
+from features.correlation.exceedance import check_thresholds, exceedance_curve
+from features.cross_section import (
+    absorption_ratio,
+    absorption_shift,
+    baseline_count,
+    carry_unwind,
     class_moves,
-    concentrated_tail,
-    joint_tail,
+    concentrated_tail_loss,
+    contrarian_spread,
+    cross_sectional_rebound,
+    full_sample_connectedness,
+    generalised_variance_decomposition,
+    joint_tail_loss,
+    ledoit_wolf,
+    marchenko_pastur,
+    momentum_spread,
+    multi_strategy,
+    pair_spreads,
+    records,
+    regained,
+    risk_average,
+    robust_z,
+    rolling_connectedness,
     scaled_moves,
     spread_returns,
     tail_excess,
+    turbulence_index,
+    worst_since,
 )
-from features.shocks import baseline_count, records, robust_z, worst_since
-from features.turbulence import (
-    absorption_ratio,
-    absorption_shift,
-    ledoit_wolf,
-    marchenko_pastur,
-    turbulence,
+from features.derivatives import (
+    agreed_direction,
+    barrier_distance,
+    classify,
+    direction,
+    funding_measures,
+    hitting_probability,
+    implied_gap,
+    ordinary_change,
+    put_share,
+    term_ratio,
+    terminal_probability,
+    venue_divergence,
 )
-from features.volume import volume_design
-from features.yen import carry_unwind, risk_average
+from features.fund_flows import (
+    arbitrage_design,
+    calendar_indicators,
+    creation_share,
+    cumulative_surprise,
+    dating_match,
+    flow_design,
+    inflow_without_expansion,
+    rolled_assets,
+    unfinished_funds,
+    vendor_conflict,
+    volume_design,
+)
+from features.returns import (
+    comovement_features,
+    standardised_returns,
+    trailing_volatility,
+    volatility_features,
+)
 from unwind.contract.inputs import LARGEST
 
 # Prices pass screening between 1e-9 and 1e12: no logarithmic return is beyond ±49.
@@ -130,8 +148,6 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x, base="A", half_life=10.0, min_observations=5).value),
     rolling_correlation: ("correlation", lambda x, g: rolling_correlation(
         x, window=20, min_observations=10)),
-    latest_correlation: ("correlation", lambda x, g: latest_correlation(
-        x, window=20, min_observations=10)),
     fisher_interval: ("correlation", lambda x, g: fisher_interval(
         x["A"].to_numpy(), x["B"].to_numpy(), confidence=0.95)),
     robust_interval: ("correlation", lambda x, g: robust_interval(
@@ -151,12 +167,13 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     exceedance_test: ("any", lambda x, g: exceedance_test(
         x["A"], x["B"], thresholds=[0.5], side="lower", null="normal", min_exceedances=5, draws=20,
         seed=1)),
-    connectedness: ("any", lambda x, g: connectedness(x, lags=1, horizon=5)),
+    full_sample_connectedness: ("any", lambda x, g: full_sample_connectedness(
+        x, lags=1, horizon=5)),
     robust_z: ("any", lambda x, g: robust_z(x, window=20, min_observations=10)),
     baseline_count: ("any", lambda x, g: baseline_count(x, window=20)),
     records: ("any", lambda x, g: records(x, min_observations=10)),
     worst_since: ("any", lambda x, g: worst_since(x["A"])),
-    turbulence: ("any", lambda x, g: turbulence(x, window=20, min_observations=10)),
+    turbulence_index: ("any", lambda x, g: turbulence_index(x, window=20, min_observations=10)),
     absorption_ratio: ("share", lambda x, g: absorption_ratio(
         x, window=20, min_observations=10, share=0.2)["absorption_ratio"]),
     marchenko_pastur: ("any", lambda x, g: marchenko_pastur(x, window=20, min_observations=10)),
@@ -164,10 +181,10 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x, half_life=10.0, min_observations=10)),
     trailing_volatility: ("any", lambda x, g: trailing_volatility(
         x["A"], window=20, min_observations=10)),
-    contrarian_sleeve: ("any", lambda x, g: contrarian_sleeve(x)),
+    contrarian_spread: ("any", lambda x, g: contrarian_spread(x)),
     rolled_assets: ("any", lambda x, g: rolled_assets(
         x["A"], prices(x["B"]), opening=1e9)),
-    calendar: ("share", lambda x, g: calendar(pd.DatetimeIndex(x.index))),
+    calendar_indicators: ("share", lambda x, g: calendar_indicators(pd.DatetimeIndex(x.index))),
     cumulative_surprise: ("any", lambda x, g: cumulative_surprise(x["A"], sessions=5)),
     family_wise: ("share", lambda x, g: family_wise(x["A"])),
     ordinary_change: ("any", lambda x, g: ordinary_change(
@@ -197,19 +214,15 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         0.2 * g.standard_normal((2, 3, 3)), np.diag(g.uniform(0.1, 9, 3)), horizon=5)),
     rolling_connectedness: ("any", lambda x, g: rolling_connectedness(
         x, lags=1, horizon=5, window=40, min_observations=20, every=9)),
-    correlation_blocks: ("correlation", lambda x, g: tuple(values for _, values in
-        correlation_blocks(x, window=20, min_observations=10, block_pairs=2))),
     correlation_strips: ("correlation", lambda x, g: tuple(values for _, values in
         correlation_strips(x, window=20, min_observations=10, stop=2, height=1))),
-    robust_interval_with_base: ("correlation", lambda x, g: robust_interval_with_base(
-        x, base="A", window=20, min_observations=16, confidence=0.95)),
-    momentum_sleeve: ("any", lambda x, g: momentum_sleeve(
+    momentum_spread: ("any", lambda x, g: momentum_spread(
         x, lookback=20, skip=2, share=0.4, min_observations=10)),
-    pair_sleeves: ("any", lambda x, g: pair_sleeves(
+    pair_spreads: ("any", lambda x, g: pair_spreads(
         x, pairs=[("A", "B"), ("B", "C")], lookback=20, volatility_window=15,
         min_observations=10)),
     multi_strategy: ("any", lambda x, g: multi_strategy(
-        x, window=20, min_observations=10, min_sleeves=2)),
+        x, window=20, min_observations=10, min_spreads=2)),
     steiger_z: ("any", lambda x, g: steiger_z(*inside(g), n=30)),
     meng_z: ("any", lambda x, g: meng_z(*inside(g), n=30)),
     flow_design: ("any", lambda x, g: flow_design(
@@ -217,10 +230,10 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     vendor_conflict: ("any", lambda x, g: vendor_conflict(
         x["A"], x["B"], gap_share=0.5, window=20, min_observations=10)),
     dating_match: ("share", lambda x, g: dating_match(
-        x["A"], x["B"], most=2, window=20, tolerance=0.05)),
+        x["A"], x["B"], max_delay=2, window=20, tolerance=0.05)),
     unfinished_funds: ("any", lambda x, g: unfinished_funds(
         x, usual_zero_share=0.1, window=20)),
-    creations: ("any", lambda x, g: creations(x["A"], np.exp(x["B"]), x["C"])),
+    creation_share: ("any", lambda x, g: creation_share(x["A"], np.exp(x["B"]), x["C"])),
     check_thresholds: ("positive", lambda x, g: check_thresholds(
         x["A"].to_numpy(), min_exceedances=5, draws=20)),
     complete_rows: ("any", lambda x, g: tuple(complete_rows(x["A"], x["B"]))),
@@ -245,10 +258,10 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     class_moves: ("any", lambda x, g: class_moves(
         x, classes={"coins": ("A", "B"), "metals": ("C", "absent"), "none": ("absent",)})),
     tail_excess: ("positive", lambda x, g: tail_excess((x, x.shift(1)), start=1.0, cap=4.0)),
-    joint_tail: ("positive", lambda x, g: joint_tail(
-        tail_excess((x,), start=1.0, cap=4.0), fewest=2)),
-    concentrated_tail: ("positive", lambda x, g: concentrated_tail(
-        tail_excess((x,), start=1.0, cap=4.0), leading=2, fewest=2)),
+    joint_tail_loss: ("positive", lambda x, g: joint_tail_loss(
+        tail_excess((x,), start=1.0, cap=4.0), min_series=2)),
+    concentrated_tail_loss: ("positive", lambda x, g: concentrated_tail_loss(
+        tail_excess((x,), start=1.0, cap=4.0), n_largest=2, min_series=2)),
     spread_returns: ("any", lambda x, g: spread_returns(
         x, spreads=(("A", "B"), ("B", "absent")))),
     ledoit_wolf: ("any", lambda x, g: ledoit_wolf(np.column_stack(complete(x)))),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.gamma_exposure import GammaProfile, Zone
+from features.derivatives import GammaProfile, Zone
 from unwind.indicators.mechanisms.views import (
     BarrierView,
     BasisView,

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.deleveraging import DRIVERS, deleveraging_score, states
-from models.evaluation import Episode, Period
+from models.verdict import DRIVERS, Episode, Period, deleveraging_score, states
 from unwind.calendar import sessions_between
 from unwind.indicators.verdict import scales_of
 from unwind.settings import Settings

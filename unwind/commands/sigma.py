@@ -19,7 +19,7 @@ from unwind.lake import snapshots as lakes
 from unwind.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
-    from models.sigma import SigmaTranslation
+    from models.tails import SigmaTranslation
 
 Side = Literal["lower", "upper", "both"]
 
@@ -165,7 +165,7 @@ def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings
     Parameters and residuals end at the session before `as_of`: the session that is judged is not
     in its own sample. The settings are those that the lake was published under.
     """
-    from models.garch import fit_garch
+    from models.volatility import fit_garch
     from unwind.calendar import publication_instant, require_session
     from unwind.indicators.context import Slot
     from unwind.pipeline import load_market, observe
@@ -212,8 +212,7 @@ def translated(
     sigma: float, sample: Sample | None, *, side: Side, settings: Settings
 ) -> dict[str, Any]:
     """Return every reading for a machine: probabilities a session, return periods in sessions."""
-    from models.sigma import translate_sigma
-    from models.tails import student_tail
+    from models.tails import student_tail, translate_sigma
 
     terms = settings.sigma
     read = translate_sigma(

@@ -7,24 +7,22 @@ import numpy as np
 import pandas as pd
 
 from models.attribution import (
+    ABSTAIN,
+    AMBIGUOUS,
     AMPLIFIER,
     HYPOTHESES,
     MECHANISMS,
+    MIXED,
+    NAMED,
     ORDINARY,
+    Finding,
     Indicator,
     Ledger,
     Smoothing,
-    ledger,
-)
-from models.attribution_rules import (
-    ABSTAIN,
-    AMBIGUOUS,
-    MIXED,
-    NAMED,
-    Finding,
     Thresholds,
-    block_votes,
-    find,
+    apply_rules,
+    block_contributions,
+    build_ledger,
 )
 from unwind.indicators.block import CONFLICTED, MISSING, STALE
 from unwind.indicators.context import RunContext
@@ -60,7 +58,7 @@ def indicators_of(chosen: Attribution) -> dict[str, Indicator]:
 
 
 def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribution) -> Account:
-    """Score the evidence by the settings; `alarmed` as in `models.attribution_rules.find`."""
+    """Score the evidence by the settings; `alarmed` as in `models.attribution.apply_rules`."""
     indicators = indicators_of(chosen)
     readings = {
         name: scaled(
@@ -70,7 +68,7 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
         for name, held in evidence.items()
     }  # fmt: skip
     shares = {CONFLICTED: chosen.conflicted_share, STALE: chosen.stale_share}
-    held = ledger(
+    held = build_ledger(
         readings,
         {name: shares.get(item.quality, 1.0) for name, item in evidence.items()},
         indicators,
@@ -83,15 +81,15 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
         block_cap=chosen.block_cap,
     )
     rules = Thresholds(
-        posterior=chosen.posterior, margin=chosen.margin, blocks=chosen.blocks,
-        decisive={str(story): blocks for story, blocks in chosen.decisive.items()},
-        decisive_vote=chosen.decisive_vote, block_cap=chosen.block_cap,
-        coherence=chosen.coherence,
-        toll=chosen.toll,
+        min_posterior=chosen.posterior, min_margin=chosen.margin, min_blocks=chosen.blocks,
+        required_blocks={str(name): blocks for name, blocks in chosen.decisive.items()},
+        min_required_evidence=chosen.decisive_vote, block_cap=chosen.block_cap,
+        min_net_agreement=chosen.coherence,
+        missing_block_penalty=chosen.toll,
     )  # fmt: skip
     return Account(
         evidence=evidence, indicators=indicators, readings=readings, ledger=held,
-        finding=find(held, indicators, rules=rules, alarmed=alarmed),
+        finding=apply_rules(held, indicators, rules=rules, alarmed=alarmed),
     )  # fmt: skip
 
 
@@ -170,7 +168,7 @@ def sentence(held: Account, context: RunContext) -> str:
     head = heads.get(finding.verdict, "ordinary volatility is enough")
     text = f"{prefix}{context.as_of}: {head}; {first}, {second}"
     if finding.leader != ORDINARY:
-        votes = block_votes(held.ledger, held.indicators)[finding.leader].sort_values()
+        votes = block_contributions(held.ledger, held.indicators)[finding.leader].sort_values()
         speaking = [f"{name} {vote:+.1f}" for name, vote in votes[::-1].items() if vote >= 0.5]
         against = [f"{name} {vote:+.1f}" for name, vote in votes.items() if vote <= -0.5]
         text += f"; for {WORDS[finding.leader]}: {', '.join(speaking) or 'no block'}"

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from features.selling import (
+from features.cross_section import (
     class_moves,
-    concentrated_tail,
-    joint_tail,
+    concentrated_tail_loss,
+    joint_tail_loss,
     scaled_moves,
     spread_returns,
     tail_excess,
@@ -29,7 +29,7 @@ def driver_history(
     Returns
     -------
     DataFrame of shape (n_sessions, n_drivers)
-        Columns as `models.deleveraging.DRIVERS`. NaN where too few classes or sleeves have a
+        Columns as `models.verdict.score.DRIVERS`. NaN where too few classes or sleeves have a
         move. The value at *t* uses rows up to *t*.
     """
     moves = tuple(
@@ -45,11 +45,11 @@ def driver_history(
     )
     return pd.DataFrame(
         {
-            "breadth": joint_tail(selling, fewest=chosen.fewest_classes),
-            "concentration": concentrated_tail(
-                selling, leading=chosen.leading, fewest=chosen.fewest_classes
+            "breadth": joint_tail_loss(selling, min_series=chosen.fewest_classes),
+            "concentration": concentrated_tail_loss(
+                selling, n_largest=chosen.leading, min_series=chosen.fewest_classes
             ),
-            "crowding": joint_tail(losses, fewest=chosen.fewest_sleeves),
+            "crowding": joint_tail_loss(losses, min_series=chosen.fewest_sleeves),
         }
     )
 

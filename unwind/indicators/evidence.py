@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from features.comovement import adjust_for_volatility, normal_downside
-from features.exceedance import exceedance_curve, standardise
-from features.jackknife import complete_rows
-from features.shocks import robust_z
+from features.correlation import adjust_for_volatility, downside_correlation, normal_downside
+from features.cross_section import robust_z
 from models.attribution import CLASSES
 from unwind.indicators.block import GOOD, MISSING, PROXY
 from unwind.indicators.context import RunContext
@@ -255,15 +253,13 @@ def _downside_excess(context: RunContext, asset: str) -> float:
     chosen, base = context.settings.pair_evidence, context.settings.universe.base
     rows = context.settings.correlation.windows[0] + chosen.baseline
     recent = context.panel.returns[[base, asset]].iloc[-rows:]
-    first, second = complete_rows(recent[base].to_numpy(), recent[asset].to_numpy())
-    if len(first) < chosen.min_joint_falls:
+    downside = downside_correlation(
+        recent[base], recent[asset], min_exceedances=chosen.min_joint_falls
+    )
+    if np.isnan(downside.value):
         return np.nan
-    a, b = standardise(first, second)
-    value, count = exceedance_curve(-a, -b, np.array([0.0]))
-    if count[0] < chosen.min_joint_falls:
-        return np.nan
-    usual = normal_downside(float(np.mean(a * b)))
-    return float((np.arctanh(value[0]) - np.arctanh(usual)) * np.sqrt(count[0] - 3))
+    usual = normal_downside(downside.correlation)
+    return float((np.arctanh(downside.value) - np.arctanh(usual)) * np.sqrt(downside.n - 3))
 
 
 def _sleeves(context: RunContext, verdict: Verdict) -> Evidence:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.deleveraging import (
+from features.derivatives import UNKNOWN
+from models.verdict import (
     DELEVERAGING,
     DRIVERS,
     RELEASE,
-    UNKNOWN,
     Scale,
     ScoreHistory,
     deleveraging_score,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.correlation_tests import fisher_interval
+from features.correlation import fisher_interval
 from unwind.files.durable import folder_lock, remove_drafts, write_atomically
 from unwind.files.location import LakeError
 from unwind.indicators.context import RunContext, Slot

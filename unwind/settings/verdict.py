@@ -79,7 +79,7 @@ class Calibration(Section):
 
 
 class DriverScale(Section):
-    """How often ordinary sessions reach a value of one driver (`models.deleveraging.Scale`)."""
+    """How often ordinary sessions reach a value of one driver (`models.verdict.score.Scale`)."""
 
     knots: tuple[Knot, Knot, Knot]
     mean_excess: float = Field(gt=0, le=1e6)
@@ -94,7 +94,7 @@ class DriverScale(Section):
 
 
 class DriverScales(Section):
-    """One scale a driver, named as in `models.deleveraging.DRIVERS`."""
+    """One scale a driver, named as in `models.verdict.score.DRIVERS`."""
 
     breadth: DriverScale
     concentration: DriverScale

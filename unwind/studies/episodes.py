@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.evaluation import Episode, Period
+from models.verdict import Episode, Period
 from unwind.errors import UserError
 
 EPISODES, CALM, OTHERS = "deleveraging_episodes.csv", "calm_periods.csv", "other_selloffs.csv"

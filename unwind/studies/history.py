@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from models.errors import NotEnoughData
-from models.rival_rules import rival_rules
+from models.verdict import rival_rules
 from unwind.calendar import known_instants
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Source, SourceError

@@ -7,8 +7,7 @@ from matplotlib import style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from models.deleveraging import DELEVERAGING, deleveraging_score, states
-from models.evaluation import near_episode
+from models.verdict import DELEVERAGING, deleveraging_score, near_episode, states
 from unwind.indicators.verdict import scales_of
 from unwind.settings import Settings
 from unwind.studies.episodes import Labels

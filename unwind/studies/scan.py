@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from features.pair_standing import PairStanding, pair_standings
+from features.correlation import PairStanding, pair_standings
 from models.errors import NotEnoughData
 from unwind.contract.columns import COUNT, REAL, SCHEMA_VERSION, TEXT, Column, Table, declare
 from unwind.files.durable import DRAFT, folder_lock, write_atomically

@@ -10,17 +10,23 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from models.calibration import SESSIONS_A_YEAR, Calibration, Resampling, calibrate
-from models.deleveraging import DELEVERAGING, Scale, deleveraging_score, states
+from features.constants import SESSIONS_PER_YEAR
 from models.errors import NotEnoughData
-from models.evaluation import (
+from models.verdict import (
+    DELEVERAGING,
+    Calibration,
     Record,
+    Resampling,
+    Scale,
+    calibrate,
+    deleveraging_score,
+    evaluate_rule,
     inside_episode,
-    judge,
     lowest_threshold,
     near_episode,
     poisson_interval,
-    united,
+    pooled,
+    states,
 )
 from unwind.indicators.drivers import driver_history
 from unwind.indicators.verdict import scales_of
@@ -267,9 +273,9 @@ def _outside(values: Rows, fold: Fold | None) -> Rows:
 def _record(
     histories: tuple[History, ...], raised: Alarms, labels: Labels, settings: Settings
 ) -> Record:
-    return united(
+    return pooled(
         tuple(
-            judge(
+            evaluate_rule(
                 raised(history).loc[history.first_scored :],
                 episodes=labels.episodes,
                 calm=labels.calm,
@@ -313,7 +319,7 @@ def null_run(*, years: int, settings: Settings) -> list[dict[str, Any]]:
     answer = []
     for number, (correlation, joint_shocks) in enumerate(NULL_MARKETS):
         returns = null_returns(
-            chosen.classes, chosen.spreads, sessions=years * SESSIONS_A_YEAR + WARM_UP,
+            chosen.classes, chosen.spreads, sessions=years * SESSIONS_PER_YEAR + WARM_UP,
             correlation=correlation, freedom=NULL_FREEDOM, joint_shocks=joint_shocks,
             seed=settings.calibration.seed + number,
         )  # fmt: skip
@@ -323,8 +329,10 @@ def null_run(*, years: int, settings: Settings) -> list[dict[str, Any]]:
             (limits.watch, limits.deleveraging, limits.release),
             settings=settings,
         ).iloc[WARM_UP:]
-        record = judge(raised, episodes=(), calm=(), others=(), quiet=settings.calibration.quiet)
-        n = len(record.false_entries)
+        record = evaluate_rule(
+            raised, episodes=(), calm=(), others=(), quiet=settings.calibration.quiet
+        )
+        n = len(record.false_alarms)
         lower, upper = poisson_interval(n, float(years))
         answer.append(
             {
@@ -342,28 +350,28 @@ def null_run(*, years: int, settings: Settings) -> list[dict[str, Any]]:
 
 
 def _told(record: Record) -> dict[str, Any]:
-    lower, upper = record.false_rate_interval
+    lower, upper = record.false_alarm_rate_interval
     delay = record.median_delay
     return {
-        "episodes": len(record.catches),
-        "caught": record.caught,
-        f"caught_within_{WITHIN}": record.caught_within(WITHIN),
+        "episodes": len(record.detections),
+        "caught": record.detected,
+        f"caught_within_{WITHIN}": record.detected_within(WITHIN),
         "median_delay": None if np.isnan(delay) else delay,
-        "false_entries": len(record.false_entries),
+        "false_entries": len(record.false_alarms),
         "years": round(record.years, 2),
-        "false_entries_a_year": round(record.false_rate, 3),
+        "false_entries_a_year": round(record.false_alarm_rate, 3),
         "false_entries_interval": [round(lower, 3), round(upper, 3)],
-        "calm_entries": [f"{day:%Y-%m-%d}" for day in record.calm_entries],
-        "other_selloff_entries": [f"{day:%Y-%m-%d}" for day in record.other_entries],
-        "false_entry_days": [f"{day:%Y-%m-%d}" for day in record.false_entries],
+        "calm_entries": [f"{day:%Y-%m-%d}" for day in record.calm_alarms],
+        "other_selloff_entries": [f"{day:%Y-%m-%d}" for day in record.other_alarms],
+        "false_entry_days": [f"{day:%Y-%m-%d}" for day in record.false_alarms],
         "by_episode": [
             {
-                "episode": catch.episode.name,
-                "title": catch.episode.title,
-                "acute_start": f"{catch.episode.acute_start:%Y-%m-%d}",
-                "entry": None if catch.entry is None else f"{catch.entry:%Y-%m-%d}",
-                "delay": catch.delay,
+                "episode": detection.episode.name,
+                "title": detection.episode.title,
+                "acute_start": f"{detection.episode.acute_start:%Y-%m-%d}",
+                "entry": None if detection.entry is None else f"{detection.entry:%Y-%m-%d}",
+                "delay": detection.delay,
             }
-            for catch in record.catches
+            for detection in record.detections
         ],
     }

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from features.panel import Panel
-from models.dcc import DccFit, fit_dcc
+from models.dependence import DccFit, fit_dcc
 from models.errors import NotEnoughData
-from models.walk_forward import walk_forward
+from models.volatility import walk_forward
 from unwind.contract.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, Table, declare
 from unwind.files.durable import folder_lock, write_atomically
 from unwind.indicators.context import Slot

@@ -12,8 +12,8 @@ from click.testing import Result
 from scipy import stats
 from typer.testing import CliRunner
 
-from models.garch import fit_garch
-from models.sigma import translate_sigma
+from models.tails import translate_sigma
+from models.volatility import fit_garch
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, publish_days
 from unwind.calendar import publication_instant

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.attribution import evidence_of, removed, said
-from models.attribution import HYPOTHESES, MECHANISMS
-from models.attribution_rules import NAMED
+from models.attribution import HYPOTHESES, MECHANISMS, NAMED
 from tests.unwind.mechanism_markets import market_of, moment_of
 from unwind.indicators.attribution import account
 from unwind.indicators.block import GOOD, MISSING

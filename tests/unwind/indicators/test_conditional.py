@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.dcc import correlation_path, filter_dcc, fit_dcc
+from models.dependence import correlation_path, filter_dcc, fit_dcc
 from models.errors import NotEnoughData
-from models.garch import fit_garch
+from models.volatility import fit_garch
 from tests.unwind.contexts import run_context
 from unwind.indicators.context import Slot
 from unwind.indicators.links.conditional import conditional_correlation_rows

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.knock_in import knock_in_put
+from features.derivatives import knock_in_put
 from tests.conftest import small_prices, write_drop
 from tests.unwind.contexts import run_context
 from tests.unwind.mechanism_markets import (

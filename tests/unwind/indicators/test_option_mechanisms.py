@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.gamma_exposure import dealer_signs
+from features.derivatives import dealer_signs
 from tests import naive_options
 from tests.conftest import small_prices, write_drop
 from tests.unwind.contexts import run_context

@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.jump_model import fit_jump_model, online_states
-from models.markov_switching import filtered_probabilities, fit_markov_switching
+from models.regimes import (
+    filtered_probabilities,
+    fit_jump_model,
+    fit_markov_switching,
+    online_costs,
+)
 from tests.unwind.contexts import run_context
 from unwind.contract.tables import TABLES
 from unwind.indicators.context import Slot
@@ -66,7 +70,7 @@ class TestStress:
             starts=chosen.jump_starts, seed=chosen.seed, min_observations=250,
         )  # fmt: skip
         found = rows.loc[("jump_model", "IBIT")]
-        assert found["state"] == ("calm", "stressed")[online_states(frame, jump).iloc[-1]]
+        assert found["state"] == ("calm", "stressed")[online_costs(frame, jump).iloc[-1].idxmin()]
         assert np.isnan(found["probability"])
 
     def test_a_unit_does_not_move_a_state(self, settings: Settings) -> None:

@@ -9,12 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.connectedness import connectedness
-from features.crowding import contrarian_sleeve, multi_strategy, pair_sleeves
+from features.cross_section import (
+    absorption_ratio,
+    absorption_shift,
+    contrarian_spread,
+    full_sample_connectedness,
+    multi_strategy,
+    pair_spreads,
+    robust_z,
+    turbulence_index,
+)
 from features.panel import Panel
 from features.returns import standardised_returns
-from features.shocks import robust_z
-from features.turbulence import absorption_ratio, absorption_shift, turbulence
 from tests import naive_systemic
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.contexts import run_context
@@ -72,7 +78,7 @@ class TestMeasures:
         row = rows.loc[("turbulence", "universe")]
         slow = naive_systemic.turbulence(returns.iloc[-253:], 252, 252)["turbulence"].iloc[-1]
         assert row["value"] == pytest.approx(slow, rel=1e-9)
-        whole = turbulence(returns, window=252, min_observations=202)["turbulence"]
+        whole = turbulence_index(returns, window=252, min_observations=202)["turbulence"]
         assert row["percentile"] == (whole.iloc[-253:-1] <= whole.iloc[-1]).mean()
         assert row["n"] == 16
 
@@ -110,7 +116,9 @@ class TestMeasures:
         self, rows: pd.DataFrame, returns: pd.DataFrame
     ) -> None:
         def estimate(last: int) -> Any:
-            return connectedness(returns.iloc[last - 251 : last + 1], lags=1, horizon=10)
+            return full_sample_connectedness(
+                returns.iloc[last - 251 : last + 1], lags=1, horizon=10
+            )
 
         last = len(returns) - 1
         now = estimate(last)
@@ -129,9 +137,9 @@ class TestMeasures:
         ).set_axis(returns.index[-520:])
         sleeves = pd.concat(
             [
-                contrarian_sleeve(returns)["contrarian"],
+                contrarian_spread(returns)["contrarian"],
                 momentum,
-                pair_sleeves(
+                pair_spreads(
                     returns, pairs=settings.systemic.pairs,
                     lookback=60, volatility_window=60, min_observations=48,
                 ),
@@ -143,7 +151,7 @@ class TestMeasures:
             row = rows.loc[("sleeve", name)]
             assert row["value"] == pytest.approx(sleeves[name].iloc[-1], rel=1e-9)
             assert row["z"] == pytest.approx(z[name], rel=1e-6)
-        book = multi_strategy(sleeves, window=126, min_observations=101, min_sleeves=3).iloc[-1]
+        book = multi_strategy(sleeves, window=126, min_observations=101, min_spreads=3).iloc[-1]
         worst = rows.loc[("sleeves_worst", "sleeves")]
         assert worst["value"] == pytest.approx(z.min(), rel=1e-6)
         assert worst["z"] == pytest.approx(book["worst_z"], rel=1e-6)
@@ -200,11 +208,11 @@ class TestDegrossing:
     @staticmethod
     def _losing(panel: Panel, place: int, settings: Settings) -> int:
         past = panel.returns[list(settings.universe.symbols)].iloc[: place + 1]
-        pairs = pair_sleeves(
+        pairs = pair_spreads(
             past.iloc[-62:], pairs=settings.systemic.pairs,
             lookback=60, volatility_window=60, min_observations=48,
         ).iloc[-1]  # fmt: skip
-        contrarian = contrarian_sleeve(past.iloc[-2:])["contrarian"].iloc[-1]
+        contrarian = contrarian_spread(past.iloc[-2:])["contrarian"].iloc[-1]
         if contrarian > 0 or (pairs > 0).any():
             return 0
         momentum = naive_systemic.momentum(past.iloc[-253:], 252, 21, 0.3, 185).iloc[-1]

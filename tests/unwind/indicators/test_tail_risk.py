@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.backtests import conditional_coverage, unconditional_coverage
-from models.covar import pair_covar
-from models.garch import fit_garch
-from models.tail_risk import tail_forecasts
+from models.dependence import pair_covar
+from models.tails import conditional_coverage, tail_forecasts, unconditional_coverage
+from models.volatility import fit_garch
 from tests.unwind.contexts import run_context
 from unwind.contract.estimates import TAIL_RISK
 from unwind.indicators.context import Slot

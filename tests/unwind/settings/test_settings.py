@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.deleveraging import DRIVERS
+from models.verdict import DRIVERS
 from unwind.settings import (
     DEFAULT_PATH,
     Settings,

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from features.correlation import latest_correlation
+from features.correlation import rolling_correlation
 from models.errors import NotEnoughData
 from unwind.files.durable import DRAFT
 from unwind.files.location import sha256
@@ -69,8 +69,7 @@ class TestChunks:
         folder, _ = _run(tmp_path, quick)
         rows = pd.read_parquet(folder / "pairs")
         returns = _returns().sort_index(axis=1)
-        matrix = latest_correlation(returns, window=63, min_observations=51)
-        expected = matrix[np.triu_indices(11, 1)]
+        expected = rolling_correlation(returns, window=63, min_observations=51)[:, -1]
         found = rows[rows["window"] == 63]
         np.testing.assert_allclose(found["value"], expected, atol=1e-14)
         assert list(found["asset"].iloc[:10].unique()) == ["S0000"]

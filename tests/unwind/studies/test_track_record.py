@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models.errors import NotEnoughData
-from models.evaluation import lowest_threshold
+from models.verdict import lowest_threshold
 from tests.unwind.verdict_markets import LABELS, lighter, simulated_history
 from unwind.settings import Settings, parse_settings
 from unwind.studies.episodes import Labels

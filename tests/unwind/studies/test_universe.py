@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from models.dcc import fit_dcc
+from models.dependence import fit_dcc
 from models.errors import NotEnoughData
-from models.walk_forward import walk_forward
+from models.volatility import walk_forward
 from unwind.indicators.context import Slot
 from unwind.settings import Settings
 from unwind.studies.universe import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.evaluation import judge, united
+from models.verdict import evaluate_rule, pooled
 from tests.conftest import RECEIVED, SHARED, write_drop
 from tests.unwind.verdict_markets import verdict
 from unwind.settings import Settings
@@ -44,7 +44,7 @@ class TestRecord:
         for history in histories:
             raised = verdict(history, settings)["state"].loc[history.first_scored :]
             records.append(
-                judge(
+                evaluate_rule(
                     raised == "DELEVERAGING",
                     episodes=labels.episodes,
                     calm=labels.calm,
@@ -52,12 +52,12 @@ class TestRecord:
                     quiet=settings.calibration.quiet,
                 )
             )
-        told = united(tuple(records))
-        assert len(told.catches) == 12
-        assert told.caught_within(2) >= 11
+        told = pooled(tuple(records))
+        assert len(told.detections) == 12
+        assert told.detected_within(2) >= 11
         assert told.median_delay == 0
-        assert told.calm_entries == ()
-        assert told.false_rate <= 1
+        assert told.calm_alarms == ()
+        assert told.false_alarm_rate <= 1
 
     def test_the_artefact_that_ships_is_what_these_folders_give(
         self, histories: tuple[History, ...], labels: Labels, settings: Settings

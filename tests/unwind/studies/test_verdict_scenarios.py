@@ -6,7 +6,7 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from models.evaluation import judge, poisson_interval
+from models.verdict import evaluate_rule, poisson_interval
 from tests.conftest import RECEIVED
 from tests.unwind.verdict_markets import verdict
 from unwind.settings import load_settings
@@ -58,13 +58,13 @@ class TestCalm:
         """Three markets of 1.7 years: the exact interval of their rate reaches the stated one."""
         settings = load_settings()
         records = [
-            judge(
+            evaluate_rule(
                 _verdict("calm", seed)["state"] == "DELEVERAGING",
                 episodes=(), calm=(), others=(), quiet=settings.calibration.quiet,
             )
             for seed in SEEDS
         ]  # fmt: skip
-        entries = sum(len(record.false_entries) for record in records)
+        entries = sum(len(record.false_alarms) for record in records)
         lower, _ = poisson_interval(entries, sum(record.years for record in records))
         assert lower <= settings.calibration.deleveraging_entries
         assert entries <= 4

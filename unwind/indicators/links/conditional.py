@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from features.correlation import ewma_correlation_with_base
-from models.dcc import DccFit, correlation_path, filter_dcc, fit_dcc
-from models.garch import GarchFit
+from models.dependence import DccFit, correlation_path, filter_dcc, fit_dcc
+from models.volatility import GarchFit
 from unwind.indicators.context import RunContext
 from unwind.settings import Settings
 

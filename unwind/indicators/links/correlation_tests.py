@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.asymmetry import asymmetry_test
-from features.constancy import constancy_test
-from features.dependent_correlations import compare_dependent_correlations
-from features.exceedance import exceedance_test
-from features.multiplicity import family_wise
+from features.correlation import (
+    asymmetry_test,
+    compare_dependent_correlations,
+    constancy_test,
+    exceedance_test,
+    family_wise,
+)
 from features.returns import standardised_returns
 from unwind.indicators.context import RunContext
 from unwind.settings import Settings

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.correlation import correlation_with_base, ewma_correlation_with_base
-from features.correlation_tests import fisher_interval, robust_interval
+from features.correlation import (
+    correlation_with_base,
+    ewma_correlation_with_base,
+    fisher_interval,
+    robust_interval,
+)
 from unwind.indicators.context import RunContext
 
 # Earlier values that a percentile needs before it says anything.

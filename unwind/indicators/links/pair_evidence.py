@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from features.comovement import adjust_for_volatility, normal_downside, partial_correlation
-from features.correlation_tests import robust_interval
-from features.exceedance import exceedance_curve, standardise
-from features.jackknife import complete_rows
+from features.correlation import (
+    adjust_for_volatility,
+    downside_correlation,
+    normal_downside,
+    partial_correlation,
+    robust_interval,
+)
 from unwind.contract.text import number
 from unwind.indicators.context import RunContext
 from unwind.indicators.links.correlations import Link
@@ -44,7 +47,7 @@ def _pair_row(context: RunContext, short: Link, asset: str) -> dict[str, object]
         if asset != chosen.control
         else np.nan
     )
-    downside, joint, whole = _downside(x, y, min_joint_falls=chosen.min_joint_falls)
+    downside = downside_correlation(x, y, min_exceedances=chosen.min_joint_falls)
     path = short.value[asset].iloc[-2:]
     row: dict[str, object] = {
         "asset": asset,
@@ -61,22 +64,11 @@ def _pair_row(context: RunContext, short: Link, asset: str) -> dict[str, object]
         "explained_asset": by_asset.explained,
         "control": chosen.control,
         "partial": partial,
-        "downside": downside,
-        "downside_normal": float(normal_downside(whole)),
-        "downside_n": joint,
+        "downside": downside.value,
+        "downside_normal": float(normal_downside(downside.correlation)),
+        "downside_n": downside.n,
     }
     return row | {"sentence": _sentence(row, base=base)}
-
-
-def _downside(x: np.ndarray, y: np.ndarray, *, min_joint_falls: int) -> tuple[float, int, float]:
-    """Correlation of joint falls, their number, and the plain correlation of the same rows."""
-    first, second = complete_rows(x, y)
-    if len(first) < min_joint_falls:
-        return np.nan, 0, np.nan
-    a, b = standardise(first, second)
-    value, count = exceedance_curve(-a, -b, np.array([0.0]))
-    enough = count[0] >= min_joint_falls
-    return float(value[0]) if enough else np.nan, int(count[0]), float(np.mean(a * b))
 
 
 def _sentence(row: dict[str, object], *, base: str) -> str:

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.gamma_exposure import GammaProfile, dealer_signs, gamma_profile
-from features.option_chains import DAYS_A_YEAR, CleanChain, clean_chain
-from features.options import CALL, PUT
+from features.constants import DAYS_PER_YEAR
+from features.derivatives import (
+    CALL,
+    PUT,
+    CleanChain,
+    GammaProfile,
+    clean_chain,
+    dealer_signs,
+    gamma_profile,
+)
 from unwind.calendar import CUT_ZONE, cut_instants
 from unwind.indicators.context import RunContext
 
@@ -64,7 +71,7 @@ def newest_snapshot(chains: pd.DataFrame, context: RunContext) -> Snapshot | Non
     at = taken.iloc[-1]
     rows = chains[(chains["underlying"] == base) & (chains["snapshot_at"] == at)]
     left = cut_instants(pd.DatetimeIndex(rows["expiry"])) - at
-    rows = rows.assign(years=left / pd.Timedelta(days=DAYS_A_YEAR))
+    rows = rows.assign(years=left / pd.Timedelta(days=DAYS_PER_YEAR))
     known, printed = rows["known_at"].max(), len(rows)
     rows = rows[rows["right"].isin([CALL, PUT])]
     price = float(rows["underlying_price"].median())
@@ -77,7 +84,7 @@ def newest_snapshot(chains: pd.DataFrame, context: RunContext) -> Snapshot | Non
         unread=printed - len(rows),
         clean=clean_chain(
             rows, spot=price, rate=chosen.rate, dividend_yield=chosen.dividend_yield,
-            lowest=chosen.lowest_volatility, highest=chosen.highest_volatility,
+            min_volatility=chosen.lowest_volatility, max_volatility=chosen.highest_volatility,
         ),
     )  # fmt: skip
 

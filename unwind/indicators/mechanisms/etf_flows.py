@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from features.etf_flows import creations, cumulative_surprise, dating_match, flow_design
+from features.cross_section import robust_z
+from features.fund_flows import creation_share, cumulative_surprise, dating_match, flow_design
 from features.panel import Panel
-from features.shocks import robust_z
 from models.errors import NotEnoughData
-from models.robust_regression import Expectation, expectation
+from models.regression import Expectation, expectation
 from unwind.indicators.block import GOOD, PROXY, Block, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.fund_flows import (
@@ -95,7 +95,7 @@ def _amounts(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[Me
         found.flow.iloc[-rows:], window=chosen.history, min_observations=chosen.conflict_window
     )
     dollars = panel.dollars[base].reindex(found.flow.index) / 1e6
-    made = creations(found.flow, dollars, panel.returns[base].reindex(found.flow.index))
+    made = creation_share(found.flow, dollars, panel.returns[base].reindex(found.flow.index))
     share_z = robust_z(
         made["share"].iloc[-rows:], window=chosen.history, min_observations=chosen.conflict_window
     )
@@ -250,7 +250,7 @@ def _vendors(found: FundFlow, chosen: Flows) -> list[Mechanism]:
     name = str(gaps.idxmax()) if gaps.notna().any() else str(gaps.index[0])
     last = told[name]
     match = dating_match(
-        found.flow, found.others[name], most=LONGEST_LAG, window=chosen.conflict_window,
+        found.flow, found.others[name], max_delay=LONGEST_LAG, window=chosen.conflict_window,
         tolerance=chosen.dating_tolerance_usd_m,
     )  # fmt: skip
     best = match.max()

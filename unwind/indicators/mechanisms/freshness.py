@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.open_interest import UNKNOWN
-from features.shocks import robust_z
+from features.cross_section import robust_z
+from features.derivatives import UNKNOWN
 from unwind.indicators.block import GOOD, MISSING, PARTIAL, PROXY, STALE, Mechanism
 from unwind.indicators.context import RunContext
 

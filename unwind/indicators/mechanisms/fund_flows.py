@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.etf_flows import AGREE, rolled_assets, unfinished_funds, vendor_conflict
+from features.fund_flows import AGREE, rolled_assets, unfinished_funds, vendor_conflict
 from features.panel import Panel
 from unwind.indicators.block import CONFLICTED, GOOD, PARTIAL, STALE
 from unwind.indicators.context import RunContext

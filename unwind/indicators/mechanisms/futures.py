@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.open_interest import FIRST, UNKNOWN
+from features.derivatives import OPEN_INTEREST_FIRST, UNKNOWN
 from unwind.indicators.block import GOOD, PROXY, Block, Mechanism
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.freshness import baseline, last_z, newest
@@ -83,7 +83,7 @@ def _type_detail(view: FuturesView, venue: str, at: pd.Timestamp) -> str:
         BASIS_MOVES.get(history.direction[at], "basis unknown"),
         f"open interest {moves.get(kind['open_interest'], 'unknown')}",
     ]
-    if kind["timing"] == FIRST:
+    if kind["timing"] == OPEN_INTEREST_FIRST:
         parts.append("it had moved the session before")
     elif kind["fell_before"]:
         parts.append("it had fallen the session before")

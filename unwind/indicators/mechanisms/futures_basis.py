@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.spot import HOURLY, NOWHERE
+from features.derivatives import HOURLY, NOWHERE
 from unwind.indicators.block import GOOD, PROXY, Mechanism
 from unwind.indicators.mechanisms.freshness import baseline, last_z
 from unwind.indicators.mechanisms.futures_history import CALENDAR, NEAR, FuturesView
@@ -75,7 +75,7 @@ def _kept(view: FuturesView, at: pd.Timestamp) -> int:
 
 def _left_out(view: FuturesView, at: pd.Timestamp) -> str:
     curve = view.history.curve
-    counts = curve.left_out.loc[at]
+    counts = curve.excluded.loc[at]
     told = [f"{count} {why}" for why, count in counts.items() if count]
     listed = sum(counts) + _kept(view, at)
     return f"left out {', '.join(told) or 'none'} of {listed} contracts"

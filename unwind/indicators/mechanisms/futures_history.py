@@ -6,24 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.basis import agreed_direction, banded_basis, direction
-from features.futures import (
+from features.derivatives import (
     Curve,
+    OpenInterest,
+    agreed_direction,
+    banded_basis,
     calendar_spread,
+    classify,
     constant_maturity,
+    direction,
+    expiry_sessions,
+    funding_measures,
     listed_curve,
     near_month,
-)
-from features.open_interest import (
-    OpenInterest,
-    classify,
-    expiry_sessions,
+    net_short,
     open_interest_in_coins,
     ordinary_change,
+    spot_at,
     venue_divergence,
 )
-from features.positioning import funding_measures, net_short
-from features.spot import spot_at
 from unwind.calendar import futures_closes
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.indicators.context import RunContext
@@ -47,11 +48,11 @@ class FuturesHistory:
     clock : Series of datetime64[us, UTC]
         Where the futures' day of each session ends.
     spot : DataFrame
-        From `features.spot.spot_at`, at the clock.
+        From `features.derivatives.spot.spot_at`, at the clock.
     curve : Curve
     legs, bases : mapping of str to DataFrame
-        By "near", "calendar" and tenor ("30d"): from `features.futures` and
-        `features.basis.banded_basis`. `bases["30d"]["basis"]` is the 30-day basis,
+        By "near", "calendar" and tenor ("30d"): from `features.derivatives.futures` and
+        `features.derivatives.basis.banded_basis`. `bases["30d"]["basis"]` is the 30-day basis,
         `bases["near"]["change"]` the change of the nearest contract's.
     direction : Series
         Sign of the change of the basis that near month and calendar spread agree on.
@@ -60,13 +61,13 @@ class FuturesHistory:
     ordinary : DataFrame
         What an ordinary session does to open interest; log.
     types : mapping of str to DataFrame
-        By venue, from `features.open_interest.classify`.
+        By venue, from `features.derivatives.open_interest.classify`.
     divergence : Series
         Δln OI of the futures' venue less that offshore.
     funding : DataFrame
-        By UTC day, from `features.positioning.funding_measures`.
+        By UTC day, from `features.derivatives.funding.funding_measures`.
     positions : DataFrame
-        By Tuesday, from `features.positioning.net_short`.
+        By Tuesday, from `features.derivatives.funding.net_short`.
     """
 
     clock: pd.Series

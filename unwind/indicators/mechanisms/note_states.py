@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.barriers import hitting_probability, notional_density
-from features.knock_in import AMERICAN, EUROPEAN
+from features.derivatives import AMERICAN, EUROPEAN, hitting_probability, notional_density
 from features.returns import trailing_volatility
 from unwind.indicators.block import GOOD, PROXY
 from unwind.indicators.context import RunContext
@@ -159,7 +158,7 @@ def _volatility(underlying: str, implied: pd.DataFrame, context: RunContext) -> 
 def barrier_map(notes: list[Note], *, reach: float) -> pd.DataFrame:
     """Notional by distance of its barrier from spot, of notes on one underlying: the chart's data.
 
-    Columns as in `features.barriers.notional_density`.
+    Columns as in `features.derivatives.barriers.notional_density`.
     """
     return notional_density(
         [note.barrier for note in notes], [note.notional for note in notes],

@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from features.barriers import barrier_distance, terminal_probability
-from features.knock_in import AMERICAN, KnockInPut, knock_in_put
+from features.constants import SESSIONS_PER_YEAR
+from features.derivatives import (
+    AMERICAN,
+    KnockInPut,
+    barrier_distance,
+    knock_in_put,
+    terminal_probability,
+)
 from features.returns import SESSIONS_A_YEAR
 from unwind.indicators.block import MISSING, PARTIAL, Block, Mechanism, missing
 from unwind.indicators.context import RunContext
@@ -104,7 +110,7 @@ def _note_rows(note: Note, puts: list[KnockInPut], context: RunContext) -> list[
         describes=context.stamp, known_at=note.known_at, quality=note.volatility.quality,
         value=float(
             barrier_distance(
-                note.spot, note.barrier, volatility=sigma, years=horizon / SESSIONS_A_YEAR
+                note.spot, note.barrier, volatility=sigma, years=horizon / SESSIONS_PER_YEAR
             )
         ),
         category=note.state, detail=terms,
@@ -227,7 +233,7 @@ def _near_rows(plain: Mechanism, ahead: list[Note], settings: Settings) -> list[
     horizon, reach = settings.notes.horizon_sessions, settings.notes.reach
     weights = np.array([note.notional for note in ahead])
     touch = [
-        touch_probability(note, min(horizon / SESSIONS_A_YEAR, note.years), settings)
+        touch_probability(note, min(horizon / SESSIONS_PER_YEAR, note.years), settings)
         for note in ahead
     ]
     density = barrier_map(ahead, reach=reach)

@@ -5,12 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from features.gamma_exposure import GammaProfile
-from features.implied_volatility import implied_gap, term_ratio
-from features.option_chains import delta_skew, put_share
-from features.shocks import baseline_count, robust_z
+from features.cross_section import baseline_count, robust_z
+from features.derivatives import GammaProfile, delta_skew, implied_gap, put_share, term_ratio
 from models.errors import NotEnoughData
-from models.variance_forecasts import variance_forecasts
+from models.volatility import variance_forecasts
 from unwind.indicators.block import GOOD, PROXY, STALE, Block, Mechanism, missing
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.chain_snapshots import (

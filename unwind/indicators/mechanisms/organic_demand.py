@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from features.organic_demand import arbitrage_design, inflow_without_expansion
+from features.fund_flows import arbitrage_design, inflow_without_expansion
 from features.panel import Panel
 from models.errors import NotEnoughData
-from models.robust_regression import expectation
+from models.regression import expectation
 from unwind.calendar import cut_instants
 from unwind.indicators.block import PROXY, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext

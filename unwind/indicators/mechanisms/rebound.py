@@ -8,9 +8,8 @@ from math import ceil
 
 import pandas as pd
 
-from features.rebound import cross_sectional_rebound, regained
+from features.cross_section import cross_sectional_rebound, regained, robust_z
 from features.returns import standardised_returns
-from features.shocks import robust_z
 from unwind.indicators.block import GOOD, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext
 

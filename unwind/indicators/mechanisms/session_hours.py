@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from features.session_split import PARTS, move_shares, session_split, trough, variation_shares
-from features.shocks import robust_z
+from features.cross_section import robust_z
+from features.intraday import PARTS, move_shares, session_split, trough, variation_shares
 from unwind.calendar import cash_hours, cut_instants
 from unwind.indicators.block import GOOD, PROXY, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext

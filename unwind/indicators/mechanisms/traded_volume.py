@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from features.shocks import records, robust_z
-from features.volume import options_activity, volume_design
+from features.cross_section import records, robust_z
+from features.fund_flows import options_activity, volume_design
 from models.errors import NotEnoughData
-from models.robust_regression import expectation
+from models.regression import expectation
 from unwind.calendar import CUT_ZONE, cut_instants
 from unwind.indicators.block import GOOD, PARTIAL, PROXY, STALE, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext

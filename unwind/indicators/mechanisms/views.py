@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.barriers import hitting_probability
-from features.etf_flows import AGREE, vendor_conflict
-from features.gamma_exposure import GammaProfile
-from features.returns import SESSIONS_A_YEAR
-from models.robust_regression import Expectation
+from features.constants import SESSIONS_PER_YEAR
+from features.derivatives import GammaProfile, hitting_probability
+from features.fund_flows import AGREE, vendor_conflict
+from models.regression import Expectation
 from unwind.indicators.block import MISSING, Mechanism
 from unwind.indicators.mechanisms.fund_flows import FundFlow, Scale
 from unwind.indicators.mechanisms.futures_history import FuturesView
@@ -180,7 +179,7 @@ def barrier_view(notes: Sequence[Note], base: str, settings: Settings) -> Barrie
     if not waiting:
         return f"every note on {base} was knocked in: no barrier waits"
     density = barrier_map(waiting, reach=chosen.reach)
-    horizon = chosen.horizon_sessions / SESSIONS_A_YEAR
+    horizon = chosen.horizon_sessions / SESSIONS_PER_YEAR
     levels = density["lower"].to_numpy(dtype=np.float64)
     spot, volatility = notes[0].spot, notes[0].volatility
     return BarrierView(

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from features.shocks import robust_z
-from features.yen import carry_unwind, risk_average
+from features.cross_section import carry_unwind, risk_average, robust_z
 from unwind.indicators.block import PROXY, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext
 

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 
 from features.panel import Panel
-from models.changepoint import METHOD, correlation_breaks
-from models.errors import NotEnoughData
-from models.online_changes import (
+from models.changes import (
+    METHOD,
     WatchedSeries,
+    correlation_breaks,
     online_changes,
     watched_asset,
     watched_cross_section,
     watched_pair,
 )
+from models.errors import NotEnoughData
 from unwind.indicators.context import RunContext
 
 UNIVERSE = "universe"
@@ -72,7 +73,7 @@ def _online(context: RunContext) -> Iterator[dict[str, object]]:
                 reference=chosen.reference,
                 min_reference=chosen.min_reference,
                 monitored=chosen.monitored,
-                alarms_a_year=chosen.alarms_a_year,
+                alarms_per_year=chosen.alarms_a_year,
                 expected_run=chosen.expected_run,
                 draws=chosen.draws,
                 seed=chosen.seed,

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from models.covar import CoVaR, pair_covar
+from models.dependence import CoVaR, pair_covar
 from models.errors import NotEnoughData
 from unwind.indicators.risk.measure import Measure
 from unwind.settings import Settings

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.regime_features import comovement_features, volatility_features
-from features.returns import standardised_returns
+from features.returns import comovement_features, standardised_returns, volatility_features
 from models.errors import NotEnoughData
-from models.jump_model import fit_jump_model, online_costs
-from models.markov_switching import filtered_probabilities, fit_markov_switching
+from models.regimes import (
+    filtered_probabilities,
+    fit_jump_model,
+    fit_markov_switching,
+    online_costs,
+)
 from unwind.indicators.context import RunContext
 from unwind.settings.evidence import RegimeModels
 

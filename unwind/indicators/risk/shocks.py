@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.shocks import Records, baseline_count, records, robust_z, worst_since
+from features.cross_section import Records, baseline_count, records, robust_z, worst_since
 from unwind.indicators.context import RunContext
 from unwind.indicators.links.correlations import Link
 

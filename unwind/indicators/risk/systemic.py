@@ -6,11 +6,19 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
-from features.connectedness import rolling_connectedness
-from features.crowding import contrarian_sleeve, momentum_sleeve, multi_strategy, pair_sleeves
+from features.cross_section import (
+    absorption_ratio,
+    absorption_shift,
+    contrarian_spread,
+    marchenko_pastur,
+    momentum_spread,
+    multi_strategy,
+    pair_spreads,
+    robust_z,
+    rolling_connectedness,
+    turbulence_index,
+)
 from features.returns import standardised_returns
-from features.shocks import robust_z
-from features.turbulence import absorption_ratio, absorption_shift, marchenko_pastur, turbulence
 from unwind.indicators.context import RunContext
 from unwind.indicators.links.correlations import PERCENTILE_FLOOR
 from unwind.indicators.risk.covar import covar_measures
@@ -78,7 +86,7 @@ def _alike(history: pd.Series, assets: pd.Series) -> pd.Series:
 def _turbulence(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
     window, fewest = chosen.turbulence_window, chosen.fewest(chosen.turbulence_window)
     # The features score whole histories; only these rows reach the session and its percentile.
-    scored = turbulence(
+    scored = turbulence_index(
         returns.iloc[-(window + chosen.history + 1) :], window=window, min_observations=fewest
     ).iloc[-(chosen.history + 1) :]
     # n stands as it is computed: 0 says that no asset could be scored.
@@ -233,15 +241,15 @@ def _sleeves(returns: pd.DataFrame, chosen: Systemic) -> pd.DataFrame:
     formed = chosen.momentum_lookback - chosen.momentum_skip
     memory = max(chosen.pair_lookback, chosen.pair_volatility_window)
     parts = [
-        contrarian_sleeve(returns.iloc[-(rows + 1) :])[["contrarian"]],
-        momentum_sleeve(
+        contrarian_spread(returns.iloc[-(rows + 1) :])[["contrarian"]],
+        momentum_spread(
             returns.iloc[-(rows + chosen.momentum_lookback) :],
             lookback=chosen.momentum_lookback,
             skip=chosen.momentum_skip,
             share=chosen.momentum_share,
             min_observations=chosen.fewest(formed),
         ).to_frame(),
-        pair_sleeves(
+        pair_spreads(
             returns.iloc[-(rows + memory) :],
             pairs=chosen.pairs,
             lookback=chosen.pair_lookback,
@@ -261,7 +269,7 @@ def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
         -1
     ]
     book = multi_strategy(
-        sleeves, window=window, min_observations=fewest, min_sleeves=chosen.min_sleeves
+        sleeves, window=window, min_observations=fewest, min_spreads=chosen.min_sleeves
     ).iloc[-1]
     present = int(book["sleeves"])
     lost = float(book["degrossing"]) if present >= chosen.min_sleeves else np.nan

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from models.backtests import (
+from models.tails import (
     Backtest,
+    TailForecasts,
     conditional_coverage,
     expected_shortfall_test,
+    tail_forecasts,
     unconditional_coverage,
 )
-from models.garch import GarchFit
-from models.tail_risk import TailForecasts, tail_forecasts
+from models.volatility import GarchFit
 from unwind.indicators.context import RunContext
 from unwind.settings import Settings
 from unwind.settings.evidence import TailRisk

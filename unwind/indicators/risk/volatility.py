@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from models.garch import GarchFit, fit_garch
+from models.volatility import GarchFit, fit_garch
 from unwind.indicators.context import RunContext
 
 SESSIONS_A_YEAR = 252

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from features.gamma_exposure import LONG, SHORT, Zone
+from features.derivatives import LONG, SHORT, Zone
 from unwind.contract.text import instant, number, percent
 from unwind.indicators.mechanisms.views import BarrierView, GammaView
 from unwind.report.charts.drawing import note, panel, sheet, write_levels

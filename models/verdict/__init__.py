@@ -1,0 +1,60 @@
+"""Deleveraging score and state, their calibration, their record, and the benchmark rules."""
+
+from models.verdict.calibration import Band, Calibration, Resampling, calibrate
+from models.verdict.challengers import rival_rules
+from models.verdict.evaluation import (
+    Detection,
+    Episode,
+    Period,
+    Record,
+    evaluate_rule,
+    inside_episode,
+    lowest_threshold,
+    near_episode,
+    poisson_interval,
+    pooled,
+)
+from models.verdict.score import (
+    CALM,
+    DELEVERAGING,
+    DRIVERS,
+    LEVELS,
+    RELEASE,
+    UNKNOWN,
+    WATCH,
+    Scale,
+    ScoreHistory,
+    deleveraging_score,
+    evidence_of,
+    states,
+)
+
+__all__ = [
+    "CALM",
+    "DELEVERAGING",
+    "DRIVERS",
+    "LEVELS",
+    "RELEASE",
+    "UNKNOWN",
+    "WATCH",
+    "Band",
+    "Calibration",
+    "Detection",
+    "Episode",
+    "Period",
+    "Record",
+    "Resampling",
+    "Scale",
+    "ScoreHistory",
+    "calibrate",
+    "deleveraging_score",
+    "evaluate_rule",
+    "evidence_of",
+    "inside_episode",
+    "lowest_threshold",
+    "near_episode",
+    "poisson_interval",
+    "pooled",
+    "rival_rules",
+    "states",
+]

@@ -1,0 +1,241 @@
+"""Evaluation of a rule against labelled episodes: detections, delay and false alarms."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from features._typing import Booleans
+
+# Buffer of an episode: an entry within it is not a false alarm. Markets move before the date of
+# the label.
+BEFORE, AFTER = pd.Timedelta(days=3), pd.Timedelta(days=10)
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """A labelled episode: detection delay counts from `acute_start`."""
+
+    name: str
+    title: str
+    acute_start: pd.Timestamp
+    end: pd.Timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A named period, both ends included."""
+
+    name: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """First entry in one episode and its delay in sessions; None: missed."""
+
+    episode: Episode
+    entry: pd.Timestamp | None
+    delay: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The record of a rule.
+
+    Attributes
+    ----------
+    detections : tuple of Detection
+        One per episode whose acute start lies in the scored sessions.
+    false_alarms : tuple of Timestamp
+        Entries outside the buffer of every episode.
+    years : float
+        Scored years.
+    calm_alarms, other_alarms : tuple of Timestamp
+        False alarms in calm periods, and in other sell-offs.
+    """
+
+    detections: tuple[Detection, ...]
+    false_alarms: tuple[pd.Timestamp, ...]
+    years: float
+    calm_alarms: tuple[pd.Timestamp, ...]
+    other_alarms: tuple[pd.Timestamp, ...]
+
+    @property
+    def detected(self) -> int:
+        """Number of episodes detected."""
+        return sum(detection.delay is not None for detection in self.detections)
+
+    def detected_within(self, sessions: int) -> int:
+        """Number of episodes detected at most `sessions` after their acute start."""
+        return sum(
+            detection.delay is not None and detection.delay <= sessions
+            for detection in self.detections
+        )
+
+    @property
+    def median_delay(self) -> float:
+        """Median detection delay in sessions; NaN without a detection."""
+        delays = [detection.delay for detection in self.detections if detection.delay is not None]
+        return float(np.median(delays)) if delays else np.nan
+
+    @property
+    def false_alarm_rate(self) -> float:
+        """False alarms per year."""
+        return len(self.false_alarms) / self.years if self.years > 0 else np.nan
+
+    @property
+    def false_alarm_rate_interval(self) -> tuple[float, float]:
+        """Exact 95 % Poisson interval of the rate."""
+        return poisson_interval(len(self.false_alarms), self.years)
+
+
+def poisson_interval(count: int, years: float) -> tuple[float, float]:
+    """Exact 95 % interval of a rate per year (Garwood 1936, Biometrika 28); NaN without years."""
+    if years <= 0:
+        return np.nan, np.nan
+    lower = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+    return float(lower / years), float(chi2.ppf(0.975, 2 * count + 2) / 2 / years)
+
+
+def near_episode(sessions: pd.DatetimeIndex, episodes: tuple[Episode, ...]) -> pd.Series:
+    """Flag sessions in [acute start − 3 days, end + 10 days] of an episode."""
+    near = np.zeros(len(sessions), dtype=bool)
+    for episode in episodes:
+        near |= (sessions >= episode.acute_start - BEFORE) & (sessions <= episode.end + AFTER)
+    return pd.Series(near, index=sessions)
+
+
+def inside_episode(sessions: pd.DatetimeIndex, episodes: tuple[Episode, ...]) -> pd.Series:
+    """Flag sessions in [acute start, end] of an episode."""
+    inside = np.zeros(len(sessions), dtype=bool)
+    for episode in episodes:
+        inside |= (sessions >= episode.acute_start) & (sessions <= episode.end)
+    return pd.Series(inside, index=sessions)
+
+
+def evaluate_rule(
+    alarm: pd.Series,
+    *,
+    episodes: tuple[Episode, ...],
+    calm: tuple[Period, ...] = (),
+    others: tuple[Period, ...] = (),
+    quiet: int = 10,
+) -> Record:
+    """Evaluate a rule against labelled episodes.
+
+    Parameters
+    ----------
+    alarm : Series of bool, shape (n_sessions,)
+        Whether the rule alarms, over the scored sessions. An entry is a session with an alarm that
+        follows one without.
+    episodes : tuple of Episode
+        Detected by an entry between one session before the acute start and the end.
+    calm, others : tuple of Period
+        Calm periods, and sell-offs that are not labelled episodes.
+    quiet : int
+        Entries at most this many sessions after an alarm are not counted again.
+
+    Returns
+    -------
+    Record
+        Studies only: the record of a session depends on labels made later.
+    """
+    sessions = pd.DatetimeIndex(alarm.index)
+    raised = alarm.to_numpy(dtype=bool)
+    first = raised & ~np.concatenate([[False], raised[:-1]])
+    entries: list[int] = np.flatnonzero(first).tolist()
+    if not len(sessions):
+        return Record(detections=(), false_alarms=(), years=0.0, calm_alarms=(), other_alarms=())
+    detections = []
+    for episode in episodes:
+        start = int(sessions.searchsorted(episode.acute_start))
+        if start >= len(sessions) or episode.acute_start < sessions[0]:
+            continue
+        inside = [row for row in entries if row >= start - 1 and sessions[row] <= episode.end]
+        detections.append(
+            Detection(
+                episode=episode,
+                entry=sessions[inside[0]] if inside else None,
+                delay=inside[0] - start if inside else None,
+            )
+        )
+    near = near_episode(sessions, episodes).to_numpy()
+    false = [sessions[int(row)] for row in _false_alarms(raised, near, quiet=quiet)]
+    return Record(
+        detections=tuple(detections),
+        false_alarms=tuple(false),
+        years=(sessions[-1] - sessions[0]).days / DAYS_PER_YEAR,
+        calm_alarms=tuple(day for day in false if _within(day, calm)),
+        other_alarms=tuple(day for day in false if _within(day, others)),
+    )
+
+
+def _false_alarms(raised: Booleans, near: Booleans, *, quiet: int) -> NDArray[np.intp]:
+    """Rows of entries outside every episode without an alarm in the `quiet` sessions before."""
+    before = np.concatenate([[0], np.cumsum(raised)])
+    rows = np.flatnonzero(raised & ~near)
+    fresh: NDArray[np.intp] = rows[before[rows] == before[np.maximum(rows - quiet, 0)]]
+    return fresh
+
+
+def _within(day: pd.Timestamp, periods: tuple[Period, ...]) -> bool:
+    return any(period.start <= day <= period.end for period in periods)
+
+
+def pooled(records: tuple[Record, ...]) -> Record:
+    """Pool the records of several periods."""
+    return Record(
+        detections=tuple(detection for record in records for detection in record.detections),
+        false_alarms=tuple(day for record in records for day in record.false_alarms),
+        years=sum(record.years for record in records),
+        calm_alarms=tuple(day for record in records for day in record.calm_alarms),
+        other_alarms=tuple(day for record in records for day in record.other_alarms),
+    )
+
+
+def lowest_threshold(
+    values: tuple[pd.Series, ...],
+    *,
+    episodes: tuple[Episode, ...],
+    budget: float = 1.0,
+    quiet: int = 10,
+) -> float:
+    """Lowest threshold of a rule with at most `budget` false alarms per year, in sample.
+
+    Parameters
+    ----------
+    values : tuple of Series
+        The rule's value, one series per period; it alarms from the threshold upwards.
+    episodes : tuple of Episode
+    budget : float
+        False alarms per year.
+    quiet : int
+        As in `evaluate_rule`.
+
+    Returns
+    -------
+    float
+        The optimistic choice of a user who knows the history: any lower threshold exceeds the
+        budget. Infinite where no threshold of the grid meets it.
+    """
+    observed = [value.dropna() for value in values]
+    together = np.concatenate([value.to_numpy(dtype=np.float64) for value in observed])
+    near = [near_episode(pd.DatetimeIndex(v.index), episodes).to_numpy() for v in observed]
+    days = sum((value.index[-1] - value.index[0]).days for value in observed)
+    # Alarm shares from 1 in 2,000 to 1 in 5: the first threshold over the budget ends the search.
+    grid = np.quantile(together, 1 - np.geomspace(0.2, 0.0005, 150))[::-1]
+    lowest = np.inf
+    for threshold in grid:
+        count = sum(
+            len(_false_alarms(value.to_numpy(dtype=np.float64) >= threshold, flags, quiet=quiet))
+            for value, flags in zip(observed, near, strict=True)
+        )
+        if count * DAYS_PER_YEAR > budget * days:
+            break
+        lowest = float(threshold)
+    return lowest

@@ -1,0 +1,239 @@
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from arch import arch_model
+from scipy import integrate
+
+from models.errors import NotEnoughData
+from models.volatility import _kernels as kernels
+from models.volatility import fit_garch
+from models.volatility._likelihood import INNOVATIONS, MODELS, Likelihood, squares_before
+from tests import naive_garch
+
+REFERENCES = Path(__file__).parents[3] / "shared" / "references" / "garch"
+needs_references = pytest.mark.skipif(not REFERENCES.exists(), reason="no reference data here")
+EVERY = [(model, law) for model in MODELS for law in INNOVATIONS]
+
+
+def _simulated(n: int, *, seed: int = 3, alpha: float = 0.08, beta: float = 0.9) -> pd.Series:
+    generator = np.random.default_rng(seed)
+    nu, omega = 6.0, 0.01**2 * (1 - alpha - beta)
+    shock = generator.standard_t(nu, n) * np.sqrt((nu - 2) / nu)
+    variance, values = 0.01**2, np.empty(n)
+    for t in range(n):
+        values[t] = np.sqrt(variance) * shock[t]
+        variance = omega + alpha * values[t] ** 2 + beta * variance
+    return pd.Series(values, index=pd.bdate_range("2015-01-01", periods=n))
+
+
+class TestFit:
+    def test_finds_the_truth_it_was_drawn_from(self) -> None:
+        fit = fit_garch(_simulated(8000), min_observations=250)
+        assert fit.converged
+        assert fit.alpha == pytest.approx(0.08, abs=0.025)
+        assert fit.beta == pytest.approx(0.90, abs=0.03)
+        assert fit.nu == pytest.approx(6, abs=1.2)
+
+    def test_path_is_the_recursion_at_the_printed_parameters(self) -> None:
+        returns = _simulated(600)
+        fit = fit_garch(returns, min_observations=250)
+        for t in range(100, 110):
+            step = fit.sigma_after(float(fit.sigma.iloc[t]), float(returns.iloc[t]))
+            assert step == pytest.approx(float(fit.sigma.iloc[t + 1]), rel=1e-9)
+        assert fit.sigma_next == pytest.approx(
+            fit.sigma_after(float(fit.sigma.iloc[-1]), float(returns.iloc[-1]))
+        )
+
+    def test_half_life_by_hand(self) -> None:
+        fit = fit_garch(_simulated(600), min_observations=250)
+        assert (fit.alpha + fit.beta) ** fit.half_life == pytest.approx(0.5)
+
+    def test_scale_carries_through(self) -> None:
+        returns = _simulated(600)
+        one, ten = (fit_garch(scale * returns, min_observations=250) for scale in (1, 10))
+        assert ten.sigma.iloc[-1] == pytest.approx(10 * one.sigma.iloc[-1], rel=1e-3)
+
+    def test_missing_rows_are_stepped_over(self) -> None:
+        returns = _simulated(600)
+        with_gap = returns.copy()
+        with_gap.iloc[300:310] = np.nan
+        fit = fit_garch(with_gap, min_observations=250)
+        assert fit.n == 590
+        assert not fit.sigma.index.isin(returns.index[300:310]).any()
+
+
+class TestTooLittle:
+    def test_few_rows_are_refused_with_need_and_got(self) -> None:
+        with pytest.raises(NotEnoughData, match="at least 250 complete rows, got 20"):
+            fit_garch(_simulated(20), min_observations=250)
+
+    def test_a_constant_series_is_refused(self) -> None:
+        with pytest.raises(NotEnoughData, match="constant"):
+            fit_garch(pd.Series(np.zeros(400)), min_observations=250)
+
+
+class TestCrash:
+    def test_one_absurd_day_is_flagged_or_survived_never_hidden(self) -> None:
+        returns = _simulated(600)
+        returns.iloc[300] = 1e4
+        fit = fit_garch(returns, min_observations=250)
+        assert fit.converged or ("EWMA" in fit.reason and fit.model == "ewma")
+        assert np.isfinite(fit.sigma_next)
+
+
+class TestPublished:
+    @needs_references
+    def test_dm_gbp(self) -> None:
+        """Fiorentini, Calzolari and Panattoni (1996); McCullough and Renfro (1999)."""
+        percent = pd.read_csv(REFERENCES / "dmbp.csv")["ret_pct"]
+        fit = fit_garch(
+            percent / 100, min_observations=250, innovation="normal", start="mean_square"
+        )
+        found = [100 * fit.mu, 1e4 * fit.omega, fit.alpha, fit.beta, fit.log_likelihood]
+        told = [-0.00619040838, 0.0107613979, 0.153134062, 0.805973670, -1106.607881]
+        np.testing.assert_allclose(found, told, rtol=1e-5)
+        # Their table 2: the Hessian's errors, to the digits printed.
+        hessian = fit.standard_errors["hessian"] * [100, 1e4, 1, 1]
+        np.testing.assert_allclose(hessian, [0.00846212, 0.00285271, 0.0265228, 0.0335527], 1e-3)
+
+    @needs_references
+    @pytest.mark.parametrize(("model", "told"), [("garch", -7539.4786), ("gjr", -7463.5991)])
+    def test_standard_and_poors_in_rugarch(self, model: str, told: float) -> None:
+        returns = pd.read_csv(REFERENCES / "sp500ret.csv")["ret"]
+        for start in ("mean_square", "backcast"):
+            fit = fit_garch(
+                returns, min_observations=250, model=model, innovation="normal", start=start
+            )
+            assert fit.log_likelihood == pytest.approx(told, abs=0.3)
+
+
+class TestAgainstArch:
+    """`arch` prints the same figures; where it stops on a lower hill, ours is higher."""
+
+    @pytest.mark.parametrize(("model", "law"), EVERY)
+    def test_likelihood_and_path(self, model: str, law: str) -> None:
+        returns = _simulated(900)
+        fit = fit_garch(returns, min_observations=250, model=model, innovation=law)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = arch_model(
+                100 * returns, vol="EGARCH" if model == "egarch" else "GARCH", p=1,
+                o=int(model != "garch"), q=1, dist=law, rescale=False,
+            ).fit(disp="off", show_warning=False)  # fmt: skip
+        assert fit.converged
+        assert fit.log_likelihood >= theirs.loglikelihood - 1e-4
+        if fit.log_likelihood < theirs.loglikelihood + 1e-3:  # the same hill
+            np.testing.assert_allclose(100 * fit.sigma, theirs.conditional_volatility, rtol=2e-3)
+            np.testing.assert_allclose(
+                fit.standard_errors["hessian"].iloc[2:], theirs.std_err.iloc[2:], rtol=0.8
+            )
+
+
+class TestLikelihood:
+    @pytest.mark.parametrize(("model", "law"), EVERY)
+    def test_gradient_is_the_slope_of_the_likelihood(self, model: str, law: str) -> None:
+        values = _simulated(300).to_numpy() * 100
+        theta = np.array([0.05, 0.05, 0.08, 0.05, 0.85, 7.0, -0.1])
+        if model == "garch":
+            theta[3] = 0.0
+        arguments = (MODELS[model], INNOVATIONS[law], 1.1)
+        free = [
+            ("mu", "omega", "alpha", "gamma", "beta", "nu", "skew").index(name)
+            for name in Likelihood(model=model, innovation=law, start="backcast").free
+        ]
+        for about_mean in (False, True):
+            gradient, other, outer = np.empty(7), np.empty(7), np.empty((7, 7))
+            kernels.scores(values, theta, *arguments, about_mean, gradient, outer, True)
+            for place in free:
+                ends = []
+                for side in (1e-6, -1e-6):
+                    moved = theta.copy()
+                    moved[place] += side
+                    ends.append(
+                        kernels.scores(values, moved, *arguments, about_mean, other, outer, False)
+                    )
+                slope = (ends[0] - ends[1]) / 2e-6
+                assert gradient[place] == pytest.approx(slope, rel=1e-4, abs=1e-4)
+
+    @pytest.mark.parametrize("model", list(MODELS))
+    def test_path_and_value_equal_the_textbook(self, model: str) -> None:
+        values = _simulated(200).to_numpy() * 100
+        gamma = 0.0 if model == "garch" else 0.05
+        theta = np.array([0.05, 0.05, 0.08, gamma, 0.85, 7.0, 0.0])
+        named = dict(zip(("mu", "omega", "alpha", "gamma", "beta"), theta, strict=False))
+        variance, arguments = np.empty(201), (1.1, kernels.GIVEN)
+        kernels.variances(values, theta, MODELS[model], *arguments, variance)
+        found = kernels.scores(
+            values, theta, MODELS[model], 1, *arguments, np.empty(7), np.empty((7, 7)), False
+        )
+        obvious = naive_garch.variances(values, **named, model=model, before=1.1)
+        np.testing.assert_allclose(variance[:-1], obvious, rtol=1e-12)
+        assert found == pytest.approx(
+            naive_garch.student_log_likelihood(values, obvious, 0.05, 7.0), rel=1e-12
+        )
+
+    @pytest.mark.parametrize(("nu", "skew"), [(4.0, 0.0), (6.0, -0.3), (30.0, 0.7)])
+    def test_shocks_have_mean_zero_and_variance_one(self, nu: float, skew: float) -> None:
+        for power, told in ((0, 1.0), (1, 0.0), (2, 1.0)):
+            found, _ = integrate.quad(
+                lambda z, power=power: (
+                    z**power * np.exp(kernels.log_density(z, kernels.SKEWED, nu, skew))
+                ),
+                -np.inf, np.inf, limit=200,
+            )  # fmt: skip
+            assert found == pytest.approx(told, abs=1e-5)
+
+    def test_backcast_by_hand(self) -> None:
+        values = np.array([1.0, -1.0, 2.0, -2.0])
+        weights = np.array([1, 0.94, 0.94**2, 0.94**3])
+        kind = Likelihood(model="garch", innovation="t", start="backcast")
+        by_hand = (weights * values**2).sum() / weights.sum()
+        assert squares_before(values, kind) == pytest.approx(by_hand)
+
+
+class TestForecast:
+    def test_reverts_to_the_long_run_level(self) -> None:
+        fit = fit_garch(_simulated(3000), min_observations=250)
+        level = np.sqrt(fit.omega / (1 - fit.alpha - fit.beta))
+        path = fit.forecast(2000)
+        assert path[0] == fit.sigma_next
+        assert path[-1] == pytest.approx(level, rel=1e-3)
+        assert (np.diff(np.abs(path - level)) <= 1e-15).all()
+
+    @pytest.mark.parametrize("model", ["gjr", "egarch"])
+    def test_twenty_one_sessions_are_finite(self, model: str) -> None:
+        path = fit_garch(_simulated(900), min_observations=250, model=model).forecast(21)
+        assert path.shape == (21,)
+        assert np.isfinite(path).all()
+        assert (path > 0).all()
+
+
+class TestVolatilityThatOnlyRises:
+    def test_a_boundary_is_a_labelled_fallback(self) -> None:
+        shocks = np.random.default_rng(1).normal(size=600)
+        rising = pd.Series(np.exp(np.linspace(-9, -2, 600)) * shocks)
+        fit = fit_garch(rising, min_observations=250, innovation="normal")
+        assert not fit.converged
+        assert fit.model == "ewma"
+        assert "persistence" in fit.reason
+        assert "EWMA stands in" in fit.reason
+        assert fit.rejected.model == "garch"
+        assert not fit.rejected.converged
+        assert fit.rejected.persistence > 0.9999
+        assert np.isfinite(fit.rejected.log_likelihood)
+
+
+class TestRefusal:
+    @pytest.mark.parametrize("name", ["model", "innovation", "start"])
+    def test_unknown_choices_are_named(self, name: str) -> None:
+        with pytest.raises(ValueError, match=f"{name} must be one of .*got other"):
+            fit_garch(_simulated(300), min_observations=250, **{name: "other"})
+
+    def test_an_infinite_return_is_refused(self) -> None:
+        returns = _simulated(300)
+        returns.iloc[5] = np.inf
+        with pytest.raises(ValueError, match="finite or NaN"):
+            fit_garch(returns, min_observations=250)
