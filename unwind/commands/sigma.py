@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.constants import SESSIONS_PER_YEAR
 from unwind.contract.text import NULL, interval, number
 from unwind.errors import UserError
 from unwind.lake import snapshots as lakes
@@ -25,7 +26,6 @@ Side = Literal["lower", "upper", "both"]
 
 # Degrees of freedom that daily returns of liquid assets are usually found at.
 USUAL_NU = (3, 4, 5, 6, 8)
-SESSIONS_A_YEAR = 252
 # Below this a decimal fraction is a row of zeros that nobody counts.
 SMALLEST_PLAIN_PERCENT = 1e-4
 
@@ -362,6 +362,6 @@ def _period(sessions: float | None) -> str:
 
 
 def _years(sessions: float | None) -> str:
-    if sessions is None or not SESSIONS_A_YEAR <= sessions < 1e9:
+    if sessions is None or not SESSIONS_PER_YEAR <= sessions < 1e9:
         return ""
-    return f" ({number(sessions / SESSIONS_A_YEAR, decimals=1)} years)"
+    return f" ({number(sessions / SESSIONS_PER_YEAR, decimals=1)} years)"

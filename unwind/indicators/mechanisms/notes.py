@@ -12,7 +12,6 @@ from features.derivatives import (
     knock_in_put,
     terminal_probability,
 )
-from features.returns import SESSIONS_A_YEAR
 from unwind.indicators.block import MISSING, PARTIAL, Block, Mechanism, missing
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.note_states import (
@@ -97,7 +96,7 @@ def notes_block(context: RunContext) -> Block:
 
 def _note_rows(note: Note, puts: list[KnockInPut], context: RunContext) -> list[Mechanism]:
     sigma, horizon = note.volatility.value, context.settings.notes.horizon_sessions
-    within = min(horizon / SESSIONS_A_YEAR, note.years)
+    within = min(horizon / SESSIONS_PER_YEAR, note.years)
     touch = touch_probability(note, within, context.settings)
     terms = (
         f"barrier {note.barrier:.2f}, spot {note.spot:.2f}, {note.observation}, "

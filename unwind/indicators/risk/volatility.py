@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from features.constants import SESSIONS_PER_YEAR
 from models.volatility import GarchFit, fit_garch
 from unwind.indicators.context import RunContext
 
-SESSIONS_A_YEAR = 252
 LONGEST = 21  # sessions ahead
 
 
@@ -65,8 +65,8 @@ def _volatility_row(
         "sigma_next": after,
         "sigma_5": float(path[4]),
         "sigma_21": float(path[LONGEST - 1]),
-        "sigma_annual": after * np.sqrt(SESSIONS_A_YEAR),
-        "sigma_month": float(np.sqrt(SESSIONS_A_YEAR * np.mean(path**2))),
+        "sigma_annual": after * np.sqrt(SESSIONS_PER_YEAR),
+        "sigma_month": float(np.sqrt(SESSIONS_PER_YEAR * np.mean(path**2))),
         "residual": (observed - fit.mu) / sigma,
         "mu": fit.mu,
         "omega": fit.omega,
