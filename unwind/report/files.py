@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from features.correlation import fisher_interval
-from unwind.files.durable import folder_lock, remove_drafts, write_atomically
-from unwind.files.location import LakeError
+from unwind.files.durable import folder_lock, make_folder, remove_drafts, write_atomically
+from unwind.files.location import LakeError, require_inside
 from unwind.indicators.context import RunContext, Slot
 from unwind.lake.snapshots import Snapshot, read
 from unwind.pipeline import Views
@@ -54,10 +54,13 @@ def put_page(lake: Path, page: str, moment: Slot) -> Path:
         Another run holds the lake for too long.
     Unwritable
         The disk refuses; the page that was there still is.
+    Damaged
+        A link leads out of the lake.
     """
-    target = lake / "reports" / moment.as_of.isoformat() / f"{moment.cutoff:%Y%m%dT%H%MZ}.html"
+    name = f"reports/{moment.as_of.isoformat()}/{moment.cutoff:%Y%m%dT%H%MZ}.html"
+    target = require_inside(lake, name)
     with folder_lock(lake):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         remove_drafts(target.parent)
         write_atomically(target, lambda draft: draft.write_text(page, encoding="utf-8"))
     return target
