@@ -24,13 +24,14 @@ from tests.conftest import RECEIVED
 from tests.torture.killing import SETTINGS
 from tests.unwind.lake_rows import FEBRUARY, publish_days
 from unwind import cli
-from unwind.alerts.ledger import LEDGER, read_ledger
+from unwind.alerts.ledger import read_ledger
 from unwind.calendar import closed_days
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Extract, SourceError
 from unwind.files import segments
 from unwind.files.durable import Busy, Unwritable
 from unwind.files.location import Damaged, LakeError
+from unwind.lake.alert_log import LOG
 from unwind.lake.snapshots import latest, served, snapshot_names
 from unwind.market.screening import screen
 from unwind.market.store import ingest, read_vintages
@@ -359,7 +360,7 @@ class TestLakeFiles:
     )
     def test_any_ledger(self, held: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / LEDGER
+            path = Path(folder) / LOG
             path.parent.mkdir()
             path.write_bytes(held)
             assert not in_a_sentence(lambda: read_ledger(Path(folder)), LakeError)

@@ -6,8 +6,6 @@ The intent is on disk before anyone hears of it, so what a killed run owed is ha
 next one, under the id that the first had used (`unwind.alerts.notices`).
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -17,13 +15,11 @@ from uuid import uuid4
 
 from unwind.alerts.message import compose
 from unwind.alerts.notices import Notice, notice_due
-from unwind.files.durable import folder_lock, write_atomically
-from unwind.files.location import LakeError
-from unwind.lake.identity import IDENTITY, has_id, read_id, write_id
+from unwind.files.durable import folder_lock
+from unwind.lake.alert_log import LOG, damaged, read_entries, write_entries
+from unwind.lake.identity import read_id, write_id
 from unwind.lake.snapshots import Snapshot, latest
 from unwind.report.session import SessionDay, session_day
-
-LEDGER = "alerts/ledger.jsonl"
 
 Status = Literal["intent", "emitted", "acknowledged"]
 PROGRESS: tuple[Status, ...] = get_args(Status)
@@ -129,55 +125,34 @@ def read_ledger(lake: Path) -> tuple[Alert, ...]:
     Raises
     ------
     LakeError
-        A line differs from its checksum, or the file is missing though the lake has sent alerts.
+        A line is damaged, or the file is missing though the lake has sent alerts.
     """
-    path = lake / LEDGER
-    # Before the log is looked for: a writer may make both in between.
-    identified = has_id(lake)
-    if not path.exists():
-        if identified:
-            raise LakeError(
-                f"alert log {path} is missing, but this lake has sent alerts; restore the file "
-                f"from a backup, or delete {lake / IDENTITY} to start a new log (the current state "
-                "may be sent again)"
-            )
-        return ()
-    read_id(lake)
-    # Not splitlines: a text may hold other signs that it takes for an end of line.
-    held = path.read_text(encoding="utf-8", errors="replace")
-    lines = held.removesuffix("\n").split("\n")
-    return tuple(_parse(path, place, line) for place, line in enumerate(lines, start=1))
+    return tuple(
+        _parse(lake / LOG, number, entry)
+        for number, entry in enumerate(read_entries(lake), start=1)
+    )
 
 
-def _parse(path: Path, place: int, line: str) -> Alert:
+def _parse(path: Path, number: int, entry: dict[str, Any]) -> Alert:
     try:
-        held = json.loads(line)
-        entry = held["alert"]
-        if held["sha256"] != _checksum(entry):
-            raise ValueError("checksum")
         notice = Notice(**entry["notice"] | {"as_of": date.fromisoformat(entry["notice"]["as_of"])})
         return Alert(notice=notice, message=entry["message"], status=entry["status"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise LakeError(
-            f"line {place} of {path} is damaged; restore the file from a copy, or delete the line: "
-            "what it told may then be told once more"
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, number) from error
 
 
 def _write(lake: Path, alerts: Sequence[Alert]) -> None:
-    path = lake / LEDGER
-    path.parent.mkdir(exist_ok=True)
-    lines = []
-    for alert in alerts:
-        notice = asdict(alert.notice) | {"as_of": alert.notice.as_of.isoformat()}
-        entry = {"notice": notice, "message": alert.message, "status": alert.status}
-        lines.append(json.dumps({"alert": entry, "sha256": _checksum(entry)}, ensure_ascii=False))
-    text = "".join(f"{line}\n" for line in lines)
-    write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8"))
-
-
-def _checksum(entry: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+    write_entries(
+        lake,
+        [
+            {
+                "notice": asdict(alert.notice) | {"as_of": alert.notice.as_of.isoformat()},
+                "message": alert.message,
+                "status": alert.status,
+            }
+            for alert in alerts
+        ],
+    )
 
 
 def ledger_text(alerts: Sequence[Alert]) -> str:

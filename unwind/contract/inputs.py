@@ -100,6 +100,9 @@ def _finite(values: pd.Series) -> pd.Series:
     return values.abs() != float("inf")
 
 
+# Table of the store for quarantined rows.
+REJECTED = "rejected"
+
 _BAR = ("open", "high", "low", "close")
 
 INPUT_TABLES = {

@@ -24,10 +24,10 @@ from models.attribution import (
     block_contributions,
     build_ledger,
 )
+from unwind.contract.hypotheses import WORDS
 from unwind.indicators.block import CONFLICTED, MISSING, STALE
 from unwind.indicators.context import RunContext
 from unwind.indicators.evidence import Evidence, scaled
-from unwind.report.attribution import WORDS
 from unwind.settings.attribution import Attribution
 
 

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from unwind.alerts.ledger import read_ledger
 from unwind.files.durable import DRAFT
 from unwind.files.location import (
     Damaged,
@@ -16,6 +15,7 @@ from unwind.files.location import (
     sha256,
 )
 from unwind.files.segments import drafts, segment_faults, unsealed
+from unwind.lake.alert_log import read_entries
 from unwind.lake.manifest import MANIFEST
 from unwind.lake.publish import orphans
 from unwind.lake.snapshots import LATEST, Snapshot, latest, opened, snapshot_names
@@ -130,7 +130,7 @@ def _snapshot_faults(snapshot: Snapshot, seen: dict[object, str]) -> list[str]:
 
 def _ledger_faults(lake: Path) -> list[str]:
     try:
-        read_ledger(lake)
+        read_entries(lake)
     except LakeError as error:
         return [str(error)]
     return []

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from unwind.calendar import closed_days, known_instants
-from unwind.contract.inputs import INPUT_TABLES, InputTable
+from unwind.contract.inputs import INPUT_TABLES, REJECTED, InputTable
 from unwind.contract.source import Extract, Fault, Source, SourceError
 from unwind.files.durable import folder_lock
 from unwind.files.segments import append, drafts, read_segments
@@ -27,7 +27,6 @@ from unwind.market.suspected_splits import split_faults
 from unwind.settings import Settings, SettingsError
 from unwind.sources.provider_faults import no_rows, provider_failed
 
-REJECTED = "rejected"
 REJECTED_KEY = ["table", "origin", "row", "column", "rule", "entity", "session"]
 
 

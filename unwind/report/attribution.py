@@ -4,20 +4,10 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from unwind.contract.hypotheses import AMPLIFIER, MECHANISMS, WORDS
 from unwind.contract.text import number, plain
 from unwind.report.format import Grid, Heading, Row, grid_of, records
 from unwind.report.markdown import escape_markdown, markdown_table
-
-WORDS = {
-    "ordinary": "ordinary volatility",
-    "multi_strategy": "multi-strategy deleveraging",
-    "crypto_native": "crypto-native liquidation",
-    "yen_carry": "yen-carry unwind",
-    "fundamental_outflow": "fundamental outflow",
-    "dealer_feedback": "dealer and short-volatility feedback",
-}
-MECHANISMS = tuple(list(WORDS)[1:5])
-AMPLIFIER = "dealer_feedback"
 
 
 def block_contributions(evidence: pd.DataFrame) -> pd.DataFrame:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from unwind.contract.hypotheses import AMPLIFIER, WORDS
 from unwind.indicators.block import CONFLICTED, MISSING
-from unwind.report.attribution import AMPLIFIER, WORDS
 from unwind.report.markdown import escape_markdown
 
 HYPOTHESES = tuple(name for name in WORDS if name != AMPLIFIER)

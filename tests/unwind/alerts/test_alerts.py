@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
-from unwind.alerts.ledger import LEDGER, Alert, mark, read_ledger, write_intent
+from unwind.alerts.ledger import Alert, mark, read_ledger, write_intent
 from unwind.alerts.notices import Notice, notice_due
 from unwind.files.location import LakeError
+from unwind.lake.alert_log import LOG
 from unwind.lake.identity import IDENTITY
 from unwind.lake.publish import publish
 from unwind.lake.snapshots import Snapshot, latest
@@ -250,7 +251,7 @@ class TestLedger:
 
     def test_a_damaged_line_is_a_sentence(self, tmp_path: Path, settings: Settings) -> None:
         _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
-        path = tmp_path / LEDGER
+        path = tmp_path / LOG
         path.write_text(path.read_text().replace("WATCH", "CALM!"))
         with pytest.raises(LakeError, match="line 1 of .* is damaged; restore the file"):
             read_ledger(tmp_path)
@@ -299,8 +300,8 @@ class TestEarlierRelease:
     ) -> None:
         text = json.dumps(EARLIER_LINE, sort_keys=True)
         sealed = {"alert": EARLIER_LINE, "sha256": hashlib.sha256(text.encode()).hexdigest()}
-        (tmp_path / LEDGER).parent.mkdir()
-        (tmp_path / LEDGER).write_text(json.dumps(sealed) + "\n", encoding="utf-8")
+        (tmp_path / LOG).parent.mkdir()
+        (tmp_path / LOG).write_text(json.dumps(sealed) + "\n", encoding="utf-8")
         snapshot = _publish(tmp_path, settings, "WATCH", DAY)
         after = _publish(tmp_path, settings, "CALM", DAY + timedelta(days=1))
         for _ in range(2):
@@ -351,7 +352,7 @@ class TestLostLog:
         for read in (lambda: read_ledger(lake), lambda: _intent(lake, latest(lake))):
             with pytest.raises(LakeError, match=r"ledger.jsonl is missing, but this lake has sent"):
                 read()
-        assert not (lake / LEDGER).exists()
+        assert not (lake / LOG).exists()
 
     def test_verify_finds_it(self, lake: Path) -> None:
         (fault,) = verify(lake, every=False).faults
@@ -386,8 +387,8 @@ class TestLostLog:
 
     @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": "x", "inode": 1, "sha256": "y"}'])
     def test_a_damaged_id_is_a_sentence(self, lake: Path, text: str) -> None:
-        (lake / LEDGER).parent.mkdir()
-        (lake / LEDGER).write_text("", encoding="utf-8")
+        (lake / LOG).parent.mkdir()
+        (lake / LOG).write_text("", encoding="utf-8")
         (lake / IDENTITY).write_text(text, encoding="utf-8")
         with pytest.raises(LakeError, match="ID is damaged; delete it"):
             read_ledger(lake)

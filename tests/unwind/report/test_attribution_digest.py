@@ -9,10 +9,8 @@ import pytest
 
 from tests.unwind.report.test_digest import february
 from tests.unwind.report.test_report import report
+from unwind.contract.hypotheses import AMPLIFIER, MECHANISMS, WORDS
 from unwind.report.attribution import (
-    AMPLIFIER,
-    MECHANISMS,
-    WORDS,
     attribution_grid,
     attribution_markdown,
     block_contributions,

@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from unwind.contract.hypotheses import WORDS
 from unwind.contract.text import number, plain
-from unwind.report.attribution import WORDS
 
 LINE = 17.0
 LABEL = 88.0  # width of the block names
