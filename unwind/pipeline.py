@@ -236,18 +236,15 @@ def conclude(
     context: RunContext, market: Market
 ) -> tuple[Verdict, MechanismViews, dict[str, pd.DataFrame]]:
     """Verdict, the cross-section beside it, what fits the move, and data quality."""
-    verdict = decide(context, context.inputs["equity_factors_pct"])
-    published = context.inputs["published_zscores"]
+    verdict = decide(context)
     indicators, views = mechanisms(context)
     rows = {
         "mechanisms": indicators,
-        "systemic": systemic_rows(context, published),
+        "systemic": systemic_rows(context),
         "regimes": regime_rows(context, verdict),
         "quality": quality_rows(context, market.rejected),
     }
-    evidence = session_evidence(
-        rows["mechanisms"], published, context, observe_next(market, context), verdict
-    )
+    evidence = session_evidence(rows["mechanisms"], context, observe_next(market, context), verdict)
     scored = account(
         evidence, alarmed=is_raised(verdict, context), chosen=context.settings.attribution
     )

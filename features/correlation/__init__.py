@@ -6,6 +6,7 @@ from features.correlation.adjusted import (
     forbes_rigobon,
     partial_correlation,
     turmoil_correlation,
+    unexplained_rise,
 )
 from features.correlation.asymmetry import AsymmetryTest, asymmetry_test
 from features.correlation.constancy import ConstancyTest, constancy_test
@@ -19,6 +20,7 @@ from features.correlation.exceedance import (
     DownsideCorrelation,
     ExceedanceTest,
     downside_correlation,
+    downside_excess,
     exceedance_test,
     normal_downside,
 )
@@ -49,6 +51,7 @@ __all__ = [
     "correlation_strips",
     "correlation_with_base",
     "downside_correlation",
+    "downside_excess",
     "ewma_correlation_with_base",
     "exceedance_test",
     "family_wise",
@@ -62,4 +65,5 @@ __all__ = [
     "rolling_correlation",
     "steiger_z",
     "turmoil_correlation",
+    "unexplained_rise",
 ]

@@ -23,7 +23,14 @@ from features.cross_section.joint_tail import (
     tail_excess,
 )
 from features.cross_section.reversal import cross_sectional_rebound, regained
-from features.cross_section.shocks import Records, baseline_count, records, robust_z, worst_since
+from features.cross_section.shocks import (
+    Records,
+    baseline_count,
+    last_percentile,
+    records,
+    robust_z,
+    worst_since,
+)
 from features.cross_section.turbulence import (
     absorption_ratio,
     absorption_shift,
@@ -47,6 +54,7 @@ __all__ = [
     "full_sample_connectedness",
     "generalised_variance_decomposition",
     "joint_tail_loss",
+    "last_percentile",
     "ledoit_wolf",
     "marchenko_pastur",
     "momentum_spread",

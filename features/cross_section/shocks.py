@@ -109,6 +109,17 @@ class Records:
     is_record: pd.DataFrame
 
 
+def last_percentile(history: pd.DataFrame, *, min_observations: int = 60) -> pd.Series:
+    """Share of the earlier values at or below the last, column by column.
+
+    NaN where fewer than `min_observations` earlier values are present, or the last one is missing.
+    """
+    earlier, last = history.iloc[:-1], history.iloc[-1]
+    count = earlier.notna().sum()
+    share = (earlier <= last).sum() / count.clip(lower=1)
+    return share.where((count >= min_observations) & last.notna())
+
+
 def records(x: pd.DataFrame, *, min_observations: int = 120) -> Records:
     """Compare each value with the largest before it.
 
