@@ -201,7 +201,7 @@ def dating_match(
     first: pd.Series,
     second: pd.Series,
     *,
-    max_delay: int = 3,
+    max_delay: int = 2,
     window: int = 60,
     tolerance: float = 0.06,
 ) -> pd.Series:
