@@ -43,8 +43,8 @@ __all__ = [
     "Connectedness", "Records", "RollingConnectedness", "absorption_ratio", "absorption_shift",
     "baseline_count", "carry_unwind", "class_moves", "concentrated_tail_loss",
     "contrarian_spread", "cross_sectional_rebound", "full_sample_connectedness",
-    "generalised_variance_decomposition", "joint_tail_loss", "last_percentile", "ledoit_wolf", "marchenko_pastur",
-    "momentum_spread", "multi_strategy", "pair_spreads", "records", "regained", "risk_average",
-    "robust_z", "rolling_connectedness", "scaled_moves", "spread_returns", "tail_excess",
-    "turbulence_index", "worst_since",
+    "generalised_variance_decomposition", "joint_tail_loss", "last_percentile", "ledoit_wolf",
+    "marchenko_pastur", "momentum_spread", "multi_strategy", "pair_spreads", "records",
+    "regained", "risk_average", "robust_z", "rolling_connectedness", "scaled_moves",
+    "spread_returns", "tail_excess", "turbulence_index", "worst_since",
 ]  # fmt: skip
