@@ -158,7 +158,7 @@ def complete_rows(*series: ArrayLike) -> list[Floats]:
         )
     if np.any(np.isinf(arrays)):
         raise ValueError(
-            "series must be finite or missing, got an infinite value; "
+            "series must be finite or missing, got an infinity; "
             "correct its source or mark it missing"
         )
     rows = ~np.any(np.isnan(arrays), axis=0)

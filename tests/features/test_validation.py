@@ -87,8 +87,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: complete_rows([1.0, np.inf], [1.0, 2.0]),
-        "series must be finite or missing, got an infinite value; "
-        "correct its source or mark it missing",
+        "series must be finite or missing, got an infinity; correct its source or mark it missing",
     ),
 ]
 
