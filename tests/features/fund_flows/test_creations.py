@@ -10,6 +10,7 @@ from features.fund_flows import (
     cumulative_surprise,
     dating_match,
     flow_design,
+    premium,
     rolled_assets,
     unfinished_funds,
     vendor_conflict,
@@ -299,3 +300,21 @@ class TestCreations:
         assert made["category"].iloc[:2].tolist() == ["against the price", "with the price"]
         assert made["category"].iloc[2:].isna().all()
         assert made.index.equals(SESSIONS[:4])
+
+
+class TestPremium:
+    def test_by_hand(self) -> None:
+        close, value = pd.Series([50.5, 49.0]), pd.Series([50.0, 50.0])
+        assert premium(close, value).tolist() == pytest.approx([0.01, -0.02])
+
+    def test_a_missing_price_or_value_has_none(self) -> None:
+        close = pd.Series([np.nan, 50.0, 50.0, 50.0])
+        value = pd.Series([50.0, np.nan, 0.0, -1.0])
+        assert premium(close, value).isna().all()
+
+    def test_is_free_of_the_currency_and_of_later_rows(self) -> None:
+        close, value = pd.Series([41.0, 40.0, 39.0]), pd.Series([40.0, 41.0, 39.5])
+        assert premium(close * 157, value * 157).tolist() == pytest.approx(
+            premium(close, value).tolist()
+        )
+        assert premium(close[:2], value[:2]).equals(premium(close, value)[:2])
