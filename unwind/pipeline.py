@@ -1,7 +1,6 @@
-"""One session, stage by stage: panel → measures → estimates → verdict.
+"""One session, stage by stage: observe → measure → estimate → conclude.
 
-A stage unpacks the settings, calls features and models with plain arguments and lays their answers
-out as desk-table rows (`unwind.rows`). It computes nothing of its own.
+A stage calls blocks of `unwind.indicators` on the run context and gathers their rows and views.
 """
 
 from collections.abc import Mapping

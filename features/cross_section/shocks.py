@@ -42,6 +42,7 @@ def robust_z(x: SeriesOrFrame, *, window: int = 60, min_observations: int = 40) 
     ValueError
         window or min_observations out of range, or an infinite observation.
     """
+    require_at_least(3, window=window)
     require_window(window, min_observations, minimum=2)
     values = finite_or_missing(x, "x")
     if isinstance(x, pd.DataFrame):

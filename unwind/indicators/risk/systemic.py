@@ -270,7 +270,7 @@ def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
     book = multi_strategy(
         sleeves, window=window, min_observations=fewest, min_spreads=chosen.min_sleeves
     ).iloc[-1]
-    present = int(book["sleeves"])
+    present = int(book["spreads"])
     lost = float(book["degrossing"]) if present >= chosen.min_sleeves else np.nan
     few = f"{present} sleeves have a return; {chosen.min_sleeves} are needed"
     unscaled = f"fewer than {chosen.min_sleeves} sleeves have a return and {fewest} before it"
@@ -296,7 +296,7 @@ def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
             "the session before was no degrossing session",
         ),
     ]  # fmt: skip
-    worst = book["worst_sleeve"]
+    worst = book["worst_spread"]
     return one_by_one + [
         Measure(
             measure=name,
