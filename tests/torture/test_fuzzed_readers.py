@@ -17,7 +17,7 @@ from hypothesis import settings as profiles
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from typer.testing import CliRunner
-from unwind.lake.snapshots.alert_log import LOG
+from unwind.lake.alert_log import LOG
 
 import flows.__main__ as shell
 from flows.parameters import READABLE

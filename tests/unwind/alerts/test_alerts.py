@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unwind.lake.snapshots.alert_log import LOG
+from unwind.lake.alert_log import LOG
 
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
