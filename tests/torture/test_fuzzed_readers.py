@@ -17,7 +17,6 @@ from hypothesis import settings as profiles
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from typer.testing import CliRunner
-from unwind.lake.alert_log import LOG
 
 import flows.__main__ as shell
 from flows.parameters import READABLE
@@ -32,6 +31,7 @@ from unwind.contract.source import Extract, SourceError
 from unwind.files import segments
 from unwind.files.durable import Busy, Unwritable
 from unwind.files.location import Damaged, LakeError
+from unwind.lake.alert_log import LOG
 from unwind.lake.snapshots import latest, served, snapshot_names
 from unwind.market.screening import screen
 from unwind.market.store import ingest, read_vintages

@@ -16,9 +16,9 @@ from uuid import uuid4
 from unwind.alerts.message import compose
 from unwind.alerts.notices import Notice, notice_due
 from unwind.files.durable import folder_lock
+from unwind.lake.alert_log import LOG, damaged, read_entries, write_entries
 from unwind.lake.identity import read_id, write_id
 from unwind.lake.snapshots import Snapshot, latest
-from unwind.lake.alert_log import LOG, damaged, read_entries, write_entries
 from unwind.report.session import SessionDay, session_day
 
 Status = Literal["intent", "emitted", "acknowledged"]

@@ -15,10 +15,10 @@ from unwind.files.location import (
     sha256,
 )
 from unwind.files.segments import drafts, segment_faults, unsealed
+from unwind.lake.alert_log import read_entries
 from unwind.lake.manifest import MANIFEST
 from unwind.lake.publish import orphans
 from unwind.lake.snapshots import LATEST, Snapshot, latest, opened, snapshot_names
-from unwind.lake.alert_log import read_entries
 from unwind.settings import digest_of
 
 

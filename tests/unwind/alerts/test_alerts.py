@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unwind.lake.alert_log import LOG
 
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
 from unwind.alerts.ledger import Alert, mark, read_ledger, write_intent
 from unwind.alerts.notices import Notice, notice_due
 from unwind.files.location import LakeError
+from unwind.lake.alert_log import LOG
 from unwind.lake.identity import IDENTITY
 from unwind.lake.publish import publish
 from unwind.lake.snapshots import Snapshot, latest
