@@ -23,7 +23,7 @@ GNP_GROWTH = (
     0.15204792, 0.98585027, 2.13034606, 1.34397924, 1.61550522, 2.70930099, 1.24461412,
     0.50835466, 0.14802167,
 )  # fmt: skip
-# E-views: probability of staying in a recession and of entering one, means, σ², φ₁ … φ₄.
+# E-views: probability of staying in a recession, of entering one; means, log σ, φ₁ … φ₄.
 STAYS, ENTERS = 0.754673, 0.095915
 MEANS = (-0.358811, 1.163516)
 LOG_SIGMA = -0.262658
