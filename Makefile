@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.bench
+KERNELS := $(VENV)/.kernels
 # Not compiled here: of two gigabytes a run imports a tenth, and compiles that as it goes.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable
 DEMO := demo
@@ -34,17 +35,21 @@ $(STAMP): pyproject.toml constraints.txt
 	$(INSTALL) '.[dev]'
 	@touch $(STAMP)
 
-demo: $(STAMP) ## Run the flows on a simulated February 2026: verdict, lake, report (three minutes the first time: it compiles)
+$(KERNELS): $(STAMP) $(shell grep -rl --include='*.py' njit features models)
+	$(BIN)/python -m tests.warm_up
+	@touch $(KERNELS)
+
+demo: $(KERNELS) ## Run the flows on a simulated February 2026: verdict, lake, report
 	@mkdir -p .prefect && chmod 700 .prefect
 	$(BIN)/python -m flows demo --lake $(DEMO)/lake
 	@echo; $(BIN)/unwind explain --lake $(DEMO)/lake --as-of 2026-02-05
 
-test: $(STAMP) ## Run the test suite (browser tests where a Chromium is found)
+test: $(KERNELS) ## Run the test suite (browser tests where a Chromium is found)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 # Six minutes for the kills, as many for the rest, and beside them a server that is started nine
 # times to see its dead runs: a run that hangs is a fault too.
-torture: $(STAMP) ## Kill, cut, flip, refuse and fuzz at length; print what was tried
+torture: $(KERNELS) ## Kill, cut, flip, refuse and fuzz at length; print what was tried
 	timeout 2700 $(BIN)/python -m pytest tests/torture tests/flows/test_scan.py tests/flows/test_spread.py tests/flows/test_universe.py --torture -n 2 --dist loadscope
 
 audit: $(STAMP) ## Hold constraints.txt against the advisory database of the Python Package Index

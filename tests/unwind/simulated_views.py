@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from tests.conftest import SHARED
 from unwind.simulation.source import SimulatedMarket, simulate_market
 
-MARKET = Path(__file__).parents[2].parent / "shared" / "market"
+MARKET = SHARED / "market"
 FIRST, LAST, EVENT = date(2024, 10, 1), date(2026, 3, 20), date(2026, 2, 5)
 SEEDS = (1, 2, 3)
 

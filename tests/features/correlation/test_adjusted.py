@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +10,7 @@ from features.correlation import (
     partial_correlation,
     turmoil_correlation,
 )
-from tests.conftest import SHARED
+from tests.reference.correlation import FORBES_RIGOBON
 
 
 class TestForbesRigobon:
@@ -20,14 +19,9 @@ class TestForbesRigobon:
         assert forbes_rigobon(0.6, variance_increase=1.0) == pytest.approx(0.6 / 1.64**0.5)
 
     def test_against_the_reference_grid(self) -> None:
-        path = SHARED / "references" / "correlation" / "forbes_rigobon_grid.csv"
-        if not path.exists():
-            pytest.skip("the reference results are not beside this checkout")
-        grid = pd.read_csv(path)
-        found = forbes_rigobon(
-            grid["rho_conditional"], variance_increase=grid["delta_rel_var_increase"]
-        )
-        np.testing.assert_allclose(found, grid["rho_adjusted"], rtol=0, atol=1e-6)
+        measured, increase, adjusted = zip(*FORBES_RIGOBON, strict=True)
+        found = forbes_rigobon(measured, variance_increase=increase)
+        np.testing.assert_allclose(found, adjusted, rtol=0, atol=1e-6)
 
     def test_tripled_volatility_makes_087_of_a_half(self) -> None:
         measured = turmoil_correlation(0.5, variance_increase=8.0)

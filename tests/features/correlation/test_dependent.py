@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +8,9 @@ from scipy import stats
 from benchmarks import sizes
 from features.correlation import compare_dependent_correlations, meng_z, steiger_z
 from tests import naive_tests
+from tests.conftest import SHARED
 
-PRICES = Path(__file__).parents[3] / "shared" / "market" / "ibit_era" / "prices.parquet"
+PRICES = SHARED / "market" / "ibit_era" / "prices.parquet"
 
 
 def three(n: int, seed: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 import math
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,7 @@ from features._validation import complete_rows
 from features.correlation import fisher_interval, robust_interval
 from features.correlation._jackknife import bartlett_variance, cosine_variance, pseudo_values
 from tests import naive_tests
-
-REFERENCES = Path(__file__).parents[3] / "shared" / "references" / "correlation"
+from tests.reference.correlation import FISHER_INTERVALS
 
 
 def fat_tailed(n: int, assets: int, seed: int) -> np.ndarray:
@@ -32,13 +30,10 @@ class TestFisherInterval:
         assert upper == pytest.approx(math.tanh(math.atanh(0.5) + half), abs=1e-12)
 
     def test_the_reference_table(self):
-        path = REFERENCES / "fisher_z.csv"
-        if not path.exists():
-            pytest.skip("the reference folder is not beside this checkout")
-        table = pd.read_csv(path)
-        lower, upper = fisher_interval(table["r"], table["n"], confidence=0.95)
-        np.testing.assert_allclose(lower, table["lo95"], atol=1e-6)
-        np.testing.assert_allclose(upper, table["hi95"], atol=1e-6)
+        correlations, n, below, above = zip(*FISHER_INTERVALS, strict=True)
+        lower, upper = fisher_interval(correlations, n, confidence=0.95)
+        np.testing.assert_allclose(lower, below, atol=1e-6)
+        np.testing.assert_allclose(upper, above, atol=1e-6)
 
     def test_the_thirty_day_correlation_of_the_event(self):
         # 0.73 over 30 days: "about [0.50, 0.86]" in the review of the article.

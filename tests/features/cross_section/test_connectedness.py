@@ -13,6 +13,8 @@ from features.cross_section import (
     rolling_connectedness,
 )
 from tests import naive_systemic
+from tests.conftest import SHARED
+from tests.reference import connectedness as published
 
 
 def transmitters(n_sessions, *, seed, spill=0.5):
@@ -56,6 +58,23 @@ class TestDecomposition:
     def test_no_step_ahead_is_refused(self):
         with pytest.raises(ValueError, match="^horizon must be at least 1, got 0"):
             generalised_variance_decomposition(np.zeros((1, 2, 2)), np.eye(2), horizon=0)
+
+
+class TestDieboldYilmaz2012:
+    def test_table_2(self):
+        path = SHARED / "references" / "connectedness" / "dy2012.csv"
+        if not path.exists():
+            pytest.skip("the daily ranges are not beside this checkout")
+        found = full_sample_connectedness(pd.read_csv(path), lags=4, horizon=10)
+        assert tuple(found.table.columns) == published.ASSETS
+        for ours, theirs in (
+            (found.table, published.SHARES),
+            (found.to_others, published.TO_OTHERS),
+            (found.from_others, published.FROM_OTHERS),
+            (found.net, published.NET),
+            (found.total, published.TOTAL),
+        ):
+            np.testing.assert_allclose(100 * np.asarray(ours), theirs, atol=0.0051)
 
 
 class TestAgainstStatsmodels:

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,11 @@ from features.cross_section import (
     robust_z,
 )
 from tests import naive_systemic
+from tests.conftest import SHARED
 
-FACTORS = Path("../shared/market/history/equity_factors_pct.parquet")
-ETFS = Path("../shared/market/ibit_era/prices.parquet")
-DOW = Path("../shared/references/garch/dji30ret.csv.gz")
+FACTORS = SHARED / "market" / "history" / "equity_factors_pct.parquet"
+ETFS = SHARED / "market" / "ibit_era" / "prices.parquet"
+DOW = SHARED / "references" / "garch" / "dji30ret.csv.gz"
 
 
 def panel(n_sessions, n_assets, *, seed, holes=0.0):

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +15,9 @@ from features.cross_section import (
     turbulence_index,
 )
 from tests import naive_systemic
+from tests.conftest import SHARED
 
-DOW = Path("../shared/references/garch/dji30ret.csv.gz")
+DOW = SHARED / "references" / "garch" / "dji30ret.csv.gz"
 
 
 def panel(n_sessions, n_assets, *, seed, common=0.5, holes=0.0):

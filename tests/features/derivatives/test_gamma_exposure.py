@@ -1,13 +1,11 @@
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.derivatives import CONVENTIONS, Zone, dealer_signs, gamma_profile
 from tests import naive_options
+from tests.reference.options import GAMMA_EXPOSURE
 
-REFERENCE = Path(__file__).parents[2].parent / "shared" / "references" / "options"
 RATE = 0.04
 MODEL = {"rate": RATE, "dividend_yield": 0.0, "multiplier": 100.0}
 
@@ -37,7 +35,7 @@ def profile_of(contracts, signs=None, spot=50.0, grid=None, **changed):
 
 
 class TestWorkedExample:
-    """shared/references: six contracts, S 50, 30 days, r 4.3 %, calls +, puts −."""
+    """Six contracts, S 50, 30 days, r 4.3 %, calls +, puts −."""
 
     CONTRACTS = pd.DataFrame(
         {
@@ -57,11 +55,8 @@ class TestWorkedExample:
         )
 
     def test_each_contract(self):
-        path = REFERENCE / "gex_worked_example.csv"
-        if not path.exists():
-            pytest.skip("the reference results are not beside this checkout")
-        expected = pd.read_csv(path).iloc[:-1]
-        for place, dollars in enumerate(expected["gex_usd_per_1pct"]):
+        assert len(GAMMA_EXPOSURE) == len(self.CONTRACTS)
+        for place, dollars in enumerate(GAMMA_EXPOSURE):
             one = profile_of(self.CONTRACTS.iloc[[place]], rate=0.043)
             found = one.profile.loc[50.0, "calls_long_puts_short"]
             assert found == pytest.approx(dollars, rel=1e-6)

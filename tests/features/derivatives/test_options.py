@@ -1,5 +1,4 @@
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,26 +14,17 @@ from features.derivatives import (
 )
 from features.derivatives.options import GREEKS
 from tests import naive_options
+from tests.reference.options import HAUG_GREEKS, HAUG_VALUES
 
-REFERENCES = Path(__file__).parents[2].parent / "shared" / "references" / "options"
+TERMS = ["right", "strike", "spot", "dividend_yield", "rate", "years", "volatility", "value"]
 MARKET = {"spot": 48.0, "rate": 0.04, "dividend_yield": 0.01}
 
 
-def fraction(text):
-    top, _, bottom = str(text).partition("/")
-    return float(top) / float(bottom or 1)
-
-
-def reference(name):
-    path = REFERENCES / name
-    if not path.exists():
-        pytest.skip("the reference results are not beside this checkout")
-    rows = pd.read_csv(path)
-    found = european_options(
-        rows["type"].str.lower(), rows["strike"], rows["t"].map(fraction), rows["vol"],
-        spot=rows["spot"], rate=rows["r"], dividend_yield=rows["q"],
+def valued(rows: pd.DataFrame) -> pd.DataFrame:
+    return european_options(
+        rows["right"], rows["strike"], rows["years"], rows["volatility"],
+        spot=rows["spot"], rate=rows["rate"], dividend_yield=rows["dividend_yield"],
     )  # fmt: skip
-    return rows, found
 
 
 class TestHaug:
@@ -46,13 +36,15 @@ class TestHaug:
         assert call["value"].item() == pytest.approx(2.1334, abs=1e-4)
 
     def test_all_prices(self):
-        rows, found = reference("quantlib_haug_european.csv")
-        assert len(rows) >= 43
+        rows = pd.DataFrame(HAUG_VALUES, columns=TERMS)
+        found = valued(rows)
+        assert len(rows) == 43
         assert (found["value"] - rows["value"]).abs().max() < 1e-4
 
     def test_all_greeks(self):
-        rows, found = reference("quantlib_haug_greeks.csv")
-        assert len(rows) >= 11
+        rows = pd.DataFrame(HAUG_GREEKS, columns=["greek", *TERMS])
+        found = valued(rows)
+        assert len(rows) == 11
         for place, name in enumerate(rows["greek"]):
             assert found[name].iloc[place] == pytest.approx(rows["value"].iloc[place], abs=1e-4)
 

@@ -5,12 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
+from statsmodels.datasets import nile
 
 from benchmarks.change_scores import covering, f_measure
 from models.changes import changepoints
 from models.changes.offline import best_segmentations, modified_bayes_penalty
 from tests import naive_changepoint as naive
 from tests.benchmarks.test_change_scores import SERIES, marks, present, published, series
+from tests.reference.changes import (
+    NILE_BREAKS,
+    REAL_INTEREST,
+    REAL_INTEREST_BREAKS,
+    REAL_INTEREST_SQUARES,
+)  # fmt: skip
 
 
 def _shift(size: float, *, n: int = 100, seed: int = 3) -> np.ndarray:
@@ -129,12 +136,32 @@ class TestRefusals:
             changepoints(values, **changed)  # type: ignore[arg-type]
 
 
+class TestStrucchange:
+    """The exact least-squares breaks that R strucchange prints, smallest segment 15."""
+
+    FLOW = nile.load_pandas().data[["volume"]].to_numpy()
+
+    def test_the_nile_breaks_in_1898(self) -> None:
+        assert changepoints(self.FLOW) == (28,)
+
+    def test_breaks_of_the_nile(self) -> None:
+        found = best_segmentations(self.FLOW, min_size=15, max_breaks=5)
+        assert tuple(found[1:]) == NILE_BREAKS
+
+    def test_breaks_of_the_real_interest_rate(self) -> None:
+        rates = np.array(REAL_INTEREST)
+        found = best_segmentations(rates[:, None], min_size=15, max_breaks=5)
+        assert tuple(found[1:]) == REAL_INTEREST_BREAKS
+        squares = [
+            sum(float(np.sum((part - part.mean()) ** 2)) for part in np.split(rates, breaks))
+            for breaks in found
+        ]
+        np.testing.assert_allclose(squares, REAL_INTEREST_SQUARES, atol=0.05)
+
+
 @present
 class TestTuringSeries:
     """Eight public series of the Turing benchmark, all at the defaults."""
-
-    def test_the_nile_breaks_in_1898(self) -> None:
-        assert changepoints(series("nile")) == (28,)
 
     @pytest.mark.parametrize("min_size", [3, 5])
     def test_ahead_of_every_published_default_on_both_scores(self, min_size: int) -> None:

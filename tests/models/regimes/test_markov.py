@@ -12,10 +12,11 @@ from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 from models.errors import NotEnoughData
 from models.regimes import MarkovFit, filtered_probabilities, fit_markov_switching
 from models.regimes._em import em_step
-from models.regimes._filter import kim_smoother, log_densities
+from models.regimes._filter import hamilton_filter, kim_smoother, log_densities, stationary
 from models.regimes._search import FLOOR, Terms, best_maximum, maximise, starting_parameters
 from models.regimes.markov import _filter
 from tests import naive_regimes
+from tests.reference import regimes as hamilton
 
 DAYS = pd.bdate_range("2020-01-01", periods=900)
 
@@ -111,6 +112,39 @@ class TestCountedPaths:
         assert smoothed_probabilities(frame, fit).to_numpy() == pytest.approx(expected, abs=1e-12)
         filtered = filtered_probabilities(frame, fit).to_numpy()
         assert filtered[-1] == pytest.approx(expected[-1], abs=1e-12)
+
+
+class TestHamilton1989:
+    """E-views on US GNP: the filter over the 32 histories of the last five quarters."""
+
+    def test_filtered_and_smoothed_probabilities(self) -> None:
+        growth = np.array(hamilton.GNP_GROWTH)
+        stays, enters = hamilton.STAYS, hamilton.ENTERS
+        one_step = np.array([[stays, 1 - stays], [enters, 1 - enters]])
+        # Newest state first; 0 is a recession.
+        histories = np.array(list(np.ndindex(*[2] * 5)))
+        transition = np.array(
+            [
+                [
+                    one_step[old[0], new[0]] if (new[1:] == old[:-1]).all() else 0.0
+                    for new in histories
+                ]
+                for old in histories
+            ]
+        )
+        weights = np.array([1.0, *(-phi for phi in hamilton.PHI)])
+        recent = np.lib.stride_tricks.sliding_window_view(growth, 5)[:, ::-1]
+        shocks = (recent @ weights)[:, None] - np.array(hamilton.MEANS)[histories] @ weights
+        density = (
+            -0.5 * (shocks / np.exp(hamilton.LOG_SIGMA)) ** 2
+            - hamilton.LOG_SIGMA - 0.5 * np.log(2 * np.pi)
+        )  # fmt: skip
+        total, predicted, filtered = hamilton_filter(density, transition, stationary(transition))
+        smoothed, _ = kim_smoother(predicted, filtered, transition)
+        expansion = histories[:, 0] == 1
+        assert total == pytest.approx(hamilton.LOG_LIKELIHOOD, abs=1e-3)
+        np.testing.assert_allclose(filtered[:, expansion].sum(axis=1), hamilton.FILTERED, atol=1e-5)
+        np.testing.assert_allclose(smoothed[:, expansion].sum(axis=1), hamilton.SMOOTHED, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

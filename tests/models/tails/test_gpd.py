@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,34 +9,28 @@ from models.tails import GpdFit, fit_gpd, gpd_risk, gpd_tail, tail_threshold
 from models.tails.gpd import MIN_REGULAR_XI
 from models.tails.var_es import loss_forecast
 from tests import naive_backtests, naive_systemic
-from tests.conftest import SHARED
+from tests.reference.tails import DANISH_BETA, DANISH_LOSSES, DANISH_OVER_TEN, DANISH_XI
 
-REFERENCES = SHARED / "references" / "sigma"
-needs_references = pytest.mark.skipif(
-    not REFERENCES.exists(), reason="reference tables are not beside the checkout"
-)
+# The losses that no fit over ten sees are known by their number alone.
+FIRES = np.append(DANISH_OVER_TEN, np.ones(DANISH_LOSSES - len(DANISH_OVER_TEN)))
 
 
 class TestDanishFireLosses:
     """McNeil (1997); R evir gives ξ 0.496806, β 6.974552 over u = 10."""
 
-    @needs_references
     def test_the_published_fit(self):
-        losses = pd.read_csv(REFERENCES / "danish.csv")["loss"].to_numpy()
-        fit = fit_gpd(losses, threshold=10, min_exceedances=30, confidence=0.95)
+        fit = fit_gpd(FIRES, threshold=10, min_exceedances=30, confidence=0.95)
         assert fit.exceedances == 109
         assert fit.n == 2167
-        assert fit.xi == pytest.approx(0.496806, abs=1e-3)
-        assert fit.beta == pytest.approx(6.974552, abs=1e-3)
+        assert fit.xi == pytest.approx(DANISH_XI, abs=1e-3)
+        assert fit.beta == pytest.approx(DANISH_BETA, abs=1e-3)
         assert fit.converged
         # The optimum is at least as high as at R's figures.
-        of_r = stats.genpareto.logpdf(fit.excesses, 0.496806, scale=6.974552).sum()
+        of_r = stats.genpareto.logpdf(fit.excesses, DANISH_XI, scale=DANISH_BETA).sum()
         assert of_r <= fit.log_likelihood < of_r + 1e-5
 
-    @needs_references
     def test_the_interval_of_a_loss_of_a_hundred_million(self):
-        losses = pd.read_csv(REFERENCES / "danish.csv")["loss"].to_numpy()
-        fit = fit_gpd(losses, threshold=10, min_exceedances=30, confidence=0.95)
+        fit = fit_gpd(FIRES, threshold=10, min_exceedances=30, confidence=0.95)
         tail = gpd_tail(fit, level=100)
         by_hand = 109 / 2167 * (1 + fit.xi * 90 / fit.beta) ** (-1 / fit.xi)
         assert tail.probability == pytest.approx(by_hand, rel=1e-12)
@@ -251,13 +244,11 @@ class TestTailRisk:
         assert risk.value_at_risk == pytest.approx(quantile, rel=1e-6)
         assert risk.expected_shortfall == pytest.approx(shortfall, rel=1e-6)
 
-    @needs_references
     @pytest.mark.parametrize(("level", "quantile", "shortfall"), DANISH)
     def test_the_danish_fires_as_fitted(self, level, quantile, shortfall):
         # R's simplex stops at ξ 0.496806; the likelihood is highest at 0.496986.
-        losses = pd.read_csv(REFERENCES / "danish.csv")["loss"].to_numpy()
         risk = gpd_risk(
-            fit_gpd(losses, threshold=10, min_exceedances=30, confidence=0.95), level=level
+            fit_gpd(FIRES, threshold=10, min_exceedances=30, confidence=0.95), level=level
         )
         assert risk.value_at_risk == pytest.approx(quantile, rel=1.5e-3)
         assert risk.expected_shortfall == pytest.approx(shortfall, rel=1.5e-3)

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -7,12 +6,7 @@ from models._checks import require_level
 from models.errors import NotEnoughData
 from models.tails import fit_student, normal_tail, student_tail
 from models.tails.student import NU_BOUNDS
-from tests.conftest import SHARED
-
-REFERENCES = SHARED / "references" / "sigma"
-needs_references = pytest.mark.skipif(
-    not REFERENCES.exists(), reason="reference tables are not beside the checkout"
-)
+from tests.reference.tails import SIGMA_TAILS
 
 
 def standardised_t(n, *, nu, seed):
@@ -20,16 +14,12 @@ def standardised_t(n, *, nu, seed):
 
 
 class TestPublishedProbabilities:
-    @needs_references
     def test_every_cell_of_the_reference_table(self):
-        table = pd.read_csv(REFERENCES / "sigma_tail_probabilities.csv")
-        for row in table.to_dict("records"):
-            sigma = row["sigma"]
+        for sigma, normal, years, *student in SIGMA_TAILS:
             one_sided = normal_tail(sigma, two_sided=False)
-            assert one_sided == pytest.approx(row["normal_one_sided"], rel=1e-6)
-            assert 1 / one_sided / 252 == pytest.approx(row["normal_years_252"], rel=1e-6)
-            for nu in (3, 4, 5, 6, 8):
-                expected = row[f"t{nu}_unitvar_one_sided"]
+            assert one_sided == pytest.approx(normal, rel=1e-6)
+            assert 1 / one_sided / 252 == pytest.approx(years, rel=1e-6)
+            for nu, expected in zip((3, 4, 5, 6, 8), student, strict=True):
                 assert student_tail(sigma, nu=nu, two_sided=False) == pytest.approx(
                     expected, rel=1e-6
                 )

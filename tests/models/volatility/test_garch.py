@@ -1,5 +1,4 @@
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,10 @@ from models.volatility import _kernels as kernels
 from models.volatility import fit_garch
 from models.volatility._likelihood import INNOVATIONS, MODELS, Likelihood, squares_before
 from tests import naive_garch
+from tests.conftest import SHARED
+from tests.reference.volatility import DM_GBP, DM_GBP_ERRORS, RUGARCH
 
-REFERENCES = Path(__file__).parents[4] / "shared" / "references" / "garch"
+REFERENCES = SHARED / "references" / "garch"
 needs_references = pytest.mark.skipif(not REFERENCES.exists(), reason="no reference data here")
 EVERY = [(model, law) for model in MODELS for law in INNOVATIONS]
 
@@ -93,14 +94,13 @@ class TestPublished:
             percent / 100, min_observations=250, innovation="normal", start="mean_square"
         )
         found = [100 * fit.mu, 1e4 * fit.omega, fit.alpha, fit.beta, fit.log_likelihood]
-        told = [-0.00619040838, 0.0107613979, 0.153134062, 0.805973670, -1106.607881]
-        np.testing.assert_allclose(found, told, rtol=1e-5)
+        np.testing.assert_allclose(found, DM_GBP, rtol=1e-5)
         # Their table 2: the Hessian's errors, to the digits printed.
         hessian = fit.standard_errors["hessian"] * [100, 1e4, 1, 1]
-        np.testing.assert_allclose(hessian, [0.00846212, 0.00285271, 0.0265228, 0.0335527], 1e-3)
+        np.testing.assert_allclose(hessian, DM_GBP_ERRORS, 1e-3)
 
     @needs_references
-    @pytest.mark.parametrize(("model", "told"), [("garch", -7539.4786), ("gjr", -7463.5991)])
+    @pytest.mark.parametrize(("model", "told"), RUGARCH.items())
     def test_standard_and_poors_in_rugarch(self, model: str, told: float) -> None:
         returns = pd.read_csv(REFERENCES / "sp500ret.csv")["ret"]
         for start in ("mean_square", "backcast"):

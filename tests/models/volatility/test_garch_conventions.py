@@ -13,6 +13,7 @@ from models.volatility import _kernels as kernels
 from models.volatility._likelihood import INNOVATIONS, MODELS, STARTS
 from tests import naive_garch
 from tests.conftest import SHARED
+from tests.reference.volatility import RMGARCH_A, RMGARCH_B, RMGARCH_LOG_LIKELIHOOD, RUGARCH
 
 REFERENCES = SHARED / "references"
 needs_references = pytest.mark.skipif(not REFERENCES.exists(), reason="no reference data here")
@@ -128,7 +129,7 @@ class TestRugarch:
     """R rugarch 1.4-9 on the S&P 500, rmgarch 1.3-9 on AA, AXP and BA, to the digits printed."""
 
     @needs_references
-    @pytest.mark.parametrize(("model", "told"), [("garch", -7539.4786), ("gjr", -7463.5991)])
+    @pytest.mark.parametrize(("model", "told"), RUGARCH.items())
     def test_likelihood_at_its_own_start(self, model: str, told: float) -> None:
         returns = pd.read_csv(REFERENCES / "garch" / "sp500ret.csv")["ret"]
         fit = fit_garch(
@@ -147,9 +148,9 @@ class TestRugarch:
         z = pd.DataFrame({name: fit.residuals for name, fit in fits.items()})
         fit = fit_dcc(z, kind="dcc", method="full", start="rmgarch", min_observations=250)
         total = sum(one.log_likelihood for one in fits.values()) + fit.log_likelihood
-        assert total == pytest.approx(-33252.8893, abs=2e-3)
+        assert total == pytest.approx(RMGARCH_LOG_LIKELIHOOD, abs=2e-3)
         assert (fit.a, fit.b) == (
-            pytest.approx(0.010491, abs=2e-6), pytest.approx(0.984875, abs=2e-6),
+            pytest.approx(RMGARCH_A, abs=2e-6), pytest.approx(RMGARCH_B, abs=2e-6),
         )  # fmt: skip
         told = pd.read_csv(REFERENCES / "dcc" / "dji3_full_condcorr.csv", index_col=0)
         assert np.abs(correlation_path(z, fit).to_numpy() - told.to_numpy()).max() < 1e-5

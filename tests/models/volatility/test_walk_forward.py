@@ -1,5 +1,4 @@
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,9 +7,10 @@ from arch import arch_model
 
 from models.errors import NotEnoughData
 from models.volatility import walk_forward
+from tests.conftest import SHARED
 from tests.models.volatility.test_garch import _simulated
 
-REFERENCES = Path(__file__).parents[4] / "shared" / "references" / "garch"
+REFERENCES = SHARED / "references" / "garch"
 RULE = {"every": 21, "window": 500, "min_observations": 300}
 
 
