@@ -7,9 +7,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from unwind.contract.inputs import INPUT_TABLES
-from unwind.contract.source import Extract, Fault, SourceError, SourceUnavailable
+from unwind.contract.source import Extract, Fault, Provision, SourceError, SourceUnavailable
 from unwind.contract.text import plain
 
+PROVISIONS = (
+    Provision(
+        table="every table",
+        content="what lies in the drop folder: " + ", ".join(INPUT_TABLES),
+        lag="as each row's known_at says, else by the lag rules of [known_at]",
+        limits="one Parquet or CSV file a table",
+    ),
+)
 SUFFIXES = (".parquet", ".csv")
 # Beyond these a file is no desk's market data: a few kilobytes of Parquet can unpack to billions of
 # equal rows.
