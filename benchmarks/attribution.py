@@ -92,10 +92,8 @@ def evidence_of(
     market = market_of(simulated, settings, without=without)
     context = observe(market, moment, settings=settings)
     rows, _ = mechanisms(context)
-    verdict = decide(context, context.inputs["equity_factors_pct"])
-    readings = session_evidence(
-        rows, context.inputs["published_zscores"], context, observe_next(market, context), verdict
-    )
+    verdict = decide(context)
+    readings = session_evidence(rows, context, observe_next(market, context), verdict)
     return readings, is_raised(verdict, context)
 
 

@@ -104,7 +104,7 @@ def offline_false_alarms(replications: int) -> None:
 
 def detectors() -> dict[str, Callable[[Floats], tuple[Alarm, ...]]]:
     """Return the three watches at one stated alarm a year."""
-    chosen = {"start": REFERENCE, "alarms_a_year": 1.0}
+    chosen = {"start": REFERENCE, "alarms_per_year": 1.0}
     resampled = chosen | {"draws": 39, "seed": 1}
     return {
         "glr-cusum": partial(

@@ -1,11 +1,11 @@
 """Mutation check of the core: the small changes of the code that no test would notice.
 
 ``python -m benchmarks.mutation`` changes one operator, number, argument, name or text of
-``features/`` and ``models/verdict/score.py`` at a time (mutmut does), runs the module's own tests
+``features/`` and ``models/deleveraging.py`` at a time (mutmut does), runs the module's own tests
 against it, and prints module | mutants | killed | survived | timed out, then every survivor as a
 difference. `docs/reliability-mutation.md` quotes it.
 
-A mutant is killed by the tests of its own module only (``tests/features/test_<module>.py``): what
+A mutant is killed by the tests of its own module only (`tests_of`): what
 another module's test would notice by accident does not count. mutmut leaves decorated functions
 alone, so the working copy drops ``@njit`` and runs those kernels as the Python they are;
 `COMPILED` lists the modules where that is not possible. Hypothesis draws the same examples in every
@@ -40,13 +40,10 @@ COMPILED = frozenset(
 """Vector intrinsics and what is built of them: not Python without the compiler."""
 
 SHARED_TESTS = {
-    "features/correlation/_pairwise.py": ("correlation",),
-    "features/derivatives/futures.py": ("futures", "basis"),
-    "features/correlation/_jackknife.py": ("correlation_tests",),
-    "features/fund_flows/organic_demand.py": ("mechanism_indicators",),
-    "features/cross_section/reversal.py": ("mechanism_indicators",),
-    "features/fund_flows/volume.py": ("mechanism_indicators",),
-    "features/cross_section/carry.py": ("mechanism_indicators",),
+    "features/correlation/_pairwise.py": ("correlation/rolling",),
+    "features/correlation/_jackknife.py": ("correlation/intervals",),
+    "features/derivatives/futures.py": ("derivatives/futures", "derivatives/basis"),
+    "features/_validation.py": ("validation",),
 }
 """Test files of a module where they are not the one of its name."""
 
@@ -81,16 +78,24 @@ class Outcome:
         return sum(map(len, (self.killed, self.survived, self.timed_out, self.untested)))
 
 
+NOTHING_TO_MUTATE = {"__init__.py", "_numba.py", "_typing.py", "constants.py"}
+
+
 def modules() -> list[str]:
     """Return the modules of the check, as paths from the root of the repository."""
-    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "features").glob("[!_]*.py")}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "features").rglob("*.py")
+        if path.name not in NOTHING_TO_MUTATE
+    }
     return [*sorted(found - COMPILED), "models/verdict/score.py"]
 
 
 def tests_of(module: str) -> list[str]:
     """Return the module's own test files."""
-    package, _, name = module.removesuffix(".py").rpartition("/")
-    return [f"tests/{package}/test_{one}.py" for one in SHARED_TESTS.get(module, (name,))]
+    package, _, name = module.removesuffix(".py").partition("/")
+    paths = (Path(one) for one in SHARED_TESTS.get(module, (name,)))
+    return [str(Path("tests", package, one.parent, f"test_{one.name}.py")) for one in paths]
 
 
 def copy_to_work() -> None:
@@ -104,11 +109,10 @@ def copy_to_work() -> None:
         path = WORK / module
         path.write_text(re.sub(r"^@njit\(.*\n", "", path.read_text(), flags=re.MULTILINE))
     # Compiled kernels cannot call Python: what they share is given to them as it is.
-    shutil.copy(ROOT / "features/correlation/_pairwise.py", WORK / "features/shared_kernels.py")
-    rolling = WORK / "features/correlation/_kernels.py"
-    rolling.write_text(
-        rolling.read_text().replace("features.correlation._pairwise", "features.shared_kernels")
-    )
+    shared = WORK / "features/correlation/_shared.py"
+    shutil.copy(ROOT / "features/correlation/_pairwise.py", shared)
+    kernels = WORK / "features/correlation/_kernels.py"
+    kernels.write_text(kernels.read_text().replace("correlation._pairwise", "correlation._shared"))
     conftest = WORK / "tests" / "conftest.py"
     ours = re.sub(r"^import flows\b.*\n", "", conftest.read_text(), flags=re.MULTILINE)
     conftest.write_text(ours + PROFILE)

@@ -83,13 +83,12 @@ def require_draws(draws: int) -> None:
 
 
 def require_window(window: int, min_observations: int, *, minimum: int = 3) -> None:
-    """Refuse a window below 3 rows, and a minimum outside `minimum` … window."""
-    if window < 3:
-        raise ValueError(f"window must be at least 3 rows, got {window}; use a longer window")
+    """Refuse a window below `minimum` rows, and observations outside `minimum` … window."""
+    require_at_least(minimum, window=window)
     if not minimum <= min_observations <= window:
         raise ValueError(
             f"min_observations must lie in {minimum} … window ({window}), got {min_observations}; "
-            "lower it or lengthen the window"
+            "use a value in that range"
         )
 
 
@@ -97,7 +96,9 @@ def require_one_of(choices: Collection[str], **named: str) -> None:
     """Refuse a word that is not among `choices`."""
     for name, value in named.items():
         if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+            raise ValueError(
+                f"{name} must be one of {', '.join(choices)}, got {value!r}; choose one of these"
+            )
 
 
 def require_same_index(**named: pd.Series | pd.DataFrame) -> None:
@@ -157,7 +158,8 @@ def complete_rows(*series: ArrayLike) -> list[Floats]:
         )
     if np.any(np.isinf(arrays)):
         raise ValueError(
-            "returns must be finite or NaN, got an infinity; check the prices for zero"
+            "series must be finite or missing, got an infinity; "
+            "correct its source or mark it missing"
         )
     rows = ~np.any(np.isnan(arrays), axis=0)
     return [array[rows] for array in arrays]

@@ -1,7 +1,6 @@
-"""One session, stage by stage: panel → measures → estimates → verdict.
+"""One session, stage by stage: observe → measure → estimate → conclude.
 
-A stage unpacks the settings, calls features and models with plain arguments and lays their answers
-out as desk-table rows (`unwind.rows`). It computes nothing of its own.
+A stage calls blocks of `unwind.indicators` on the run context and gathers their rows and views.
 """
 
 from collections.abc import Mapping
@@ -230,18 +229,15 @@ def conclude(
     context: RunContext, market: Market
 ) -> tuple[Verdict, MechanismViews, dict[str, pd.DataFrame]]:
     """Verdict, the cross-section beside it, what fits the move, and data quality."""
-    verdict = decide(context, context.inputs["equity_factors_pct"])
-    published = context.inputs["published_zscores"]
+    verdict = decide(context)
     indicators, views = mechanisms(context)
     rows = {
         "mechanisms": indicators,
-        "systemic": systemic_rows(context, published),
+        "systemic": systemic_rows(context),
         "regimes": regime_rows(context, verdict),
         "quality": quality_rows(context, market.rejected),
     }
-    evidence = session_evidence(
-        rows["mechanisms"], published, context, observe_next(market, context), verdict
-    )
+    evidence = session_evidence(rows["mechanisms"], context, observe_next(market, context), verdict)
     scored = account(
         evidence, alarmed=is_raised(verdict, context), chosen=context.settings.attribution
     )

@@ -6,6 +6,7 @@ from features.correlation.adjusted import (
     forbes_rigobon,
     partial_correlation,
     turmoil_correlation,
+    unexplained_rise,
 )
 from features.correlation.asymmetry import AsymmetryTest, asymmetry_test
 from features.correlation.constancy import ConstancyTest, constancy_test
@@ -19,6 +20,7 @@ from features.correlation.exceedance import (
     DownsideCorrelation,
     ExceedanceTest,
     downside_correlation,
+    downside_excess,
     exceedance_test,
     normal_downside,
 )
@@ -34,32 +36,12 @@ from features.correlation.rolling import (
 from features.correlation.universe import PairStanding, pair_standings
 
 __all__ = [
-    "AsymmetryTest",
-    "ConstancyTest",
-    "CorrelationWithBase",
-    "DependentCorrelations",
-    "DownsideCorrelation",
-    "ExceedanceTest",
-    "PairStanding",
-    "VolatilityAdjusted",
-    "adjust_for_volatility",
-    "asymmetry_test",
-    "compare_dependent_correlations",
-    "constancy_test",
-    "correlation_strips",
-    "correlation_with_base",
-    "downside_correlation",
-    "ewma_correlation_with_base",
-    "exceedance_test",
-    "family_wise",
-    "fisher_interval",
-    "forbes_rigobon",
-    "meng_z",
-    "normal_downside",
-    "pair_standings",
-    "partial_correlation",
-    "robust_interval",
-    "rolling_correlation",
-    "steiger_z",
-    "turmoil_correlation",
-]
+    "AsymmetryTest", "ConstancyTest", "CorrelationWithBase", "DependentCorrelations",
+    "DownsideCorrelation", "ExceedanceTest", "PairStanding", "VolatilityAdjusted",
+    "adjust_for_volatility", "asymmetry_test", "compare_dependent_correlations", "constancy_test",
+    "correlation_strips", "correlation_with_base", "downside_correlation", "downside_excess",
+    "ewma_correlation_with_base", "exceedance_test", "family_wise", "fisher_interval",
+    "forbes_rigobon", "meng_z", "normal_downside", "pair_standings", "partial_correlation",
+    "robust_interval", "rolling_correlation", "steiger_z", "turmoil_correlation",
+    "unexplained_rise",
+]  # fmt: skip

@@ -244,12 +244,12 @@ def _repeat(columns, i, assets_i, j, assets_j, planes, x, y, boundary, n, window
             for r in range(n):
                 of_x = planes[(x + r) * 4 + INVERSE * plane + q]
                 of_y = planes[(y + r) * 4 + INVERSE * plane + lane]
-                place = at + q * step + 4 * r + lane
+                cell = at + q * step + 4 * r + lane
                 whole = of_x != 0.0 and of_y != 0.0
                 cancels = whole and (of_x == -np.inf or of_y == -np.inf)
-                if cancels or tile[place] == AGAIN:
+                if cancels or tile[cell] == AGAIN:
                     last = boundary + r + 1
-                    tile[place] = pair_correlation(
+                    tile[cell] = pair_correlation(
                         columns[i + q], columns[j + lane], last - window, last
                     )
 

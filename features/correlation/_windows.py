@@ -57,11 +57,11 @@ def _anchor(x: Floats, lane: int, boundary: int, window: int, nearest: Floats) -
     for row in range(boundary, max(-1, boundary - window), -1):
         value = x[4 * row + lane]
         if value == value:
-            place = n
-            while place > 0 and nearest[place - 1] > value:
-                nearest[place] = nearest[place - 1]
-                place -= 1
-            nearest[place] = value
+            slot = n
+            while slot > 0 and nearest[slot - 1] > value:
+                nearest[slot] = nearest[slot - 1]
+                slot -= 1
+            nearest[slot] = value
             n += 1
             if n == len(nearest):
                 break

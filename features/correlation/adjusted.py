@@ -151,6 +151,46 @@ def adjust_for_volatility(
     )
 
 
+def unexplained_rise(
+    x: ArrayLike, y: ArrayLike, *, window: int = 20, min_observations: int = 60
+) -> float:
+    """Rise of a correlation beyond volatility, in standard errors of Fisher's z.
+
+    Parameters
+    ----------
+    x, y : array-like of shape (n,)
+        Returns; the last `window` rows are the recent sample, the others the baseline.
+    window : int
+        Rows of the recent sample.
+    min_observations : int
+        Complete rows that the baseline must hold.
+
+    Returns
+    -------
+    float
+        The smaller, by size, of the two rises that arise as either series is taken for the source
+        of the shock (`adjust_for_volatility`). NaN where one of them has no value. The value at *t*
+        uses rows up to *t*.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> calm = np.random.default_rng(1).standard_normal((200, 2))
+    >>> bool(abs(unexplained_rise(calm[:, 0], calm[:, 1])) < 3)
+    True
+    """
+    rises = []
+    for source, other in ((x, y), (y, x)):
+        adjusted = adjust_for_volatility(
+            source, other, window=window, min_observations=min_observations
+        )
+        if np.isnan(adjusted.adjusted):
+            return float("nan")
+        gap = np.arctanh(adjusted.adjusted) - np.arctanh(adjusted.baseline)
+        rises.append(gap / np.sqrt(1 / (adjusted.n_recent - 3) + 1 / (adjusted.n_baseline - 3)))
+    return float(min(rises, key=abs))
+
+
 def partial_correlation(
     x: ArrayLike, y: ArrayLike, controls: ArrayLike, *, min_observations: int = 16
 ) -> tuple[float, int]:

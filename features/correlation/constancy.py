@@ -164,7 +164,7 @@ def _count_at_least(
     orders: Integers,
     statistic: float,
 ) -> int:
-    """How many reordered samples have a Q of at least `statistic`."""
+    """Number of reordered samples with a Q of at least `statistic`."""
     count = 0
     for draw in range(len(orders)):
         order = orders[draw]

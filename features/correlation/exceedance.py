@@ -211,6 +211,17 @@ def downside_correlation(
     )
 
 
+def downside_excess(downside: DownsideCorrelation) -> float:
+    """Downside correlation in excess of the normal one, in standard errors of Fisher's z.
+
+    NaN where there is no downside correlation.
+    """
+    if np.isnan(downside.value):
+        return float("nan")
+    expected = normal_downside(downside.correlation)
+    return float((np.arctanh(downside.value) - np.arctanh(expected)) * np.sqrt(downside.n - 3))
+
+
 def normal_downside(rho: ArrayLike) -> Floats:
     """Downside exceedance correlation at threshold zero under bivariate normality.
 

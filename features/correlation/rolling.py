@@ -169,7 +169,7 @@ def correlation_strips(
     stop: int,
     window: int = 20,
     min_observations: int = 16,
-    height: int = 32,
+    height: int = 8,
 ) -> Iterator[tuple[Integers, Floats]]:
     """Compute the rolling Pearson correlation of the first assets with every later one, in strips.
 

@@ -52,7 +52,7 @@ def pair_standings(
     history: int = 504,
     change: int = 5,
     min_history: int = 60,
-    height: int = 32,
+    height: int = 8,
 ) -> Iterator[PairStanding]:
     """Compute the figures of the first assets with every later one, a strip of pairs at a time.
 

@@ -23,7 +23,14 @@ from features.cross_section.joint_tail import (
     tail_excess,
 )
 from features.cross_section.reversal import cross_sectional_rebound, regained
-from features.cross_section.shocks import Records, baseline_count, records, robust_z, worst_since
+from features.cross_section.shocks import (
+    Records,
+    baseline_count,
+    last_percentile,
+    records,
+    robust_z,
+    worst_since,
+)
 from features.cross_section.turbulence import (
     absorption_ratio,
     absorption_shift,
@@ -33,33 +40,11 @@ from features.cross_section.turbulence import (
 )
 
 __all__ = [
-    "Connectedness",
-    "Records",
-    "RollingConnectedness",
-    "absorption_ratio",
-    "absorption_shift",
-    "baseline_count",
-    "carry_unwind",
-    "class_moves",
-    "concentrated_tail_loss",
-    "contrarian_spread",
-    "cross_sectional_rebound",
-    "full_sample_connectedness",
-    "generalised_variance_decomposition",
-    "joint_tail_loss",
-    "ledoit_wolf",
-    "marchenko_pastur",
-    "momentum_spread",
-    "multi_strategy",
-    "pair_spreads",
-    "records",
-    "regained",
-    "risk_average",
-    "robust_z",
-    "rolling_connectedness",
-    "scaled_moves",
-    "spread_returns",
-    "tail_excess",
-    "turbulence_index",
-    "worst_since",
-]
+    "Connectedness", "Records", "RollingConnectedness", "absorption_ratio", "absorption_shift",
+    "baseline_count", "carry_unwind", "class_moves", "concentrated_tail_loss",
+    "contrarian_spread", "cross_sectional_rebound", "full_sample_connectedness",
+    "generalised_variance_decomposition", "joint_tail_loss", "last_percentile", "ledoit_wolf",
+    "marchenko_pastur", "momentum_spread", "multi_strategy", "pair_spreads", "records",
+    "regained", "risk_average", "robust_z", "rolling_connectedness", "scaled_moves",
+    "spread_returns", "tail_excess", "turbulence_index", "worst_since",
+]  # fmt: skip

@@ -36,13 +36,13 @@ def scaled_moves(
     """
     require_at_least(1, horizon=horizon)
     require_at_least(3, window=window)
-    moved = returns.rolling(horizon, min_periods=horizon).sum()
+    total = returns.rolling(horizon, min_periods=horizon).sum()
     # A rolling variance drifts after an outlier and need not come back to zero on a flat stretch:
     # the residue is rounding, not volatility.
-    baseline = moved.rolling(window, min_periods=min_observations)
+    baseline = total.rolling(window, min_periods=min_observations)
     scale = baseline.std().shift(1)
     flat = (baseline.max() - baseline.min()).shift(1) == 0
-    return moved / scale.where((scale > 0) & ~flat)
+    return total / scale.where((scale > 0) & ~flat)
 
 
 def class_moves(moves: pd.DataFrame, *, classes: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:

@@ -42,6 +42,7 @@ def robust_z(x: SeriesOrFrame, *, window: int = 60, min_observations: int = 40) 
     ValueError
         window or min_observations out of range, or an infinite observation.
     """
+    require_at_least(3, window=window)
     require_window(window, min_observations, minimum=2)
     values = finite_or_missing(x, "x")
     if isinstance(x, pd.DataFrame):
@@ -107,6 +108,17 @@ class Records:
     previous_on: pd.DataFrame
     multiple: pd.DataFrame
     is_record: pd.DataFrame
+
+
+def last_percentile(history: pd.DataFrame, *, min_observations: int = 60) -> pd.Series:
+    """Share of the earlier values at or below the last, column by column.
+
+    NaN where fewer than `min_observations` earlier values are present, or the last one is missing.
+    """
+    earlier, last = history.iloc[:-1], history.iloc[-1]
+    count = earlier.notna().sum()
+    share = (earlier <= last).sum() / count.clip(lower=1)
+    return share.where((count >= min_observations) & last.notna())
 
 
 def records(x: pd.DataFrame, *, min_observations: int = 120) -> Records:

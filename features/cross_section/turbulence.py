@@ -1,9 +1,9 @@
 """The cross-section as one system: turbulence, correlation surprise, absorption ratio, eigenvalues.
 
-Turbulence says that *something* is unusual, not that everyone sells: one stock can do it alone (in
+Turbulence shows that *something* is unusual, not that everyone sells: one stock can do it alone (in
 the Dow, Merck's fall on 30 September 2004 gives the highest reading of 22 years, October 1987
 included, while the other stocks hardly moved).
-It is no deleveraging signal without a breadth measure beside it.
+Without a measure of breadth it is not a deleveraging signal.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def turbulence_index(
     window : int
         Most rows before t to estimate on. One as long as the history makes it expanding.
     min_observations : int
-        Fewest rows to estimate on: of each asset, and complete over all assets kept.
+        Fewest rows to estimate on: of each asset, and complete over all assets included.
 
     Returns
     -------
@@ -43,11 +43,11 @@ def turbulence_index(
         | turbulence | d_t |
         | magnitude | the same with the off-diagonals of Σ zero: squared z-scores, averaged |
         | correlation_surprise | turbulence / magnitude, Kinlaw and Turkington (2014) |
-        | assets | n, the assets kept (0 where nothing is computed) |
+        | assets | n, the assets included (0 where nothing is computed) |
 
         An asset is left out of row t where its return is missing at t, where it has fewer than
         `min_observations` returns in the window, or where it does not vary there. Rows of the
-        window that miss any kept asset are left out. NaN with fewer than two assets or too few
+        window that miss any included asset are excluded. NaN with fewer than two assets or too few
         complete rows; a correlation surprise is NaN where the magnitude is zero.
         The value at *t* uses row t, and rows up to *t* − 1 for μ and Σ.
 
@@ -60,12 +60,12 @@ def turbulence_index(
     result = np.full((len(values), 4), np.nan)
     result[:, 3] = 0
     for t in range(1, len(values)):
-        kept, rows = _complete(values[max(0, t - window) : t], values[t], min_observations)
+        usable, rows = _complete(values[max(0, t - window) : t], values[t], min_observations)
         if rows is None:
             continue
         centre, spread = rows.mean(axis=0), rows.std(axis=0)
         covariance, _ = ledoit_wolf((rows - centre) / spread)
-        z = (values[t, kept] - centre) / spread
+        z = (values[t, usable] - centre) / spread
         n = len(z)
         distance = z @ np.linalg.solve(covariance, z) / n
         magnitude = (z**2 / np.diag(covariance)).sum() / n
@@ -132,7 +132,7 @@ def absorption_ratio(
     window : int
         Most rows in the window, which includes t.
     min_observations : int
-        Fewest rows: of each asset, and complete over all assets kept.
+        Fewest rows: of each asset, and complete over all assets included.
     share : float
         Share of the eigenvectors, in (0, 1); the paper takes 1/5.
 
@@ -266,18 +266,18 @@ def _complete(
 ) -> tuple[Booleans, Floats | None]:
     """Assets to keep, and the rows complete over them; None where these are too few."""
     present = np.isfinite(block)
-    kept = present.sum(axis=0) >= min_observations
+    usable = present.sum(axis=0) >= min_observations
     if scored is not None:
-        kept &= np.isfinite(scored)
-    rows = block[:, kept]
+        usable &= np.isfinite(scored)
+    rows = block[:, usable]
     if not present.all():
-        rows = rows[present[:, kept].all(axis=1)]
+        rows = rows[present[:, usable].all(axis=1)]
     if len(rows) < min_observations:
-        return kept, None
+        return usable, None
     highest, lowest = rows.max(axis=0), rows.min(axis=0)
     varies = highest - lowest > _ROUNDING * np.maximum(highest, -lowest)
     if not varies.all():
-        kept[kept] = varies
+        usable[usable] = varies
         rows = rows[:, varies]
     # One memory layout always: the last digit of a matrix product depends on it.
-    return kept, np.ascontiguousarray(rows) if rows.shape[1] >= 2 else None
+    return usable, np.ascontiguousarray(rows) if rows.shape[1] >= 2 else None

@@ -106,8 +106,8 @@ def _source_variance(
     signed = np.where(known, measured, trailing.mean().shift(1).fillna(0.0).to_numpy())
     source = spot["source"].to_numpy(dtype=object)
     switched = np.concatenate([[False], source[1:] != source[:-1]])
-    moved = scale * signed - scale_before * np.concatenate([[np.nan], signed[:-1]])
-    return np.where(known, measured**2, usual2), moved**2 + np.where(
+    shift = scale * signed - scale_before * np.concatenate([[np.nan], signed[:-1]])
+    return np.where(known, measured**2, usual2), shift**2 + np.where(
         switched, scale**2 * usual2, 0.0
     )
 

@@ -140,7 +140,7 @@ def near_month(curve: Curve, spot: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A leg, and `contract`. The session before is that of the same contract, so that a roll
-        is no change. The value at *t* uses rows of *t* and *t* − 1.
+        does not count as a change. The value at *t* uses rows of *t* and *t* − 1.
     """
     column = _nth_usable(curve, 0)
     price, apart = _arrays(spot, "price", "hours_apart")

@@ -7,6 +7,7 @@ from features.fund_flows.creations import (
     cumulative_surprise,
     dating_match,
     flow_design,
+    premium,
     rolled_assets,
     unfinished_funds,
     vendor_conflict,
@@ -15,17 +16,7 @@ from features.fund_flows.organic_demand import arbitrage_design, inflow_without_
 from features.fund_flows.volume import options_activity, volume_design
 
 __all__ = [
-    "AGREE",
-    "arbitrage_design",
-    "calendar_indicators",
-    "creation_share",
-    "cumulative_surprise",
-    "dating_match",
-    "flow_design",
-    "inflow_without_expansion",
-    "options_activity",
-    "rolled_assets",
-    "unfinished_funds",
-    "vendor_conflict",
-    "volume_design",
-]
+    "AGREE", "arbitrage_design", "calendar_indicators", "creation_share", "cumulative_surprise",
+    "dating_match", "flow_design", "inflow_without_expansion", "options_activity",
+    "premium", "rolled_assets", "unfinished_funds", "vendor_conflict", "volume_design",
+]  # fmt: skip

@@ -201,7 +201,7 @@ def dating_match(
     first: pd.Series,
     second: pd.Series,
     *,
-    max_delay: int = 3,
+    max_delay: int = 2,
     window: int = 60,
     tolerance: float = 0.06,
 ) -> pd.Series:
@@ -296,3 +296,26 @@ def creation_share(flow: pd.Series, dollars: pd.Series, returns: pd.Series) -> p
     category = pd.Series(WITH_PRICE, index=flow.index, dtype="str")
     category = category.mask(product < 0, AGAINST_PRICE).where(product.notna() & (product != 0))
     return pd.DataFrame({"share": flow / dollars.where(dollars > 0), "category": category})
+
+
+def premium(close: pd.Series, net_asset_value: pd.Series) -> pd.Series:
+    """Premium of a fund's price over its net asset value.
+
+    Parameters
+    ----------
+    close, net_asset_value : Series of shape (n_sessions,)
+        Per share, one currency and one instant. A net asset value must be positive.
+
+    Returns
+    -------
+    Series of shape (n_sessions,)
+        close / net_asset_value − 1, decimal; below zero at a discount. NaN where either is missing
+        or the net asset value is not positive. The value at *t* uses row *t*.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> premium(pd.Series([50.5, 49.0]), pd.Series([50.0, 50.0])).round(4).tolist()
+    [0.01, -0.02]
+    """
+    return close / net_asset_value.where(net_asset_value > 0) - 1

@@ -73,7 +73,7 @@ def calibrated_threshold(
         scattered over the resampled periods and raises the threshold.
     detector : callable
         Rows → (statistic, first row of the new regime); values at a row use rows up to it.
-    alarms_a_year : float
+    alarms_per_year : float
         Expected false alarms per 252 rows.
     draws : int
         Resampled periods.
@@ -99,7 +99,7 @@ def calibrated_threshold(
     53; stationary bootstrap: Politis, Romano (1994), JASA 89.
     """
     if not alarms_per_year > 0:
-        raise ValueError(f"alarms_a_year must be positive, got {alarms_per_year}; 1 is usual")
+        raise ValueError(f"alarms_per_year must be positive, got {alarms_per_year}; 1 is usual")
     if draws < 9:
         raise ValueError(f"draws must be at least 9, got {draws}; 39 is usual")
     complete = calm[~np.isnan(calm)]
@@ -134,7 +134,7 @@ def calibrated_alarms(
         the rows before `start`.
     start : int
         First monitored row. The threshold is fixed afterwards, and so are the dates of an alarm.
-    detector, alarms_a_year, draws, seed
+    detector, alarms_per_year, draws, seed
         As in `calibrated_threshold`.
 
     Returns
@@ -198,7 +198,7 @@ def e_alarms(
         First monitored row.
     floor, ceiling : float
         Bounds of a row, known beforehand.
-    alarms_a_year : float
+    alarms_per_year : float
         Largest expected number of false alarms per 252 rows: the threshold is 252/rate, for any
         distribution whose conditional mean stays in the 95 % interval of the reference rows.
     min_reference : int
@@ -216,7 +216,7 @@ def e_alarms(
         Fewer than `min_reference` complete rows before `start`.
     """
     if not alarms_per_year > 0:
-        raise ValueError(f"alarms_a_year must be positive, got {alarms_per_year}; 1 is usual")
+        raise ValueError(f"alarms_per_year must be positive, got {alarms_per_year}; 1 is usual")
     period = SESSIONS_PER_YEAR / alarms_per_year
     present = ~np.isnan(values)
     if present[:start].sum() < min_reference:

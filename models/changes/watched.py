@@ -176,7 +176,7 @@ def online_changes(
         Smallest number of monitored rows. Monitoring begins at a multiple of it, counted from the
         first row, so the dates of an alarm stay fixed for that many sessions; at most
         2·monitored − 1 rows are monitored.
-    alarms_a_year : float
+    alarms_per_year : float
         Target false-alarm rate of each detector on each series.
     expected_run : float
         Prior expected length of a regime for the Bayesian detector, in rows.

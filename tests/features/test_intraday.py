@@ -150,7 +150,7 @@ class TestGap:
         opens, closes = cash_hours(sessions)
         held = {"cuts": cut_instants(sessions), "opens": opens, "closes": closes}
         for name, instants in held.items():
-            said = f"^{name} must hold one instant a session, got 2 for 3$"
+            said = f"^{name} must hold one instant per session, got 2 for 3"
             with pytest.raises(ValueError, match=said):
                 session_split(
                     hourly("2026-02-01", "2026-02-05"), sessions=sessions,
@@ -158,7 +158,7 @@ class TestGap:
                 )  # fmt: skip
 
     def test_a_floor_of_zero_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="^min_move must be above 0, got 0$"):
+        with pytest.raises(ValueError, match="^min_move must be above 0, got 0"):
             move_shares(pd.DataFrame(), min_move=0)
 
 

@@ -14,6 +14,7 @@ from features.correlation import (
     constancy_test,
     correlation_strips,
     correlation_with_base,
+    downside_correlation,
     ewma_correlation_with_base,
     exceedance_test,
     family_wise,
@@ -28,8 +29,6 @@ from features.correlation import (
     steiger_z,
     turmoil_correlation,
 )
-from features.correlation._pairwise import standardise
-from features.correlation.exceedance import check_thresholds, exceedance_curve
 from features.cross_section import (
     absorption_ratio,
     absorption_shift,
@@ -154,6 +153,8 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x["A"], x["B"], confidence=0.95)),
     forbes_rigobon: ("correlation", lambda x, g: forbes_rigobon(
         x["A"].to_numpy(), variance_increase=x["B"].to_numpy())),
+    downside_correlation: ("any", lambda x, g: downside_correlation(
+        x["A"], x["B"], min_exceedances=5)),
     normal_downside: ("any", lambda x, g: normal_downside(x["A"].to_numpy())),
     partial_correlation: ("any", lambda x, g: partial_correlation(
         x["A"], x["B"], x[["C"]], min_observations=10)),
@@ -234,11 +235,6 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     unfinished_funds: ("any", lambda x, g: unfinished_funds(
         x, usual_zero_share=0.1, window=20)),
     creation_share: ("any", lambda x, g: creation_share(x["A"], np.exp(x["B"]), x["C"])),
-    check_thresholds: ("positive", lambda x, g: check_thresholds(
-        x["A"].to_numpy(), min_exceedances=5, draws=20)),
-    complete_rows: ("any", lambda x, g: tuple(complete_rows(x["A"], x["B"]))),
-    standardise: ("any", lambda x, g: standardise(*complete(x))),
-    exceedance_curve: ("any", lambda x, g: exceedance_curve(*complete(x), np.array([0.0, 0.5]))),
     implied_gap: ("any", lambda x, g: implied_gap(
         x["A"].abs(), x["B"], window=20, min_observations=10)),
     term_ratio: ("any", lambda x, g: term_ratio(

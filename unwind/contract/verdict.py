@@ -46,7 +46,13 @@ REGIMES = declare(
     ("base",),
     Column("base", TEXT, "symbol", "the asset whose links are watched", nullable=False),
     Column("state", TEXT, "", "CALM, WATCH, DELEVERAGING, RELEASE or UNKNOWN", nullable=False),
-    Column("previous_state", TEXT, "", "state of the session before", nullable=False),
+    Column(
+        "previous_state",
+        TEXT,
+        "",
+        "state of the session before; sessions without a score are passed over",
+        nullable=False,
+    ),
     Column("sessions_in_state", COUNT, "sessions", "this one included", nullable=False),
     Column(
         "score",

@@ -11,7 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from features.correlation import adjust_for_volatility, downside_correlation, normal_downside
+from features.correlation import (
+    downside_correlation,
+    downside_excess,
+    unexplained_rise,
+)
 from features.cross_section import robust_z
 from models.attribution import CLASSES
 from unwind.indicators.block import GOOD, MISSING, PROXY
@@ -53,7 +57,6 @@ class Evidence:
 
 def session_evidence(
     mechanisms: pd.DataFrame,
-    published: pd.DataFrame,
     context: RunContext,
     following: RunContext | None,
     verdict: Verdict,
@@ -64,8 +67,6 @@ def session_evidence(
     ----------
     mechanisms : DataFrame
         Rows of the table `mechanisms` of the session.
-    published : DataFrame
-        Rows of `published_zscores` known at the cut-off.
     context : RunContext
     following : RunContext or None
         Of the session after it; None where that was not known by the cut-off.
@@ -80,7 +81,7 @@ def session_evidence(
         **_from_rows(mechanisms, context),
         **_from_panel(context),
         "sleeves": _sleeves(context, verdict),
-        "published_zscore": _published(published, context),
+        "published_zscore": _published(context),
         **_rebound(context, following),
     }
     return {name: found[name] for name in context.settings.attribution.indicators}
@@ -198,6 +199,17 @@ def _from_panel(context: RunContext) -> dict[str, Evidence]:
         min_observations=shocks.min_observations,
     )  # fmt: skip
     software, gold = context.settings.correlation_tests.tested[:2]
+    pairs, window = context.settings.pair_evidence, context.settings.correlation.windows[0]
+    recent = context.panel.returns.iloc[-(window + pairs.baseline) :]
+    rise = unexplained_rise(
+        recent[base],
+        recent[software],
+        window=window,
+        min_observations=pairs.min_observations,
+    )
+    downside = downside_correlation(
+        recent[base], recent[gold], min_exceedances=pairs.min_joint_falls
+    )
     return {
         "base_fall": _of_prices(
             float(z.iloc[-1]), [base], context, f"no z of {base}: no return, or too few"
@@ -206,13 +218,13 @@ def _from_panel(context: RunContext) -> dict[str, Evidence]:
             float(slid.iloc[-1]), [base], context, f"a return of {base} is missing"
         ),
         "software_link": _of_prices(
-            _link_rise(context, software),
+            rise,
             [base, software],
             context,
             f"too few returns of {base} and {software}",
         ),
         "gold_link": _of_prices(
-            _downside_excess(context, gold),
+            downside_excess(downside),
             [base, gold],
             context,
             f"too few joint falls of {base} and {gold}",
@@ -225,41 +237,6 @@ def _of_prices(value: float, symbols: list[str], context: RunContext, reason: st
         return _absent(context, reason)
     known = max(context.known_at(pd.Index(symbols)))
     return Evidence(value=value, describes=context.stamp, known_at=known, quality=GOOD)
-
-
-def _link_rise(context: RunContext, asset: str) -> float:
-    """Rise of the correlation beyond what volatility explains, in standard errors of Fisher's z.
-
-    The smaller of the two that arise as either asset is taken for the source of the shock.
-    """
-    chosen, base = context.settings.pair_evidence, context.settings.universe.base
-    window = context.settings.correlation.windows[0]
-    recent = context.panel.returns[[base, asset]].iloc[-(window + chosen.baseline) :]
-    x, y = recent[base].to_numpy(), recent[asset].to_numpy()
-    rises = []
-    for source, other in ((x, y), (y, x)):
-        held = adjust_for_volatility(
-            source, other, window=window, min_observations=chosen.min_observations
-        )
-        if np.isnan(held.adjusted):
-            return np.nan
-        gap = np.arctanh(held.adjusted) - np.arctanh(held.baseline)
-        rises.append(gap / np.sqrt(1 / (held.n_recent - 3) + 1 / (held.n_baseline - 3)))
-    return float(min(rises, key=abs))
-
-
-def _downside_excess(context: RunContext, asset: str) -> float:
-    """Correlation of joint falls over what a normal shows, in standard errors of Fisher's z."""
-    chosen, base = context.settings.pair_evidence, context.settings.universe.base
-    rows = context.settings.correlation.windows[0] + chosen.baseline
-    recent = context.panel.returns[[base, asset]].iloc[-rows:]
-    downside = downside_correlation(
-        recent[base], recent[asset], min_exceedances=chosen.min_joint_falls
-    )
-    if np.isnan(downside.value):
-        return np.nan
-    usual = normal_downside(downside.correlation)
-    return float((np.arctanh(downside.value) - np.arctanh(usual)) * np.sqrt(downside.n - 3))
 
 
 def _sleeves(context: RunContext, verdict: Verdict) -> Evidence:
@@ -276,8 +253,9 @@ def _sleeves(context: RunContext, verdict: Verdict) -> Evidence:
     )  # fmt: skip
 
 
-def _published(published: pd.DataFrame, context: RunContext) -> Evidence:
+def _published(context: RunContext) -> Evidence:
     """The lowest that prime brokers published of the session or the one before."""
+    published = context.inputs["published_zscores"]
     days = context.panel.sessions[-2:]
     held = (
         published[published["session"].isin(days) & (published["group"] == GROUP)]

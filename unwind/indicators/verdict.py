@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.derivatives import UNKNOWN
 from models.verdict import (
     DELEVERAGING,
     DRIVERS,
     RELEASE,
+    UNKNOWN,
     Scale,
     ScoreHistory,
     deleveraging_score,
@@ -30,16 +30,9 @@ class Verdict:
     states: pd.DataFrame
 
 
-def decide(context: RunContext, factors: pd.DataFrame) -> Verdict:
-    """Score every session and run the state machine.
-
-    Parameters
-    ----------
-    panel : Panel
-    factors : DataFrame
-        Rows of `equity_factors_pct` known at the cut-off; empty where the desk has none.
-    settings : Settings
-    """
+def decide(context: RunContext) -> Verdict:
+    """Score and state of every session up to the run's."""
+    factors = context.inputs["equity_factors_pct"]
     drivers = driver_history(context.panel.returns, factors, chosen=context.settings.verdict)
     scores = deleveraging_score(
         drivers,

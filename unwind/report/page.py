@@ -1,7 +1,6 @@
 """The desk report: one HTML page that needs nothing from outside, for screen and paper.
 
-The words and most tables come from `unwind.reading`, the other tables from `unwind.report.grids`,
-the pictures from `unwind.charts`; this module brings them together and the template sets them.
+It reads the published tables and the views of the session's blocks, and computes no figure.
 """
 
 import base64

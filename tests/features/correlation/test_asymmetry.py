@@ -155,12 +155,12 @@ class TestCannotTell:
     def test_refuses(self):
         x, y = t4_pair(50, 0.5, seed=8)
         arguments = {"min_exceedances": 10, "draws": 99, "seed": 1}
-        said = r"^thresholds must be rising numbers from 0 up, got \[0.5, 0.0\]$"
+        said = r"^thresholds must be rising numbers from 0 up, got \[0.5, 0.0\]"
         with pytest.raises(ValueError, match=said):
             asymmetry_test(x, y, thresholds=(0.5, 0.0), **arguments)
-        with pytest.raises(ValueError, match="^min_exceedances must be at least 4, got 3$"):
+        with pytest.raises(ValueError, match="^min_exceedances must be at least 4, got 3"):
             asymmetry_test(x, y, thresholds=(0.0,), min_exceedances=3, draws=99, seed=1)
-        with pytest.raises(ValueError, match="^draws must be at least 19 .*, got 5; 999 is usual$"):
+        with pytest.raises(ValueError, match="^draws must be at least 19 .*, got 5; 999 is usual"):
             asymmetry_test(x, y, thresholds=(0.0,), min_exceedances=10, draws=5, seed=1)
 
 

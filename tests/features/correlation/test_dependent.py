@@ -82,7 +82,7 @@ class TestComparison:
 
     @pytest.mark.parametrize("confidence", [0, 1, 95])
     def test_a_confidence_is_no_percentage(self, confidence):
-        said = f"^confidence must lie between 0 and 1, got {confidence}; 0.95 is usual$"
+        said = f"^confidence must lie between 0 and 1, got {confidence}; 0.95 is usual"
         with pytest.raises(ValueError, match=said):
             compare_dependent_correlations(*three(16, seed=8), confidence=confidence)
 

@@ -103,13 +103,13 @@ class TestHistory:
     @pytest.mark.parametrize(
         ("changed", "said"),
         [
-            ({"change": 0}, r"change must lie in 1 … history \(40\), got 0"),
-            ({"change": 41}, r"change must lie in 1 … history \(40\), got 41"),
+            ({"change": 0}, r"change must lie in 1 … 40, got 0"),
+            ({"change": 41}, r"change must lie in 1 … 40, got 41"),
             ({"min_history": 1}, "min_history must be at least 2, got 1"),
         ],
     )
     def test_bad_terms(self, changed: dict[str, int], said: str) -> None:
-        with pytest.raises(ValueError, match=f"^{said}$"):
+        with pytest.raises(ValueError, match=f"^{said}"):
             _all(_returns(), **changed)
 
     def test_the_longest_change_and_the_shortest_history(self) -> None:

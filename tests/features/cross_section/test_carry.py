@@ -26,11 +26,11 @@ class TestCarryUnwind:
         assert risk_average(z, min_assets=2).tolist() == pytest.approx([2, np.nan], nan_ok=True)
 
     def test_arguments_out_of_range(self) -> None:
-        with pytest.raises(ValueError, match="^start must be above 0, got 0$"):
+        with pytest.raises(ValueError, match="^start must be above 0, got 0"):
             carry_unwind(pd.Series([0.0]), pd.Series([0.0]), start=0)
-        with pytest.raises(ValueError, match="^min_assets must be at least 1, got 0$"):
+        with pytest.raises(ValueError, match="^min_assets must be at least 1, got 0"):
             risk_average(pd.DataFrame(), min_assets=0)
-        said = "^z must hold finite numbers or NaN, got an infinite one; mask it first$"
+        said = "^z must be finite or missing, got "
         with pytest.raises(ValueError, match=said):
             risk_average(pd.DataFrame({"a": [1.0, -np.inf]}), min_assets=1)
 

@@ -54,7 +54,7 @@ class TestDecomposition:
             )
 
     def test_no_step_ahead_is_refused(self):
-        with pytest.raises(ValueError, match="^horizon must be at least 1 step, got 0$"):
+        with pytest.raises(ValueError, match="^horizon must be at least 1, got 0"):
             generalised_variance_decomposition(np.zeros((1, 2, 2)), np.eye(2), horizon=0)
 
 
@@ -260,27 +260,27 @@ class TestCannotTell:
             (
                 series.replace(series.iloc[3, 0], np.inf),
                 one,
-                "series must be finite or missing, got an infinite value; correct its row",
+                "series must be finite or missing, got inf for",
             ),
             (series, one | {"lags": 0}, "lags must be at least 1, got 0"),
-            (series, one | {"horizon": 0}, "horizon must be at least 1 step, got 0"),
+            (series, one | {"horizon": 0}, "horizon must be at least 1, got 0"),
         ):
-            with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+            with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
                 full_sample_connectedness(frame, **asked)
         assert full_sample_connectedness(series.iloc[:10], lags=1, horizon=1).n == 9
         for changed, said in (
             ({"lags": 0}, "lags must be at least 1, got 0"),
-            ({"every": 0}, "every must be at least 1 session, got 0"),
+            ({"every": 0}, "every must be at least 1, got 0"),
             (
                 {"min_observations": 61},
-                "min_observations must lie between 3 and the window 60, got 61",
+                "min_observations must lie in 3 … window (60), got 61",
             ),
             (
                 {"min_observations": 2},
-                "min_observations must lie between 3 and the window 60, got 2",
+                "min_observations must lie in 3 … window (60), got 2",
             ),
         ):
-            with pytest.raises(ValueError, match=f"^{said}$"):
+            with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
                 rolling_connectedness(series, **(ROLLING | {"every": 1} | changed))
 
     def test_a_hole_leaves_out_the_rows_that_touch_it(self):

@@ -77,8 +77,8 @@ class TestScaledMoves:
     @pytest.mark.parametrize(
         ("wrong", "said"),
         [
-            ({"horizon": 0, "window": 20}, "horizon must be at least 1 session, got 0"),
-            ({"horizon": 1, "window": 2}, "window must be at least 3 rows, got 2"),
+            ({"horizon": 0, "window": 20}, "horizon must be at least 1, got 0"),
+            ({"horizon": 1, "window": 2}, "window must be at least 3, got 2"),
         ],
     )
     def test_impossible_arguments_are_refused(self, wrong: dict[str, int], said: str) -> None:
@@ -163,7 +163,7 @@ class TestLateListing:
 
     def test_an_infinite_move_has_no_mean(self) -> None:
         moves = pd.DataFrame({"GLD": [np.inf], "SLV": [-np.inf]})
-        with pytest.raises(ValueError, match="moves must hold finite numbers or NaN"):
+        with pytest.raises(ValueError, match="moves must be finite or missing"):
             class_moves(moves, classes={"metals": ("GLD", "SLV")})
 
     def test_without_classes_the_sessions_stay(self) -> None:

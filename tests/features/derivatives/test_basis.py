@@ -205,7 +205,7 @@ class TestBand:
 
     @pytest.mark.parametrize("wrong", [1, 4])
     def test_a_baseline_holds_two_rows_to_a_window(self, wrong: int) -> None:
-        said = f"^min_observations must lie between 2 and the window 3, got {wrong}$"
+        said = f"^min_observations must lie in 2 … window \\(3\\), got {wrong}"
         with pytest.raises(ValueError, match=said):
             self.banded(self.leg(0.01), None, min_observations=wrong)
 

@@ -163,7 +163,7 @@ class TestClasses:
 
     @pytest.mark.parametrize("wrong", [1, 31])
     def test_an_ordinary_session_is_measured_on_two_rows_to_a_window(self, wrong: int) -> None:
-        said = f"^min_observations must lie between 2 and the window 30, got {wrong}$"
+        said = f"^min_observations must lie in 2 … window \\(30\\), got {wrong}"
         with pytest.raises(ValueError, match=said):
             ordinary_change(
                 pd.DataFrame(), window=30, min_observations=wrong, floor=0.01, confidence=0.9

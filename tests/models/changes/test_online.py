@@ -260,13 +260,13 @@ class TestAlarms:
         assert rarely > often
 
     def test_too_little(self) -> None:
-        with pytest.raises(NotEnoughData, match="before a monitored one"):
+        with pytest.raises(NotEnoughData, match="a watched series needs at least 40"):
             _alarms(_rows(100), start=20)
-        with pytest.raises(NotEnoughData, match="before a monitored one"):
+        with pytest.raises(NotEnoughData, match="the rows before the watch are constant"):
             _alarms(np.ones(300))
         with pytest.raises(NotEnoughData, match="the mean before a change needs at least 40"):
             _e_alarms(_rows(100), start=20)
-        with pytest.raises(ValueError, match="alarms_a_year must be positive"):
+        with pytest.raises(ValueError, match="alarms_per_year must be positive"):
             calibrated_threshold(_rows(), detector=glr, alarms_per_year=0, draws=19, seed=1)
         with pytest.raises(ValueError, match="at least 9"):
             calibrated_threshold(_rows(), detector=glr, alarms_per_year=1, draws=5, seed=1)

@@ -8,7 +8,7 @@ from models.changes import online_changes, watched_asset, watched_cross_section,
 from models.errors import NotEnoughData
 
 CHOSEN = {
-    "reference": 504, "min_reference": 126, "monitored": 126, "alarms_a_year": 1.0,
+    "reference": 504, "min_reference": 126, "monitored": 126, "alarms_per_year": 1.0,
     "expected_run": 252.0, "draws": 19, "seed": 1,
 }  # fmt: skip
 

@@ -149,7 +149,7 @@ class TestTailFit:
 
     def test_arguments_out_of_range(self):
         sample = np.arange(40.0)
-        with pytest.raises(ValueError, match="confidence must lie in"):
+        with pytest.raises(ValueError, match="confidence must lie between"):
             fit_gpd(sample, threshold=1, min_exceedances=10, confidence=1.0)
         with pytest.raises(ValueError, match="min_exceedances must be at least 2"):
             fit_gpd(sample, threshold=1, min_exceedances=1, confidence=0.9)

@@ -13,7 +13,7 @@ from models.volatility import fit_garch
 from models.volatility._likelihood import INNOVATIONS, MODELS, Likelihood, squares_before
 from tests import naive_garch
 
-REFERENCES = Path(__file__).parents[3] / "shared" / "references" / "garch"
+REFERENCES = Path(__file__).parents[4] / "shared" / "references" / "garch"
 needs_references = pytest.mark.skipif(not REFERENCES.exists(), reason="no reference data here")
 EVERY = [(model, law) for model in MODELS for law in INNOVATIONS]
 

@@ -10,7 +10,7 @@ from models.errors import NotEnoughData
 from models.volatility import walk_forward
 from tests.models.volatility.test_garch import _simulated
 
-REFERENCES = Path(__file__).parents[3] / "shared" / "references" / "garch"
+REFERENCES = Path(__file__).parents[4] / "shared" / "references" / "garch"
 RULE = {"every": 21, "window": 500, "min_observations": 300}
 
 

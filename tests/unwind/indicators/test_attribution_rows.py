@@ -110,7 +110,8 @@ class TestEventDay:
         self, market: Market, settings: Settings
     ) -> None:
         for cutoff, known in ((FIRST, False), ("2026-02-06T14:30Z", False), (LATE, True)):
-            after = observe_next(market, moment_of(EVENT, settings, cutoff), settings=settings)
+            context = observe(market, moment_of(EVENT, settings, cutoff), settings=settings)
+            after = observe_next(market, context)
             assert (after is not None) == known, cutoff
 
     def test_a_later_day_changes_nothing_at_the_same_cutoff(

@@ -361,6 +361,17 @@ class TestOptions:
         assert volume["detail"].endswith("before the close")
         assert np.isnan(volume["z"])
 
+    @pytest.mark.parametrize("age", [1, 0])
+    def test_a_session_on_which_no_option_trades_has_no_logarithm(
+        self, full: tuple[Inputs, Panel], settings: Settings, age: int
+    ) -> None:
+        inputs, panel = full
+        chains = inputs["option_chains"].copy()
+        snapshots = np.sort(chains["snapshot_at"].unique())
+        chains.loc[chains["snapshot_at"] == snapshots[-1 - age], "volume"] = 0
+        rows = table({**inputs, "option_chains": chains}, panel, moment_of(DAY, settings), settings)
+        assert np.isfinite(rows.loc[("options_volume", "IBIT"), "z"]) == (age > 0)
+
 
 class TestCrowding:
     def test_a_published_figure_keeps_its_own_clock(

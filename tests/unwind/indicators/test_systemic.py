@@ -48,7 +48,7 @@ def panel_of(folder: Path, store: Path, day: date, settings: Settings) -> Panel:
 
 def rows_of(panel: Panel, day: date, settings: Settings) -> pd.DataFrame:
     rows = systemic_rows(
-        run_context(panel=panel, moment=moment_of(day, settings), settings=settings), pd.DataFrame()
+        run_context(panel=panel, moment=moment_of(day, settings), settings=settings)
     )
     published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
     return published.set_index(["measure", "item"])

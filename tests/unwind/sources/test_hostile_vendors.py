@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from tests.conftest import ROOT
-from tests.unwind import test_cftc, test_crypto
 from tests.unwind.hostile_vendors import GIBIBYTE, bombs, disfigured, endless_headers
 from tests.unwind.loopback import Asked, Reply, Stopwatch, loopback, wall_clock
+from tests.unwind.sources import test_cftc, test_crypto
 from tests.unwind.sources.test_live_sources import NOW, _fresh_library, live_source  # noqa: F401
 from unwind.settings import Settings
 from unwind.sources.answers import fetch_json, parsed_json, wait_named

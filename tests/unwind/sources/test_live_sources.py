@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.unwind import test_cftc, test_crypto, test_yahoo
 from tests.unwind.loopback import PAGE, Asked, Reply, Stopwatch, loopback, wall_clock
+from tests.unwind.sources import test_cftc, test_crypto, test_yahoo
 from unwind.contract.source import SourceError
 from unwind.market.store import ingest, read_rejected, read_vintages
 from unwind.settings import Settings

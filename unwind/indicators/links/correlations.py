@@ -11,6 +11,7 @@ from features.correlation import (
     fisher_interval,
     robust_interval,
 )
+from features.cross_section import last_percentile
 from unwind.indicators.context import RunContext
 
 # Earlier values that a percentile needs before it says anything.
@@ -65,10 +66,9 @@ def correlation_rows(context: RunContext, measured: tuple[Link, ...]) -> pd.Data
         lower, upper = fisher_interval(
             value.to_numpy(), n.to_numpy(), confidence=context.settings.correlation.confidence
         )
-        earlier = link.value.loc[: context.stamp].iloc[:-1]
-        change = value - earlier.iloc[-1] if len(earlier) else value * np.nan
-        rank = (earlier <= value).sum() / earlier.notna().sum().clip(lower=1)
-        ranked = (earlier.notna().sum() >= PERCENTILE_FLOOR).to_numpy() & value.notna().to_numpy()
+        history = link.value.loc[: context.stamp]
+        change = value - history.iloc[-2] if len(history) > 1 else value * np.nan
+        percentile = last_percentile(history, min_observations=PERCENTILE_FLOOR)
         parts.append(
             pd.DataFrame(
                 {
@@ -82,7 +82,7 @@ def correlation_rows(context: RunContext, measured: tuple[Link, ...]) -> pd.Data
                     **_robust_columns(context, link),
                     "n": np.floor(n.to_numpy()).astype("int64"),
                     "change": change.to_numpy(),
-                    "percentile": np.where(ranked, rank.to_numpy(), np.nan),
+                    "percentile": percentile.to_numpy(),
                     "reason": [
                         _missing_link(context, base, asset, count) if np.isnan(held) else None
                         for asset, held, count in zip(value.index, value, n, strict=True)

@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 
 from features.cross_section import robust_z
-from features.fund_flows import creation_share, cumulative_surprise, dating_match, flow_design
+from features.fund_flows import (
+    creation_share,
+    cumulative_surprise,
+    dating_match,
+    flow_design,
+    premium,
+)
 from features.panel import Panel
 from models.errors import NotEnoughData
 from models.regression import Expectation, expectation
@@ -40,6 +46,7 @@ UNITS = {
     "vendor_conflict": USD,
     "vendor_dating_lag": "sessions",
 }
+PREMIUM_UNIT = "share of net asset value"
 LONGEST_LAG = 2  # sessions: settlement is one after the trade, a holiday may add one
 CLEAR_MATCH = 0.8  # share of equal figures from which a delay is named
 
@@ -71,8 +78,24 @@ def flow_block(context: RunContext) -> Block:
         rows += [*_amounts(found, context.panel, base, chosen), *surprises]
         rows += _vendors(found, chosen)
         views.append(view)
+    rows.append(_premium(context))
     drawn = [view for view in views if isinstance(view, FlowView)]
     return Block(rows=rows, view=drawn[0] if drawn else views[0])
+
+
+def _premium(context: RunContext) -> Mechanism:
+    """Premium of the base over its net asset value, which no source gives yet."""
+    base = context.settings.universe.base
+    close = context.panel.close[base]
+    net_asset_value = pd.Series(np.nan, index=close.index)
+    return or_missing(
+        Mechanism(
+            block=BLOCK, indicator="premium", item=base, unit=PREMIUM_UNIT,
+            value=float(premium(close, net_asset_value).iloc[-1]), describes=context.stamp,
+            known_at=context.known_at(pd.Index([base]))[0], quality=GOOD,
+        ),
+        reason=f"no source gives the net asset value of {base}",
+    )  # fmt: skip
 
 
 def _row(found: FundFlow, indicator: str, value: float, *, proxy: bool) -> Mechanism:

@@ -12,6 +12,7 @@ from features.cross_section import cross_sectional_rebound, regained, robust_z
 from features.returns import standardised_returns
 from unwind.indicators.block import GOOD, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext
+from unwind.indicators.published_zscores import current_zscores, first_current_session
 
 BLOCK = "crowding"
 UNIVERSE = "universe"
@@ -22,7 +23,7 @@ def rebound_block(context: RunContext) -> list[Mechanism]:
     return [
         *_across(context),
         _of_the_base(context),
-        *_published(context.inputs["published_zscores"], context),
+        *_published(context),
     ]
 
 
@@ -82,31 +83,21 @@ def _of_the_base(context: RunContext) -> Mechanism:
     return or_missing(row, reason=f"{base} did not fall by {least:.0%} in the session before")
 
 
-def _published(published: pd.DataFrame, context: RunContext) -> list[Mechanism]:
-    """The newest figure of each publisher and group that still stands, with its own clock."""
-    sessions = context.panel.sessions
-    since = sessions[max(0, len(sessions) - context.settings.systemic.published_sessions)]
-    standing = (
-        published[published["session"].between(since, context.stamp)]
-        if len(published)
-        else published
-    )
-    if standing.empty:
+def _published(context: RunContext) -> list[Mechanism]:
+    """Current figure of each publisher and group, with its own clock."""
+    newest = current_zscores(context)
+    if newest.empty:
+        reason = (
+            "no published z-score was known"
+            if context.inputs["published_zscores"].empty
+            else "no published z-score describes a session since "
+            f"{first_current_session(context):%Y-%m-%d}"
+        )
         return [
             missing(
-                BLOCK,
-                "published_zscore",
-                UNIVERSE,
-                context,
-                unit="σ, as published",
-                reason="no published z-score was known"
-                if published.empty
-                else f"no published z-score describes a session since {since:%Y-%m-%d}",
+                BLOCK, "published_zscore", UNIVERSE, context, unit="σ, as published", reason=reason
             )
         ]
-    newest = standing.sort_values("session", kind="stable").drop_duplicates(
-        ["publisher", "group"], keep="last"
-    )
     return [
         Mechanism(
             block=BLOCK, indicator="published_zscore", item=f"{publisher}: {group}",

@@ -163,7 +163,9 @@ def _options(chains: pd.DataFrame, context: RunContext) -> list[Mechanism]:
     quality = STALE if age else GOOD if whole[-1] else PARTIAL
     note = f"snapshot of {taken:%Y-%m-%d %H:%M}Z" + ("" if whole[-1] else ", before the close")
     alike = daily[whole] if whole[-1] else daily.iloc[:0]
-    scored = {"options_volume": alike["contracts"].apply(np.log), "put_share": daily["put_share"]}
+    # The logarithm of a session without trades is missing, not minus infinity.
+    logs = alike["contracts"].where(alike["contracts"] > 0).apply(np.log)
+    scored = {"options_volume": logs, "put_share": daily["put_share"]}
     values = {"options_volume": daily["contracts"], "put_share": daily["put_share"]}
     rows = []
     for name, unit in units.items():

@@ -10,6 +10,7 @@ from features.cross_section import (
     absorption_ratio,
     absorption_shift,
     contrarian_spread,
+    last_percentile,
     marchenko_pastur,
     momentum_spread,
     multi_strategy,
@@ -21,6 +22,7 @@ from features.cross_section import (
 from features.returns import standardised_returns
 from unwind.indicators.context import RunContext
 from unwind.indicators.links.correlations import PERCENTILE_FLOOR
+from unwind.indicators.published_zscores import current_zscores
 from unwind.indicators.risk.covar import covar_measures
 from unwind.indicators.risk.measure import Measure
 from unwind.settings.evidence import Systemic
@@ -29,16 +31,8 @@ OWN = "unwind"
 UNIVERSE, SLEEVES = "universe", "sleeves"
 
 
-def systemic_rows(context: RunContext, published: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the table `systemic` for the session.
-
-    Parameters
-    ----------
-    panel : Panel
-    published : DataFrame
-        Published z-scores known at the cut-off, one row a session, publisher and group.
-    moment, settings
-    """
+def systemic_rows(context: RunContext) -> pd.DataFrame:
+    """Rows of the table `systemic` for the session."""
     chosen = context.settings.systemic
     names = [
         name
@@ -58,7 +52,7 @@ def systemic_rows(context: RunContext, published: pd.DataFrame) -> pd.DataFrame:
         describes=context.as_of,
         known_at=max(context.known_at(pd.Index(names))),
     )
-    quoted = _published(published, context, chosen)
+    quoted = _published(context)
     parts = [rows, quoted] if len(quoted) else [rows]
     return context.stamped(pd.concat(parts, ignore_index=True))
 
@@ -69,18 +63,17 @@ def _columns(measure: Measure) -> dict[str, object]:
     return {name: getattr(kept, name) for name in Measure.__slots__}
 
 
-def _percentile(history: pd.Series, *, floor: int) -> float:
-    """Share of the earlier values at or below the last; NaN where these are too few."""
-    earlier, value = history.iloc[:-1].dropna(), history.iloc[-1]
-    if len(earlier) < floor or np.isnan(value):
-        return np.nan
-    return float((earlier <= value).mean())
-
-
-def _alike(history: pd.Series, assets: pd.Series) -> pd.Series:
-    """Blank what rests on another number of assets than the last value: a listing moves it."""
-    kept: pd.Series = history.where(assets == assets.iloc[-1])
-    return kept
+def _percentile(
+    history: pd.Series,
+    n_assets: pd.Series,
+    *,
+    rows: int,
+    min_observations: int,
+    every: int = 1,
+) -> float:
+    """Percentile among the sessions with as many assets as the last: a listing shifts the level."""
+    comparable = history.where(n_assets == n_assets.iloc[-1]).iloc[::every].iloc[-rows:]
+    return float(last_percentile(comparable.to_frame(), min_observations=min_observations).iloc[0])
 
 
 def _turbulence(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
@@ -89,7 +82,8 @@ def _turbulence(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
     scored = turbulence_index(
         returns.iloc[-(window + chosen.history + 1) :], window=window, min_observations=fewest
     ).iloc[-(chosen.history + 1) :]
-    # n stands as it is computed: 0 says that no asset could be scored.
+    percentiles = last_percentile(scored, min_observations=PERCENTILE_FLOOR)
+    # n is kept as computed: 0 says that no asset could be scored.
     n = int(scored["assets"].iloc[-1])
     missing = (
         "no asset moved"
@@ -103,7 +97,7 @@ def _turbulence(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
             window=window,
             value=float(scored[column].iloc[-1]),
             unit=unit,
-            percentile=_percentile(scored[column], floor=PERCENTILE_FLOOR),
+            percentile=percentiles[column],
             n=n,
             reason=missing,
         )
@@ -155,8 +149,10 @@ def _eigenvalues(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
             value=float(ratio["absorption_ratio"].iloc[-1]),
             unit="share",
             percentile=_percentile(
-                _alike(ratio["absorption_ratio"], ratio["assets"]).iloc[-(chosen.history + 1) :],
-                floor=PERCENTILE_FLOOR,
+                ratio["absorption_ratio"],
+                ratio["assets"],
+                rows=chosen.history + 1,
+                min_observations=PERCENTILE_FLOOR,
             ),
             n=int(ratio["assets"].iloc[-1]),
             detail=leading,
@@ -221,8 +217,11 @@ def _connectedness(returns: pd.DataFrame, base: str, chosen: Systemic) -> list[M
             value=float(values.iloc[-1]),
             unit="share",
             percentile=_percentile(
-                _alike(values, assets).iloc[::step].iloc[-(estimates + 1) :],
-                floor=ceil(PERCENTILE_FLOOR / step),
+                values,
+                assets,
+                every=step,
+                rows=estimates + 1,
+                min_observations=ceil(PERCENTILE_FLOOR / step),
             ),
             n=n,
             detail=None if np.isnan(values.iloc[-1]) else detail,
@@ -271,7 +270,7 @@ def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
     book = multi_strategy(
         sleeves, window=window, min_observations=fewest, min_spreads=chosen.min_sleeves
     ).iloc[-1]
-    present = int(book["sleeves"])
+    present = int(book["spreads"])
     lost = float(book["degrossing"]) if present >= chosen.min_sleeves else np.nan
     few = f"{present} sleeves have a return; {chosen.min_sleeves} are needed"
     unscaled = f"fewer than {chosen.min_sleeves} sleeves have a return and {fewest} before it"
@@ -297,7 +296,7 @@ def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
             "the session before was no degrossing session",
         ),
     ]  # fmt: skip
-    worst = book["worst_sleeve"]
+    worst = book["worst_spread"]
     return one_by_one + [
         Measure(
             measure=name,
@@ -314,15 +313,11 @@ def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
     ]
 
 
-def _published(published: pd.DataFrame, context: RunContext, chosen: Systemic) -> pd.DataFrame:
-    """Quote the newest figure of each publisher and group that still stands."""
-    if published.empty:
+def _published(context: RunContext) -> pd.DataFrame:
+    """Current published z-scores, as rows with their own known_at."""
+    newest = current_zscores(context)
+    if newest.empty:
         return pd.DataFrame()
-    since = context.panel.sessions[max(0, len(context.panel.sessions) - chosen.published_sessions)]
-    standing = published[published["session"].between(since, context.stamp)]
-    newest = standing.sort_values("session", kind="stable").drop_duplicates(
-        ["publisher", "group"], keep="last"
-    )
     return pd.DataFrame(
         {
             "measure": "published_zscore",
