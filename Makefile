@@ -15,7 +15,8 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_UI_V2_ENABLED := false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 90
-export PREFECT_LOGGING_LEVEL ?= WARNING
+# The console shows warnings; the pages of the runs show their log.
+export PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL ?= WARNING
 # Tiny matrix products inside an optimiser are 10 to 20 times slower on many BLAS threads.
 export OPENBLAS_NUM_THREADS := 1
 demo serve deploy: export PREFECT_HOME := $(CURDIR)/.prefect

@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from unwind.contract.inputs import INPUT_TABLES
-from unwind.contract.source import Extract, Fault, SourceError, SourceUnavailable
+from unwind.contract.source import Extract, Fault, Provision, SourceError, SourceUnavailable
 from unwind.contract.text import plain
 from unwind.sources.table_files import MAX_BYTES, bound, read_csv, read_parquet
 
+PROVISIONS = (
+    Provision(
+        table="every table",
+        content="what lies in the drop folder: " + ", ".join(INPUT_TABLES),
+        lag="as each row's known_at says, else by the lag rules of [known_at]",
+        limits="one Parquet or CSV file a table",
+    ),
+)
 SUFFIXES = (".parquet", ".csv")
 
 
