@@ -202,18 +202,19 @@ def _sentence(error: Exception) -> str:
     )
 
 
-def main() -> None:
+def main(arguments: list[str]) -> int:
     """Run a command; a fault of input is one sentence and exit status 2."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_WithoutStack())
     try:
-        app = application(called=next(iter(sys.argv[1:]), ""))
-        status = app(exit_on_error=False, print_error=False) or 0
+        app = application(called=next(iter(arguments), ""))
+        return app(arguments, exit_on_error=False, print_error=False) or 0
     except (UserError, CycloptsError, ValidationError) as error:
-        sys.stderr.write(f"unwind: {_sentence(error)}\n")
-        status = 2
-    sys.exit(status)
+        from unwind.contract.text import plain
+
+        sys.stderr.write(f"unwind: {plain(_sentence(error))}\n")
+        return 2
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

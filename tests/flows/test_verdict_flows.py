@@ -122,15 +122,11 @@ class TestCalibrate:
         assert "cannot be written" in str(state.message)
 
 
-def _shell(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> tuple[int, str, str]:
+def _shell(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of `python -m flows …`."""
-    monkeypatch.setattr("sys.argv", ["flows", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
+    status = main(arguments)
     printed = capsys.readouterr()
-    return int(stopped.value.code or 0), printed.out, printed.err
+    return status, printed.out, printed.err
 
 
 class TestShell:
@@ -159,17 +155,16 @@ class TestShell:
         ],
     )
     def test_a_fault_is_one_sentence_before_any_server_starts(
-        self, arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
+        self, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str],
     ) -> None:  # fmt: skip
-        status, printed, complaint = _shell(arguments, monkeypatch, capsys)
+        status, printed, complaint = _shell(arguments, capsys)
         assert status == 2
         assert said in complaint
         assert "Traceback" not in complaint
         assert printed == ""
 
     def test_the_list_of_commands_imports_no_flow(self) -> None:
-        code = "import sys; sys.argv[1:] = ['--help']; from flows.__main__ import main; main()"
+        code = "from flows.__main__ import main; main(['--help'])"
         done = subprocess.run(
             [sys.executable, "-X", "importtime", "-c", code], cwd=ROOT, capture_output=True,
             text=True, check=True,
@@ -181,9 +176,9 @@ class TestShell:
 
     @pytest.mark.parametrize("name", FLOWS)
     def test_a_command_has_the_options_of_its_flow(
-        self, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        status, printed, _ = _shell([name, "--help"], monkeypatch, capsys)
+        status, printed, _ = _shell([name, "--help"], capsys)
         assert status == 0
         module = name.replace("-", "_")
         flow = getattr(importlib.import_module(f"flows.{module}"), module)
@@ -192,10 +187,10 @@ class TestShell:
             assert f"--{short.get(parameter, parameter).replace('_', '-')} " in printed
 
     def test_missing_labels_are_one_sentence(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         arguments = ["evaluate", "--path", str(folder), "--episodes", "nowhere"]
-        status, printed, complaint = _shell(arguments, monkeypatch, capsys)
+        status, printed, complaint = _shell(arguments, capsys)
         assert (status, printed) == (2, "")
         assert complaint == (
             "unwind: label file nowhere/deleveraging_episodes.csv does not exist; "
@@ -205,13 +200,12 @@ class TestShell:
     @pytest.mark.prefect
     @pytest.mark.usefixtures("prefect_server")
     def test_json_parses(
-        self, folder: Path, labels: Path, desk: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
+        self, folder: Path, labels: Path, desk: Path, capsys: pytest.CaptureFixture[str],
     ) -> None:  # fmt: skip
         status, printed, _ = _shell(
             ["evaluate", "--path", str(folder), "--episodes", str(labels), "--settings", str(desk),
              "--null-years", "0", "--json"],
-            monkeypatch, capsys,
+            capsys,
         )  # fmt: skip
         assert status == 0
         assert set(json.loads(printed)["rules"]) >= {"VIX level", "turbulence"}
@@ -219,8 +213,7 @@ class TestShell:
     @pytest.mark.prefect
     @pytest.mark.usefixtures("prefect_server")
     def test_too_short_a_history_is_one_sentence(
-        self, labels: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
+        self, labels: Path, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str],
     ) -> None:  # fmt: skip
         young = write_drop(
             tmp_path / "young",
@@ -229,7 +222,7 @@ class TestShell:
         status, printed, complaint = _shell(
             ["calibrate", "--path", str(young), "--episodes", str(labels),
              "--target", str(tmp_path / "own.json")],
-            monkeypatch, capsys,
+            capsys,
         )  # fmt: skip
         assert status == 1
         assert "unwind: sessions of young needs at least 102 complete rows, got 34" in complaint

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,13 +107,14 @@ class TestPutOut:
             assert "credentials do not belong in a URL" in str(done.exception)
             assert CANARY not in done.output + str(done.exception)
 
-    def test_nor_a_failure_of_a_running_command(self, tmp_path: Path) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            done = CliRunner().invoke(
-                shell.app, ["daily", "--path", f"{folder}/absent", "--lake", str(tmp_path / "l")]
-            )
-        assert "does not exist; name an existing folder" in str(done.exception)
-        assert CANARY not in done.output + str(done.exception)
+    def test_nor_a_failure_of_a_running_command(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        absent = str(tmp_path / "absent")
+        assert shell.main(["daily", "--path", absent, "--lake", str(tmp_path / "l")]) == 2
+        printed = capsys.readouterr()
+        assert "does not exist; name an existing folder" in printed.err
+        assert CANARY not in printed.out + printed.err
 
 
 class TestClientsOfStores:
