@@ -1,353 +1,205 @@
-"""`python -m flows daily | backfill | replay | evaluate | calibrate …`: run a flow from a shell.
+"""`python -m flows NAME …`: run a flow from a shell; the exit status is the outcome.
 
-Its exit status is the outcome.
+A command is the signature of its flow: options, defaults, bounds and help are read from there. A
+flow is imported when it is called.
 """
 
+import ast
+import inspect
 import json
 import logging
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import typer
-from prefect.client.schemas.objects import State
+from cyclopts import App, CycloptsError, Parameter, Token
 from pydantic import ValidationError
 
-from flows.backfill import backfill
-from flows.calibrate import calibrate
-from flows.daily import daily
-from flows.evaluate import evaluate
-from flows.options import (
-    DEFAULT_EVENT,
-    FILES,
-    AlertsWhen,
-    AsJson,
-    AsOf,
-    CopyTo,
-    Event,
-    FilesOnly,
-    FolderPath,
-    Folders,
-    LabelFolder,
-    Lake,
-    OnDask,
-    ScenarioName,
-    Seed,
-    SettingsPath,
-    Simulated,
-    Sources,
-    Workers,
-    Years,
-    chosen_source,
+from unwind.errors import UserError
+
+FLOWS = (
+    "daily", "morning-after", "backfill", "replay", "evaluate", "calibrate", "universe", "scan",
 )  # fmt: skip
-from flows.parameters import READABLE, DataSource, open_source
-from flows.replay import replay
-from flows.scan import scan
-from flows.universe import universe
-from unwind.calendar import CalendarError
-from unwind.settings import load_settings
-from unwind.studies.episodes import read_labels
-from unwind.studies.track_record_text import record_markdown
-
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Run the desk's flows through Prefect, with a server of their own or the one configured.",
-)
-
-
 DEMO_FIRST, DEMO_LAST = date(2026, 1, 28), date(2026, 2, 12)
 
 
-@app.command("daily")
-def run_daily(
-    source: Sources = FILES,
-    path: FolderPath = None,
-    scenario: ScenarioName = "multi_strat_unwind",
-    seed: Seed = 1,
-    event: Event = DEFAULT_EVENT,
-    as_of: AsOf = None,
-    cutoff: Annotated[
-        str | None, typer.Option("--cutoff", help="UTC instant. Default: publication time.")
-    ] = None,
-    lake: Lake = "lake",
-    settings: SettingsPath = None,
-    copy_to: CopyTo = None,
-    alerts: Annotated[
-        AlertsWhen, typer.Option("--alerts", help="When to tell the desk; always: a drill.")
-    ] = AlertsWhen.current,
-    as_json: AsJson = False,
-) -> None:
-    """Run one session and print its verdict."""
-    load_settings(None if settings is None else Path(settings))
-    state = daily(
-        source=chosen_source(source, path, scenario, seed, event, settings),
-        lake=lake,
-        as_of=None if as_of is None else as_of.date(),
-        cutoff=cutoff,
-        settings=settings,
-        copy_to=copy_to,
-        alerts=alerts.value,
-        return_state=True,
-    )
-    _finish(state, as_json=as_json)
-
-
-@app.command("backfill")
-def run_backfill(
-    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")],
-    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")],
-    source: Sources = FILES,
-    path: FolderPath = None,
-    scenario: ScenarioName = "multi_strat_unwind",
-    seed: Seed = 1,
-    event: Event = DEFAULT_EVENT,
-    lake: Lake = "lake",
-    settings: SettingsPath = None,
-    chunk: Annotated[
-        int, typer.Option("--chunk", min=1, max=250, help="Sessions a publication.")
-    ] = 10,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=64, help="Processes that share a chunk.")
-    ] = 1,
-    dask: Annotated[
-        bool, typer.Option("--dask", help="Give whole chunks to Dask workers.")
-    ] = False,
-    copy_to: CopyTo = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run every session of a range."""
-    load_settings(None if settings is None else Path(settings))
-    state = backfill(
-        source=chosen_source(source, path, scenario, seed, event, settings),
-        first=first.date(),
-        last=last.date(),
-        lake=lake,
-        settings=settings,
-        chunk=chunk,
-        workers=workers,
-        dask=dask,
-        copy_to=copy_to,
-        return_state=True,
-    )
-    _finish(state, as_json=as_json)
-
-
-@app.command("replay")
-def run_replay(
-    as_of: Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Session.")],
-    cutoffs: Annotated[
-        str, typer.Option("--cutoffs", help="UTC instants, with commas: 2026-02-06T14:30Z,…")
-    ],
-    source: Sources = FILES,
-    path: FolderPath = None,
-    scenario: ScenarioName = "multi_strat_unwind",
-    seed: Seed = 1,
-    event: Event = DEFAULT_EVENT,
-    lake: Lake = "lake",
-    settings: SettingsPath = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score one session at several cut-offs: how the conclusion changes as data become known."""
-    load_settings(None if settings is None else Path(settings))
-    instants = _instants(cutoffs)
-    state = replay(
-        source=chosen_source(source, path, scenario, seed, event, settings),
-        as_of=as_of.date(),
-        cutoffs=instants,
-        lake=lake,
-        settings=settings,
-        return_state=True,
-    )
-    if state.is_completed() and not as_json:
-        outcome: Any = state.result()
-        sys.stdout.write(outcome["markdown"])
-    _finish(state, as_json=as_json)
-
-
-def _instants(listed: str) -> list[datetime]:
-    """Read instants with commas between them; a fault is a sentence."""
+def _instants(_type: object, tokens: tuple[Token, ...]) -> list[datetime]:
+    text = tokens[0].value
     try:
-        return [datetime.fromisoformat(part.strip()) for part in listed.split(",")]
+        return [datetime.fromisoformat(part.strip()) for part in text.split(",")]
     except ValueError as error:
-        raise CalendarError(
-            f"cutoffs must be UTC instants with commas between, got {listed!r}; "
+        raise ValueError(
+            f"cutoffs must be UTC instants with commas between, got {text!r}; "
             "write e.g. 2026-02-05T21:15Z,2026-02-06T14:30Z"
         ) from error
 
 
-def _require_inputs(paths: list[str], episodes: str, settings: str | None) -> None:
-    """Say what is missing before a server is started."""
-    desk = load_settings(None if settings is None else Path(settings))
-    for path in paths:
-        open_source(DataSource(path=path), desk)
-    read_labels(Path(episodes))
+# Where an option is more than the name and type of its parameter.
+OPTIONS = {
+    "first": Parameter(name="--from"),
+    "last": Parameter(name="--to"),
+    "paths": Parameter(name="--path"),
+    "cutoffs": Parameter(converter=_instants, n_tokens=1),
+    "lake": Parameter(env_var="UNWIND_LAKE"),
+    "settings": Parameter(env_var="UNWIND_SETTINGS"),
+    "copy_to": Parameter(env_var="UNWIND_COPY_TO"),
+    "as_json": Parameter(name="--json"),
+}
 
 
-@app.command("evaluate")
-def run_evaluate(
-    path: Folders,
-    episodes: LabelFolder,
-    source: FilesOnly = "files",
-    settings: SettingsPath = None,
-    budget: Annotated[
-        float, typer.Option("--budget", min=0.01, max=50, help="False entries a year of the rules.")
-    ] = 1.0,
-    null_years: Annotated[
-        int, typer.Option("--null-years", min=0, max=1000, help="Simulated years without regimes.")
-    ] = 200,
-    picture: Annotated[
-        str | None, typer.Option("--picture", help="File for the score over its history, SVG.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Backtest the verdict against dated episodes, beside the simple rules."""
-    _require_inputs(path, episodes, settings)
-    state = evaluate(
-        paths=path, episodes=episodes, settings=settings, budget=budget, null_years=null_years,
-        picture=picture, return_state=True,
-    )  # fmt: skip
-    if state.is_completed() and not as_json:
-        record: Any = state.result()
-        sys.stdout.write(record_markdown(record))
-    _finish(state, as_json=as_json)
-
-
-@app.command("calibrate")
-def run_calibrate(
-    path: Folders,
-    episodes: LabelFolder,
-    target: Annotated[str, typer.Option("--target", help="File to write.")],
-    source: FilesOnly = "files",
-    settings: SettingsPath = None,
-    as_json: AsJson = False,
-) -> None:
-    """Calibrate the verdict to the stated rate of false entries."""
-    _require_inputs(path, episodes, settings)
-    state = calibrate(
-        paths=path, episodes=episodes, target=target, settings=settings, return_state=True
+def _option(name: str, annotation: Any, default: Any, help: str = "") -> inspect.Parameter:
+    if help:
+        annotation = Annotated[annotation, Parameter(help=help)]
+    if name in OPTIONS:
+        annotation = Annotated[annotation, OPTIONS[name]]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
     )
-    _finish(state, as_json=as_json)
 
 
-@app.command("universe")
-def run_universe(
-    source: Sources = FILES,
-    path: FolderPath = None,
-    scenario: ScenarioName = "multi_strat_unwind",
-    seed: Seed = 1,
-    event: Event = DEFAULT_EVENT,
-    as_of: AsOf = None,
-    simulated: Simulated = None,
-    years: Years = 10,
-    lake: Lake = "lake",
-    settings: SettingsPath = None,
-    chunk: Annotated[
-        int, typer.Option("--chunk", min=1, max=1000, help="Assets a worker takes at once.")
-    ] = 10,
-    workers: Workers = 1,
-    dask: OnDask = False,
-    links: Annotated[bool, typer.Option("--links", help="Fit a composite DCC too.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Walk the volatility of a whole universe forward."""
-    load_settings(None if settings is None else Path(settings))
-    chosen = (
-        chosen_source(source, path, scenario, seed, event, settings)
-        if simulated is None
-        else DataSource(kind="simulated", seed=seed)
-    )
-    state = universe(
-        source=chosen,
-        lake=lake,
-        as_of=None if as_of is None else as_of.date(),
-        simulated=simulated,
-        years=years,
-        settings=settings,
-        chunk=chunk,
-        workers=workers,
-        dask=dask,
-        links=links,
-        return_state=True,
-    )
-    _finish(state, as_json=as_json)
+def command(name: str) -> Callable[..., int]:
+    """Return a flow as a command: the fields of its source become options of their own."""
+    from flows.parameters import DataSource
+
+    name = name.replace("-", "_")
+    flow = getattr(import_module(f"flows.{name}"), name)
+    parameters = dict(inspect.signature(flow.fn).parameters)
+    sourced = parameters.pop("source", None) is not None
+    options = [_option(one.name, one.annotation, one.default) for one in parameters.values()]
+    if sourced:
+        fields = dict(DataSource.model_fields)
+        kind, then = fields.pop("kind"), fields.pop("then")
+        described = f"{kind.description} Repeat it for more: {then.description}"
+        options += [_option("source", list[str], [kind.default], described)]
+        options += [
+            _option(field, one.annotation, one.default, one.description or "")
+            for field, one in fields.items()
+        ]
+    else:  # histories are read from drop folders alone
+        options += [_option("source", Literal["files"], "files", "Where histories come from.")]
+    options += [_option("as_json", bool, False, "Print the outcome as JSON.")]
+
+    def run(*, as_json: bool = False, source: list[str] | str = "files", **given: Any) -> int:
+        if sourced:
+            first, *then = [source] if isinstance(source, str) else source
+            chosen = {field: given.pop(field) for field in fields if field in given}
+            given["source"] = DataSource.model_validate({"kind": first, "then": then} | chosen)
+        check_inputs(given)
+        return finish(name, flow(**given, return_state=True), as_json=as_json)
+
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    run.__annotations__ = {}
+    run.__doc__ = flow.fn.__doc__
+    return run
 
 
-@app.command("scan")
-def run_scan(
-    source: Sources = FILES,
-    path: FolderPath = None,
-    scenario: ScenarioName = "multi_strat_unwind",
-    seed: Seed = 1,
-    event: Event = DEFAULT_EVENT,
-    as_of: AsOf = None,
-    simulated: Simulated = None,
-    years: Years = 4,
-    lake: Lake = "lake",
-    settings: SettingsPath = None,
-    chunk: Annotated[
-        int, typer.Option("--chunk", min=1, max=5000, help="Assets a worker takes at once.")
-    ] = 100,
-    workers: Workers = 1,
-    dask: OnDask = False,
-    as_json: AsJson = False,
-) -> None:
-    """Correlate every pair of a universe at one session."""
-    load_settings(None if settings is None else Path(settings))
-    state = scan(
-        source=chosen_source(source, path, scenario, seed, event, settings)
-        if simulated is None
-        else DataSource(kind="simulated", seed=seed),
-        lake=lake,
-        as_of=None if as_of is None else as_of.date(),
-        simulated=simulated,
-        years=years,
-        settings=settings,
-        chunk=chunk,
-        workers=workers,
-        dask=dask,
-        return_state=True,
-    )
-    _finish(state, as_json=as_json)
+def check_inputs(given: dict[str, Any]) -> None:
+    """Find missing settings, folders, labels and libraries before a server is started."""
+    from flows.parameters import DataSource, open_source
+    from unwind.settings import load_settings
+
+    settings = load_settings(given.get("settings"))
+    sources = [DataSource(path=path) for path in given.get("paths", ())]
+    if given.get("simulated") is None and "source" in given:
+        sources.append(given["source"])
+    for source in sources:
+        open_source(source, settings)
+    if "episodes" in given:
+        from unwind.studies.episodes import read_labels
+
+        read_labels(Path(given["episodes"]))
 
 
-@app.command("demo")
-def run_demo(lake: Lake = "demo/lake") -> None:
-    """Run the sessions around a simulated 5 February 2026, then that day alone."""
+def demo(*, lake: Annotated[str, OPTIONS["lake"]] = "demo/lake") -> int:
+    """Run the sessions around a simulated 5 February 2026, then that day alone.
+
+    Args:
+        lake: Folder of the lake.
+    """
+    from flows.backfill import backfill
+    from flows.daily import daily
+    from flows.parameters import DataSource
+
     source = DataSource(kind="simulated")
     state = backfill(
         source=source, first=DEMO_FIRST, last=DEMO_LAST, lake=lake, chunk=6, workers=2,
         return_state=True,
     )  # fmt: skip
-    _finish(state, as_json=False)
-    state = daily(source=source, lake=lake, as_of=source.event, return_state=True)
-    _finish(state, as_json=False)
+    return finish("backfill", state) or finish(
+        "daily", daily(source=source, lake=lake, as_of=source.event, return_state=True)
+    )
 
 
-def _finish(state: State[Any], *, as_json: bool) -> None:
+def finish(name: str, state: Any, *, as_json: bool = False) -> int:
     """Print the outcome; a failed run is one sentence and exit status 1."""
     if not state.is_completed():
         sys.stderr.write(f"unwind: {state.message}\n")
-        raise typer.Exit(1)
+        return 1
     outcome = state.result() if state.name == "Completed" else {"skipped": state.message}
     if as_json:
         sys.stdout.write(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n")
-        return
+        return 0
+    if name == "replay":
+        sys.stdout.write(outcome["markdown"])
+    if name == "evaluate":
+        from unwind.studies.track_record_text import record_markdown
+
+        sys.stdout.write(record_markdown(outcome))
     sys.stdout.write(f"\n{state.message}\n")
-    for name in ("lake", "snapshot", "report", "file", "folder"):
-        if name in outcome:
-            sys.stdout.write(f"  {name:<9}{outcome[name]}\n")
+    for key in ("lake", "snapshot", "report", "file", "folder"):
+        if key in outcome:
+            sys.stdout.write(f"  {key:<9}{outcome[key]}\n")
+    return 0
+
+
+def _summary(name: str) -> str:
+    """First line of a flow's module, read without importing it."""
+    text = Path(__file__).with_name(f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+
+
+def application(called: str) -> App:
+    """Return the command line; of its flows only the one that is called is imported."""
+    app = App(
+        name="python -m flows",
+        help="Run the desk's flows through Prefect, with a temporary server or the configured one.",
+        version_flags=(),
+        default_parameter=Parameter(negative=()),
+        result_action="return_value",
+    )
+    for name in FLOWS:
+        if name == called:
+            app.command(command(name), name=name)
+        else:
+            app.command(lambda: None, name=name, help=_summary(name))
+    app.command(demo)
+    return app
 
 
 class _WithoutStack(logging.Filter):
-    """Take the stack off log records of readable faults: the sentence says it all."""
+    """Drop the traceback from log records of readable faults."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        from flows.faults import READABLE
+
         if record.exc_info and isinstance(record.exc_info[1], READABLE):
             record.exc_info = None
         return True
+
+
+def _sentence(error: Exception) -> str:
+    """The fault of an option; of pydantic's the rule alone, not its layout."""
+    cause = error.__cause__ if isinstance(error, CycloptsError) else error
+    if not isinstance(cause, ValidationError):
+        return str(error)
+    argument = error.argument if isinstance(error, CycloptsError) else None
+    return "; ".join(
+        f"{argument.name if argument else fault['loc'][-1]}: {fault['msg']}"
+        for fault in cause.errors()
+    )
 
 
 def main() -> None:
@@ -355,14 +207,12 @@ def main() -> None:
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_WithoutStack())
     try:
-        app()
-    except READABLE as error:
-        sys.stderr.write(f"unwind: {error}\n")
-        sys.exit(2)
-    except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
-        sys.stderr.write(f"unwind: {faults}\n")
-        sys.exit(2)
+        app = application(called=next(iter(sys.argv[1:]), ""))
+        status = app(exit_on_error=False, print_error=False) or 0
+    except (UserError, CycloptsError, ValidationError) as error:
+        sys.stderr.write(f"unwind: {_sentence(error)}\n")
+        status = 2
+    sys.exit(status)
 
 
 if __name__ == "__main__":

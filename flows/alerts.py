@@ -20,6 +20,7 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.exceptions import PrefectHTTPStatusError
 
 from unwind.alerts.ledger import Alert, mark, write_intent
+from unwind.errors import UserError
 from unwind.lake.snapshots import Snapshot
 
 # The server stores events every five seconds; a busy one takes longer.
@@ -27,7 +28,7 @@ STORED_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.5
 
 
-class AlertError(RuntimeError):
+class AlertError(UserError, RuntimeError):
     """The session is published, but the server did not take what the desk has to be told."""
 
 

@@ -4,26 +4,39 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from pydantic import Field
 
-from flows import tasks
 from flows.artifacts import publish_artifacts
-from flows.parameters import READABLE, DataSource, cutoff_of, open_source
+from flows.faults import readable_faults
+from flows.limits import CHUNK, LONG_RUN
+from flows.parameters import DataSource, cutoff_of, open_source
+from flows.session import publish_tables, push_lake, read_market
 from flows.spread import in_order, progress, runner_of
 from unwind.calendar import CalendarError, sessions_between
 from unwind.indicators.context import Slot
 from unwind.lake.snapshots import read
+from unwind.pipeline import analyse_sessions
 from unwind.report.markdown import escape_markdown
 from unwind.report.session import session_day
 from unwind.settings import load_settings
 
 
-@flow(name="backfill", flow_run_name="backfill {first} … {last}")
+def _chunk_name() -> str:
+    slots: list[Slot] = runtime.task_run.parameters["slots"]
+    return f"{slots[0].as_of} … {slots[-1].as_of}"
+
+
+analyse_chunk = task(
+    name="analyse a chunk of sessions", task_run_name=_chunk_name, timeout_seconds=CHUNK
+)(analyse_sessions)
+
+
+@flow(name="backfill", flow_run_name="backfill {first} … {last}", timeout_seconds=LONG_RUN)
+@readable_faults
 def backfill(
     source: DataSource,
     first: date,
@@ -37,8 +50,7 @@ def backfill(
 ) -> State[dict[str, Any]]:
     """Publish every session of a range, each as its own run at publication time would have seen it.
 
-    A crash loses one chunk at most; run again, it leaves the same bytes. (Prefect reads the next
-    lines into its form.)
+    A crash loses one chunk at most; run again, it leaves the same bytes.
 
     Args:
         source: Where the observations come from.
@@ -51,55 +63,37 @@ def backfill(
         dask: Give whole chunks to Dask (the official integration) in place of processes.
         copy_to: URL of a copy to push to after the last chunk, e.g. s3://bucket/lake. Empty: none.
     """
-    try:
-        return _backfill(source, first, last, Path(lake), settings, chunk, workers, dask, copy_to)
-    except READABLE as error:
-        return Failed(message=str(error))
-
-
-def _backfill(
-    chosen: DataSource,
-    first: date,
-    last: date,
-    lake: Path,
-    settings_path: str | None,
-    chunk: int,
-    workers: int,
-    dask: bool,
-    copy_to: str | None,
-) -> State[dict[str, Any]]:
-    settings = load_settings(None if settings_path is None else Path(settings_path))
+    desk, folder = load_settings(settings), Path(lake)
     days = [stamp.date() for stamp in sessions_between(first, last)]
     if not days:
         raise CalendarError(f"no NYSE session from {first} to {last}; widen the range")
-    scheduled, simulated = runtime.flow_run.scheduled_start_time, chosen.kind == "simulated"
+    scheduled = runtime.flow_run.scheduled_start_time
     cutoffs = [
-        cutoff_of(None, session=day, scheduled=scheduled, simulated=simulated, settings=settings)
+        cutoff_of(
+            None, session=day, scheduled=scheduled, simulated=source.is_simulated, settings=desk
+        )
         for day in days
     ]
-    source = open_source(chosen, settings)
-    tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
-    market = tasks.load_market(lake)
+    provider = open_source(source, desk)
+    market = read_market(folder, provider, desk)
     slots = [
-        Slot(as_of=day, cutoff=cutoff, source=source.label)
+        Slot(as_of=day, cutoff=cutoff, source=provider.label)
         for day, cutoff in zip(days, cutoffs, strict=True)
     ]
-    run = f"flow run {runtime.flow_run.id}"
     parts = [slots[start : start + chunk] for start in range(0, len(slots), chunk)]
     calls = [
         {
-            "market": market, "slots": part, "settings": settings,
+            "market": market, "slots": part, "settings": desk,
             "workers": 1 if dask else workers,
-            "first": str(part[0].as_of), "last": str(part[-1].as_of),
         }
         for part in parts
     ]  # fmt: skip
     runner = runner_of(workers, dask=True) if dask else None
     # However the chunks are spread, one writer publishes them, in their order.
-    analysed = in_order(tasks.analyse_chunk, calls, runner, ahead=workers)
+    analysed = in_order(analyse_chunk, calls, runner, ahead=workers)
     with progress(len(slots), unit="sessions", what="sessions") as advance:
         for part, analysis in zip(parts, analysed, strict=True):
-            snapshot = tasks.publish_tables(lake, analysis.tables, settings, source.label, run)
+            snapshot = publish_tables(folder, analysis.tables, desk, provider.label)
             advance(len(part))
     regimes = read(snapshot, "regimes")
     regimes = regimes[regimes["as_of"].isin(days)]
@@ -118,14 +112,15 @@ def _backfill(
     day = session_day(snapshot, as_of=days[-1], cutoff=slots[-1].cutoff)
     publish_artifacts(day, analysis.views.mechanisms)
     if copy_to is not None:
-        tasks.copy_lake(lake, copy_to)
+        push_lake(folder, copy_to)
     counts = {str(state): int(count) for state, count in regimes["state"].value_counts().items()}
+    get_run_logger().info("states %s", counts)
     return Completed(
         message=f"{len(days)} sessions, {days[0]} … {days[-1]}: {counts}",
         data={
             "sessions": len(days),
             "states": counts,
-            "lake": str(lake),
+            "lake": str(folder),
             "snapshot": snapshot.name,
         },
     )

@@ -3,29 +3,30 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
-from flows import tasks
-from flows.parameters import READABLE
+from flows.faults import readable_faults
+from flows.histories import read_histories
+from flows.limits import CHUNK, LONG_RUN
 from unwind.settings import load_settings
-from unwind.sources.files import FilesSource
 from unwind.studies.calibration_files import write_calibration
 from unwind.studies.episodes import read_labels
-from unwind.studies.history import folder_names
+from unwind.studies.track_record import artefact, calibrate_on
+
+fit_calibration = task(name="calibrate the verdict", timeout_seconds=CHUNK)(calibrate_on)
 
 
-@flow(name="calibrate", flow_run_name="calibrate {paths}")
+@flow(name="calibrate", flow_run_name="calibrate {paths}", timeout_seconds=LONG_RUN)
+@readable_faults
 def calibrate(
     paths: list[str], episodes: str, target: str, settings: str | None = None
 ) -> State[dict[str, Any]]:
     """Calibrate the verdict to the settings' rate of false entries, and write the artefact.
 
     The file takes effect when settings name it; rows published under another stay as they are.
-    (Prefect reads the next lines into its form.)
 
     Args:
         paths: Drop folders, each its own stretch of history.
@@ -33,25 +34,19 @@ def calibrate(
         target: File to write; a report of the same name with .md is put beside it.
         settings: Settings file. Empty: the default desk.
     """
-    try:
-        desk = load_settings(None if settings is None else Path(settings))
-        labels = read_labels(Path(episodes))
-        received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
-        histories = tuple(
-            tasks.read_history(FilesSource(Path(path)), name, received_at, desk)
-            for path, name in zip(paths, folder_names(paths), strict=True)
-        )
-        held = tasks.calibrate_verdict(histories, labels, desk)
-        told = write_calibration(Path(target), held)
-    except READABLE as error:
-        return Failed(message=str(error))
-    except OSError as error:
-        return Failed(message=f"{target} cannot be written: {error.strerror}; choose another")
-    create_markdown_artifact(key="calibration", description="Calibration", markdown=told)
+    desk = load_settings(settings)
+    labels = read_labels(Path(episodes))
+    histories = read_histories(paths, desk)
+    fit = fit_calibration(histories, labels, settings=desk, without=None)
+    calibration = artefact(fit, histories)
+    report = write_calibration(Path(target), calibration)
+    get_run_logger().info("calibration %s in %s", calibration["version"], target)
+    create_markdown_artifact(key="calibration", description="Calibration", markdown=report)
     return Completed(
         message=(
-            f"calibration {held['version']}: DELEVERAGING from {held['deleveraging']:.2f}, "
-            f"{held['deleveraging_rate']:.2f} entries a year on ordinary sessions"
+            f"calibration {calibration['version']}: "
+            f"DELEVERAGING from {calibration['deleveraging']:.2f}, "
+            f"{calibration['deleveraging_rate']:.2f} entries a year on ordinary sessions"
         ),
-        data=held | {"file": target},
+        data=calibration | {"file": target},
     )

@@ -3,23 +3,31 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from pydantic import Field
 
-from flows import tasks
-from flows.parameters import READABLE
+from flows.faults import readable_faults
+from flows.histories import read_histories
+from flows.limits import CHUNK, LONG_RUN
+from unwind.files.durable import Unwritable, write_atomically
 from unwind.settings import load_settings
-from unwind.sources.files import FilesSource
+from unwind.studies import track_record
 from unwind.studies.episodes import read_labels
-from unwind.studies.history import folder_names
+from unwind.studies.record_chart import record_chart
 from unwind.studies.track_record_text import record_markdown, record_sentence
 
+evaluate_verdict = task(name="score against labelled episodes", timeout_seconds=CHUNK)(
+    track_record.evaluate
+)
+null_run = task(name="run on simulated null markets", timeout_seconds=CHUNK)(track_record.null_run)
+draw_record = task(name="draw the record", timeout_seconds=CHUNK)(record_chart)
 
-@flow(name="evaluate", flow_run_name="evaluate {paths}")
+
+@flow(name="evaluate", flow_run_name="evaluate {paths}", timeout_seconds=LONG_RUN)
+@readable_faults
 def evaluate(
     paths: list[str],
     episodes: str,
@@ -30,8 +38,6 @@ def evaluate(
 ) -> State[dict[str, Any]]:
     """Backtest the verdict point in time, and print its record beside five simple rules.
 
-    (Prefect reads the next lines into its form.)
-
     Args:
         paths: Drop folders, each its own stretch of history.
         episodes: Folder of label files.
@@ -40,24 +46,20 @@ def evaluate(
         null_years: Years simulated without any regime. 0: none.
         picture: File for the score over its history, as SVG. Empty: none.
     """
-    try:
-        desk = load_settings(None if settings is None else Path(settings))
-        labels = read_labels(Path(episodes))
-        received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
-        histories = tuple(
-            tasks.read_history(FilesSource(Path(path)), name, received_at, desk)
-            for path, name in zip(paths, folder_names(paths), strict=True)
-        )
-        record = tasks.evaluate_verdict(histories, labels, desk, budget)
-        if null_years:
-            record["null"] = tasks.run_null(null_years, desk)
-        if picture is not None:
-            tasks.draw_record(Path(picture), histories, labels, desk)
-    except READABLE as error:
-        return Failed(message=str(error))
-    except OSError as error:
-        return Failed(message=f"{picture} cannot be written: {error.strerror}; choose another")
+    desk = load_settings(settings)
+    labels = read_labels(Path(episodes))
+    target = None if picture is None else Path(picture)
+    if target is not None and not target.parent.is_dir():
+        raise Unwritable(f"{target} cannot be written: its folder does not exist; make it first")
+    histories = read_histories(paths, desk)
+    record = evaluate_verdict(histories, labels, settings=desk, budget=budget)
+    if null_years:
+        record["null"] = null_run(years=null_years, settings=desk)
+    if target is not None:
+        drawing = draw_record(histories, labels, settings=desk)
+        write_atomically(target, lambda draft: draft.write_text(drawing, encoding="utf-8"))
     create_markdown_artifact(
         key="track-record", description="Record of the verdict", markdown=record_markdown(record)
     )
+    get_run_logger().info("%s", record_sentence(record))
     return Completed(message=record_sentence(record), data=record)

@@ -2,14 +2,14 @@
 
 import random
 import time
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from models.errors import NotEnoughData
 from unwind.calendar import (
     CUT_ZONE,
     CalendarError,
@@ -18,26 +18,12 @@ from unwind.calendar import (
     require_session,
     sessions_between,
 )
-from unwind.contract.source import Partner, Source, SourceError
-from unwind.files.durable import Busy, Unwritable
-from unwind.files.location import LakeError
-from unwind.pipeline import desk_symbols
-from unwind.settings import Settings, SettingsError
+from unwind.contract.source import Source, SourceError
+from unwind.settings import Settings
 from unwind.simulation.scenarios import SCENARIOS
-from unwind.simulation.source import SimulatedSource
-from unwind.sources.cftc import CftcSource
 from unwind.sources.combined import CombinedSource
-from unwind.sources.crypto import CryptoSource
-from unwind.sources.files import FilesSource
+from unwind.sources.registry import PROVIDERS, SIMULATED
 from unwind.sources.transport import Timekeeping
-from unwind.sources.yahoo import YahooSource
-from unwind.studies.episodes import LabelError
-
-# Faults of input, not of the program: a person gets the sentence, not the stack.
-READABLE = (
-    SettingsError, SourceError, CalendarError, LakeError, LabelError, Busy, Unwritable,
-    NotEnoughData,
-)  # fmt: skip
 
 # A simulated market starts this long before its event, so that every window is full by then.
 SIMULATED_DAYS_BEFORE = 800
@@ -52,19 +38,33 @@ WALL_CLOCK = Timekeeping(
 )
 
 
-def _known_scenario(name: str) -> str:
-    if name not in SCENARIOS:
-        raise ValueError(f"no scenario {name}; there are {', '.join(SCENARIOS)}")
-    return name
+def _known(what: str, names: Iterable[str]) -> Callable[[str], str]:
+    """Return a check against a registry."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"no {what} {name}; there are {', '.join(names)}")
+        return name
+
+    return check
 
 
-# An enumeration in the form; checked against the one list there is.
-ScenarioName = Annotated[
-    str, AfterValidator(_known_scenario), WithJsonSchema({"type": "string", "enum": [*SCENARIOS]})
+# Enumerations in the form; each from the one registry there is.
+Provider = Annotated[
+    str,
+    AfterValidator(_known("provider", PROVIDERS)),
+    WithJsonSchema({"type": "string", "enum": [*PROVIDERS]}),
 ]
-
-
-Provider = Literal["files", "yahoo", "crypto", "cftc"]
+Kind = Annotated[
+    str,
+    AfterValidator(_known("source", [*PROVIDERS, SIMULATED])),
+    WithJsonSchema({"type": "string", "enum": [*PROVIDERS, SIMULATED]}),
+]
+ScenarioName = Annotated[
+    str,
+    AfterValidator(_known("scenario", SCENARIOS)),
+    WithJsonSchema({"type": "string", "enum": [*SCENARIOS]}),
+]
 
 
 class DataSource(BaseModel):
@@ -72,26 +72,32 @@ class DataSource(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["files", "yahoo", "crypto", "cftc", "simulated"] = Field(
+    kind: Kind = Field(
         default="files",
-        description="files: a drop folder. yahoo, crypto, cftc: live providers. "
-        "simulated: a market with known truth.",
+        description="files: a drop folder. simulated: a market with known truth. Others: live "
+        "providers.",
     )
     then: list[Provider] = Field(
         default=[],
-        max_length=3,
+        max_length=len(PROVIDERS) - 1,
         description="Further providers in falling precedence: they give what the ones before lack.",
     )
     path: str | None = Field(
         default=None, description="The drop folder, for files.", examples=["/data/drop"]
     )
     scenario: ScenarioName = Field(
-        default="multi_strat_unwind", description="What happens in the simulated market."
+        default="multi_strat_unwind",
+        description=f"What happens in the simulated market: {', '.join(SCENARIOS)}.",
     )
     seed: int = Field(default=1, ge=0, le=2**31, description="Seed of the simulated market.")
     event: date = Field(
         default=date(2026, 2, 5), description="Day of the simulated event.", examples=["2026-02-05"]
     )
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the market is simulated."""
+        return self.kind == SIMULATED
 
 
 def open_source(chosen: DataSource, settings: Settings) -> Source:
@@ -103,40 +109,30 @@ def open_source(chosen: DataSource, settings: Settings) -> Source:
         The drop folder is missing or unusable, a live provider's library is not installed, or the
         providers cannot stand together.
     """
-    if chosen.kind == "simulated":
+    if chosen.is_simulated:
         if chosen.then:
             raise SourceError(
                 f"simulated data is never combined with other data, got {', '.join(chosen.then)}; "
                 "name it alone"
             )
-        return SimulatedSource(
-            chosen.scenario,
-            seed=chosen.seed,
-            first=(pd.Timestamp(chosen.event) - pd.Timedelta(days=SIMULATED_DAYS_BEFORE)).date(),
-            last=(pd.Timestamp(chosen.event) + pd.Timedelta(days=SIMULATED_DAYS_AFTER)).date(),
-            event=chosen.event,
-        )
-    providers = tuple(_provider(kind, chosen, settings) for kind in (chosen.kind, *chosen.then))
-    if len(providers) == 1 and chosen.kind == "files":
-        return providers[0]
-    return CombinedSource(providers)
+        return _simulated(chosen)
+    folder = None if chosen.path is None else Path(chosen.path)
+    kinds = (chosen.kind, *chosen.then)
+    providers = tuple(PROVIDERS[kind].build(settings, WALL_CLOCK, folder) for kind in kinds)
+    return providers[0] if kinds == ("files",) else CombinedSource(providers)
 
 
-def _provider(kind: Provider, chosen: DataSource, settings: Settings) -> Partner:
-    terms = settings.sources
-    if kind == "yahoo":
-        return YahooSource(
-            terms.yahoo, symbols=desk_symbols(settings), clock=settings.clock, retry=terms.retry,
-            time=WALL_CLOCK,
-        )  # fmt: skip
-    if kind == "crypto":
-        hourly = tuple(settings.clock.hourly.values())
-        return CryptoSource(terms.crypto, hourly=hourly, retry=terms.retry, time=WALL_CLOCK)
-    if kind == "cftc":
-        return CftcSource(terms.cftc, retry=terms.retry, time=WALL_CLOCK)
-    if chosen.path is None:
-        raise SourceError("the files source needs a path; name the drop folder")
-    return FilesSource(Path(chosen.path))
+def _simulated(chosen: DataSource) -> Source:
+    from unwind.simulation.source import SimulatedSource
+
+    event = pd.Timestamp(chosen.event)
+    return SimulatedSource(
+        chosen.scenario,
+        seed=chosen.seed,
+        first=(event - pd.Timedelta(days=SIMULATED_DAYS_BEFORE)).date(),
+        last=(event + pd.Timedelta(days=SIMULATED_DAYS_AFTER)).date(),
+        event=chosen.event,
+    )
 
 
 def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:

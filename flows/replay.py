@@ -4,21 +4,26 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
-from flows import tasks
-from flows.parameters import READABLE, DataSource, cutoff_of, open_source
+from flows.faults import readable_faults
+from flows.limits import CHUNK, LONG_RUN
+from flows.parameters import DataSource, cutoff_of, open_source
+from flows.session import publish_tables, read_market
 from unwind.calendar import CalendarError, require_session
 from unwind.indicators.context import Slot
+from unwind.pipeline import analyse_sessions
 from unwind.settings import load_settings
 from unwind.studies.replay import replay_markdown, replay_steps
 
+analyse_cutoffs = task(name="analyse every cut-off", timeout_seconds=CHUNK)(analyse_sessions)
 
-@flow(name="replay", flow_run_name="replay {as_of}")
+
+@flow(name="replay", flow_run_name="replay {as_of}", timeout_seconds=LONG_RUN)
+@readable_faults
 def replay(
     source: DataSource,
     as_of: date,
@@ -28,8 +33,6 @@ def replay(
 ) -> State[dict[str, Any]]:
     """Score one session at each cut-off, with what was known by then, and publish its rows.
 
-    (Prefect reads the next lines into its form.)
-
     Args:
         source: Where the observations come from.
         as_of: Session.
@@ -37,50 +40,34 @@ def replay(
         lake: Folder of the lake.
         settings: Settings file. Empty: the default desk.
     """
-    try:
-        return _replay(source, as_of, cutoffs, Path(lake), settings)
-    except READABLE as error:
-        return Failed(message=str(error))
-
-
-def _replay(
-    chosen: DataSource,
-    as_of: date,
-    cutoffs: list[datetime],
-    lake: Path,
-    settings_path: str | None,
-) -> State[dict[str, Any]]:
-    settings = load_settings(None if settings_path is None else Path(settings_path))
+    desk = load_settings(settings)
     session = require_session(as_of)
-    scheduled, simulated = runtime.flow_run.scheduled_start_time, chosen.kind == "simulated"
+    scheduled, simulated = runtime.flow_run.scheduled_start_time, source.is_simulated
     instants = sorted({
-        cutoff_of(at, session=session, scheduled=scheduled, simulated=simulated, settings=settings)
+        cutoff_of(at, session=session, scheduled=scheduled, simulated=simulated, settings=desk)
         for at in cutoffs
     })  # fmt: skip
     if not instants:
         raise CalendarError("no cut-off to stand at; name at least one, e.g. 2026-02-06T14:30Z")
-    source = open_source(chosen, settings)
-    tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
-    market = tasks.load_market(lake)
-    slots = [Slot(as_of=session, cutoff=instant, source=source.label) for instant in instants]
-    analysis = tasks.analyse_chunk(market, slots, settings, 1, str(instants[0]), str(instants[-1]))
-    rows = analysis.tables
-    snapshot = tasks.publish_tables(
-        lake, rows, settings, source.label, f"flow run {runtime.flow_run.id}"
-    )
+    provider = open_source(source, desk)
+    market = read_market(Path(lake), provider, desk)
+    slots = [Slot(as_of=session, cutoff=instant, source=provider.label) for instant in instants]
+    rows = analyse_cutoffs(market, slots, settings=desk, workers=1).tables
+    snapshot = publish_tables(Path(lake), rows, desk, provider.label)
     steps = replay_steps(rows)
     page = replay_markdown(session, steps)
     create_markdown_artifact(
         key="replay", description=f"{session} as it became known", markdown=page
     )
     verdicts = " → ".join(step["named"] or step["verdict"] for step in steps)
+    get_run_logger().info("%s: %s", session, verdicts)
     return Completed(
         message=f"{session}: {verdicts}",
         data={
             "as_of": session.isoformat(),
             "steps": steps,
             "markdown": page,
-            "lake": str(lake),
+            "lake": str(Path(lake)),
             "snapshot": snapshot.name,
         },
     )

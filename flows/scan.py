@@ -5,26 +5,33 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from pydantic import Field
 
-from flows import tasks
-from flows.parameters import READABLE, DataSource, no_session, session_of
+from flows.faults import readable_faults
+from flows.limits import CHUNK, LONG_RUN
+from flows.parameters import DataSource, no_session, session_of
 from flows.spread import as_done, counted, progress, runner_of
 from flows.universe import returns_of_all
 from unwind.contract.text import percent
 from unwind.report.format import records
 from unwind.report.markdown import escape_markdown
 from unwind.settings import load_settings
-from unwind.studies.scan import chunks_of, open_scan
+from unwind.studies.scan import chunks_of, open_scan, publish_scan, scan_chunk
 
 SHOWN = 10  # pairs a window in the artifact; the table holds more
 
+scan_pairs = task(
+    name="scan a chunk of pairs", task_run_name="{chunk.name}", timeout_seconds=CHUNK
+)(scan_chunk)
+publish_pairs = task(name="publish the scan", timeout_seconds=CHUNK)(publish_scan)
 
-@flow(name="scan", flow_run_name="scan {as_of}")
+
+@flow(name="scan", flow_run_name="scan {as_of}", timeout_seconds=LONG_RUN)
+@readable_faults
 def scan(
     source: DataSource,
     lake: str = "lake",
@@ -38,8 +45,8 @@ def scan(
 ) -> State[dict[str, Any]]:
     """Correlate every pair of a universe at one session and hold it against its own history.
 
-    However it is spread, the same universe leaves the same bytes; chunks that stand from an
-    interrupted run are not computed again. (Prefect reads the next lines into its form.)
+    However it is spread, the same universe leaves the same bytes; chunks that an interrupted run
+    has written are not computed again.
 
     Args:
         source: Where the observations come from; not read for a simulated universe.
@@ -52,59 +59,37 @@ def scan(
         workers: Processes of one thread each, or workers of a local Dask cluster. 1: this process.
         dask: Spread over Dask (the official integration) in place of processes.
     """
-    try:
-        return _scan(
-            source, Path(lake), as_of, simulated, years, settings, chunk, workers, dask
-        )  # fmt: skip
-    except READABLE as error:
-        return Failed(message=str(error))
-
-
-def _scan(
-    chosen: DataSource,
-    lake: Path,
-    as_of: date | None,
-    simulated: int | None,
-    years: int,
-    settings_path: str | None,
-    chunk: int,
-    workers: int,
-    dask: bool,
-) -> State[dict[str, Any]]:
-    settings = load_settings(None if settings_path is None else Path(settings_path))
+    desk = load_settings(settings)
     scheduled = runtime.flow_run.scheduled_start_time
     session = session_of(as_of, scheduled=scheduled)
     if session is None:
         return Completed(name="Skipped", message=no_session(scheduled))
-    moment, returns = returns_of_all(
-        chosen, lake, session, scheduled, settings, simulated=simulated, years=years
+    slot, returns = returns_of_all(
+        source, Path(lake), session, scheduled, desk, simulated=simulated, years=years
     )
     runner = runner_of(workers, dask=dask)
-    with open_scan(lake, returns, moment, chunk=chunk, settings=settings) as opened:
-        calls = [
-            {"opened": opened, "chunk": part, "name": part.name}
-            for part in chunks_of(opened, chunk=chunk)
-        ]
+    with open_scan(Path(lake), returns, slot, chunk=chunk, settings=desk) as opened:
+        calls = [{"scan": opened, "chunk": part} for part in chunks_of(opened, chunk=chunk)]
         with progress(len(calls), unit="chunks", what="chunks of pairs") as advance:
-            parts = counted(as_done(tasks.scan_chunk, calls, runner), advance)
-        rises = tasks.publish_scan(opened, parts)
+            parts = counted(as_done(scan_pairs, calls, runner), advance)
+        rises = publish_pairs(opened, parts)
     create_table_artifact(
         key="rises",
-        description=f"Largest rises of correlation over {settings.scan.change} sessions to "
-        f"{session}",
+        description=f"Largest rises of correlation over {desk.scan.change} sessions to {session}",
         table=_shown(rises),
     )
     pairs, kept = len(opened.assets) * (len(opened.assets) - 1) // 2, sum(p.kept for p in parts)
+    get_run_logger().info("%d pairs to %s in %s", pairs, session, opened.folder)
     return Completed(
         message=f"{pairs:,} pairs of {len(opened.assets)} assets in "
-        f"{len(settings.correlation.windows)} windows to {session}; {kept} of {len(parts)} chunks "
+        f"{len(desk.correlation.windows)} windows to {session}; {kept} of {len(parts)} chunks "
         "stood already",
         data={
             "assets": len(opened.assets),
             "pairs": pairs,
             "chunks": len(parts),
             "kept": kept,
-            "lake": str(lake),
+            "lake": str(Path(lake)),
             "folder": str(opened.folder),
         },
     )

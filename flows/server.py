@@ -5,19 +5,18 @@
 - the notification block that they send through
 
 Everything is looked up by name and updated: applied twice, nothing is there twice. Nothing outside
-the server is asked: the templates of work pools are those that ship with Prefect.
+the server is asked: the templates of work pools are those of the worker types installed here.
 
     python -m flows.server apply            work pool and automations; part of `make deploy`
     python -m flows.server notification     the block, from the address of a webhook
 """
 
-import json
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import prefect
 import typer
 import yaml
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
@@ -25,6 +24,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.events import AutomationCore
 from prefect.exceptions import ObjectNotFound
+from prefect.workers.base import BaseWorker
 from pydantic import ValidationError
 
 app = typer.Typer(
@@ -35,7 +35,6 @@ app = typer.Typer(
 )
 
 DECLARATIONS = Path(__file__).resolve().parents[1] / "deployments"
-TEMPLATES = "server/api/collections_data/views/aggregate-worker-metadata.json"
 DEFAULT_BLOCK = "custom-webhook/unwind-alerts"
 
 
@@ -49,15 +48,16 @@ def pool_template(pool: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     DeclarationError
-        A declared variable is none of that pool type's.
+        The pool's type is not installed, or a declared variable is none of that type's.
     """
-    shipped = json.loads((Path(prefect.__file__).parent / TEMPLATES).read_text(encoding="utf-8"))
-    kinds = {kind: entry for group in shipped.values() for kind, entry in group.items()}
-    if pool["type"] not in kinds:
+    worker = BaseWorker.get_worker_class_from_type(pool["type"])
+    if worker is None:
         raise DeclarationError(
-            f"no work pool type {pool['type']}; there are {', '.join(sorted(kinds))}"
+            f"no work pool type {pool['type']} is installed here; there are "
+            f"{', '.join(BaseWorker.get_all_available_worker_types())}; install its package, "
+            f"e.g. pip install prefect-{pool['type']}"
         )
-    template: dict[str, Any] = kinds[pool["type"]]["default_base_job_configuration"]
+    template: dict[str, Any] = deepcopy(worker.get_default_base_job_template())
     known = template["variables"]["properties"]
     for name, value in pool.get("variables", {}).items():
         if name not in known:

@@ -5,21 +5,36 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, runtime, task
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from pydantic import Field
 
-from flows import tasks
-from flows.parameters import READABLE, DataSource, cutoff_of, no_session, open_source, session_of
+from flows.faults import readable_faults
+from flows.limits import CHUNK, LONG_RUN
+from flows.parameters import DataSource, cutoff_of, no_session, open_source, session_of
+from flows.session import observe, read_market
 from flows.spread import as_done, counted, progress, runner_of
 from unwind.calendar import sessions_between
 from unwind.indicators.context import Slot
 from unwind.settings import Settings, load_settings
-from unwind.studies.universe import chunks, gathered, simulated_returns
+from unwind.studies.universe import (
+    chunks,
+    composite_link,
+    gathered,
+    investable,
+    publish_universe,
+    simulated_returns,
+    walk,
+)
+
+walk_chunk = task(name="walk a chunk of assets forward", timeout_seconds=CHUNK)(walk)
+link_universe = task(name="link the universe", timeout_seconds=CHUNK)(composite_link)
+publish_walk = task(name="publish the universe", timeout_seconds=CHUNK)(publish_universe)
 
 
-@flow(name="universe", flow_run_name="universe {as_of}")
+@flow(name="universe", flow_run_name="universe {as_of}", timeout_seconds=LONG_RUN)
+@readable_faults
 def universe(
     source: DataSource,
     lake: str = "lake",
@@ -34,8 +49,7 @@ def universe(
 ) -> State[dict[str, Any]]:
     """Walk the volatility of every priced asset forward and publish σ, estimates and failures.
 
-    However it is spread, the same universe leaves the same bytes. (Prefect reads the next lines
-    into its form.)
+    However it is spread, the same universe leaves the same bytes.
 
     Args:
         source: Where the observations come from; not read for a simulated universe.
@@ -49,42 +63,21 @@ def universe(
         dask: Spread over Dask (the official integration) in place of processes.
         links: Fit a composite DCC to all assets too.
     """
-    try:
-        return _universe(
-            source, Path(lake), as_of, simulated, years, settings, chunk, workers, dask, links
-        )
-    except READABLE as error:
-        return Failed(message=str(error))
-
-
-def _universe(
-    chosen: DataSource,
-    lake: Path,
-    as_of: date | None,
-    simulated: int | None,
-    years: int,
-    settings_path: str | None,
-    chunk: int,
-    workers: int,
-    dask: bool,
-    links: bool,
-) -> State[dict[str, Any]]:
-    settings = load_settings(None if settings_path is None else Path(settings_path))
+    desk, folder = load_settings(settings), Path(lake)
     scheduled = runtime.flow_run.scheduled_start_time
     session = session_of(as_of, scheduled=scheduled)
     if session is None:
         return Completed(name="Skipped", message=no_session(scheduled))
-    moment, returns = returns_of_all(
-        chosen, lake, session, scheduled, settings, simulated=simulated, years=years
+    slot, returns = returns_of_all(
+        source, folder, session, scheduled, desk, simulated=simulated, years=years
     )
-    calls = [
-        {"returns": block, "rule": settings.walk_forward} for block in chunks(returns, size=chunk)
-    ]
+    calls = [{"returns": part, "rule": desk.walk_forward} for part in chunks(returns, size=chunk)]
     runner = runner_of(workers, dask=dask)
     with progress(len(calls), unit="chunks", what="chunks of assets") as advance:
-        walked = gathered(counted(as_done(tasks.walk_chunk, calls, runner), advance))
-    link = tasks.link_universe(walked, settings) if links else None
-    folder = tasks.publish_universe(lake, walked, link, moment, settings)
+        walked = gathered(counted(as_done(walk_chunk, calls, runner), advance))
+    link = link_universe(walked, settings=desk) if links else None
+    published = publish_walk(folder, walked, link, slot, settings=desk)
+    get_run_logger().info("universe to %s in %s", session, published)
     failed = int((walked.assets["model"] == "none").sum())
     estimates, fallbacks = (int(walked.assets[name].sum()) for name in ("estimates", "fallbacks"))
     return Completed(
@@ -95,8 +88,8 @@ def _universe(
             "estimates": estimates,
             "fallbacks": fallbacks,
             "too_short": failed,
-            "lake": str(lake),
-            "folder": str(folder),
+            "lake": str(folder),
+            "folder": str(published),
         },
     )
 
@@ -114,14 +107,15 @@ def returns_of_all(
     """Returns of everything that a source prices by a session, or of a simulated universe."""
     cutoff = cutoff_of(
         None, session=session, scheduled=scheduled,
-        simulated=simulated is not None or chosen.kind == "simulated", settings=settings,
+        simulated=simulated is not None or chosen.is_simulated, settings=settings,
     )  # fmt: skip
     if simulated is not None:
         first = (pd.Timestamp(session) - pd.DateOffset(years=years)).date()
         days = sessions_between(first, session)
-        moment = Slot(as_of=session, cutoff=cutoff, source="simulated:universe")
-        return moment, simulated_returns(simulated, days, seed=chosen.seed)
+        slot = Slot(as_of=session, cutoff=cutoff, source="simulated:universe")
+        return slot, simulated_returns(simulated, days, seed=chosen.seed)
     source = open_source(chosen, settings)
-    moment = Slot(as_of=session, cutoff=cutoff, source=source.label)
-    tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
-    return moment, tasks.universe_returns(tasks.load_market(lake), moment, settings)
+    slot = Slot(as_of=session, cutoff=cutoff, source=source.label)
+    market = read_market(lake, source, settings)
+    context = observe(market, slot, settings=settings, every_symbol=True)
+    return slot, investable(context.panel, settings=settings)

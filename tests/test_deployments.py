@@ -11,15 +11,19 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import prefect
 import pytest
 import yaml
 from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
+from prefect.workers.base import BaseWorker
 
+from flows.__main__ import FLOWS
 from flows.recovery import SILENCE
 from flows.server import DeclarationError, pool_template, read_automations
 from tests.conftest import ROOT
@@ -49,10 +53,7 @@ def declared() -> dict[str, dict[str, Any]]:
 
 class TestPrefectFile:
     def test_names_what_a_desk_runs(self, declared: dict[str, dict[str, Any]]) -> None:
-        assert set(declared) == {
-            "daily", "morning-after", "backfill", "replay", "calibrate", "evaluate", "universe",
-            "scan",
-        }  # fmt: skip
+        assert set(declared) == set(FLOWS)
         for deployment in declared.values():
             assert deployment["work_pool"]["name"] == "desk"
             assert deployment["tags"][0] == "unwind"
@@ -64,7 +65,7 @@ class TestPrefectFile:
         self, declared: dict[str, dict[str, Any]]
     ) -> None:
         for name, deployment in declared.items():
-            assert _flow(deployment).name == {"morning-after": "daily"}.get(name, name)
+            assert _flow(deployment).name == name
 
     @pytest.mark.parametrize(
         ("name", "cron"), [("daily", "20 16 * * 1-5"), ("morning-after", "35 9 * * 1-5")]
@@ -117,6 +118,27 @@ def pools() -> dict[str, Any]:
     return yaml.safe_load((FOLDER / "pools.yaml").read_text(encoding="utf-8"))
 
 
+@pytest.fixture
+def worker_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker types that need a package of their own, with the templates that Prefect ships."""
+    shipped = Path(prefect.__file__).parent / "server/api/collections_data/views"
+    text = (shipped / "aggregate-worker-metadata.json").read_text(encoding="utf-8")
+    templates = {
+        kind: entry["default_base_job_configuration"]
+        for group in json.loads(text).values()
+        for kind, entry in group.items()
+    }
+    installed = BaseWorker.get_worker_class_from_type
+
+    def of_type(kind: str) -> Any:
+        if kind not in ("docker", "kubernetes"):
+            return installed(kind)
+        return SimpleNamespace(get_default_base_job_template=lambda: templates[kind])
+
+    monkeypatch.setattr(BaseWorker, "get_worker_class_from_type", staticmethod(of_type))
+
+
+@pytest.mark.usefixtures("worker_types")
 class TestPools:
     def test_each_kind_once(self, pools: dict[str, Any]) -> None:
         assert [pool["type"] for pool in pools.values()] == ["process", "docker", "kubernetes"]
@@ -151,6 +173,10 @@ class TestPools:
         names = {mount["name"] for mount in container["volumeMounts"]}
         assert names == {volume["name"] for volume in pod["volumes"]}
 
+    def test_no_run_hashes_its_frames_for_a_cache(self, pools: dict[str, Any]) -> None:
+        for pool in pools.values():
+            assert pool["variables"]["env"]["PREFECT_TASKS_DEFAULT_NO_CACHE"] == "true"
+
     def test_every_run_sends_heartbeats_before_it_is_taken_for_dead(
         self, pools: dict[str, Any]
     ) -> None:
@@ -161,7 +187,7 @@ class TestPools:
         ("pool", "said"),
         [
             ({"type": "docker", "variables": {"colour": "red"}}, "has no variable colour"),
-            ({"type": "abacus"}, "no work pool type abacus; there are"),
+            ({"type": "abacus"}, "no work pool type abacus is installed here; there are process"),
         ],
     )
     def test_a_fault_is_a_sentence(self, pool: dict[str, Any], said: str) -> None:

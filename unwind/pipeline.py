@@ -106,17 +106,11 @@ def observe(
     base = settings.universe.base
     if prices.empty or not (every_symbol or (prices["symbol"] == base).any()):
         raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {slot.cutoff}")
-    symbols = tuple(sorted(prices["symbol"].unique())) if every_symbol else desk_symbols(settings)
+    symbols = tuple(sorted(prices["symbol"].unique())) if every_symbol else settings.symbols
     panel = to_sessions(
         prices, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of, settings=settings
     )
     return RunContext(slot=slot, panel=panel, inputs=inputs, settings=settings)
-
-
-def desk_symbols(settings: Settings) -> tuple[str, ...]:
-    """Every symbol that the desk measures or that its verdict rests on, each once."""
-    universe = settings.universe
-    return tuple(dict.fromkeys((*universe.symbols, *universe.context, *settings.verdict.symbols)))
 
 
 def observe_next(market: Market, context: RunContext) -> RunContext | None:

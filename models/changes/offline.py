@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.signal import lfilter
 
 from features._typing import Floats
 from models._resampling import block_length, stationary_rows
@@ -193,6 +192,8 @@ def _penalty_factor(pilot: _Fit, *, min_size: int, rate: float, draws: int, seed
 
 
 def _coloured(shocks: Floats, memory: Floats) -> Floats:
+    from scipy.signal import lfilter  # a fifth of a second, for this search alone
+
     coloured = [
         lfilter([1.0], [1.0, -rho], shock)[_BURN_IN:]
         for rho, shock in zip(memory, shocks.T, strict=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
+from scipy import special
 
 from features._numba import njit
 from features._typing import Floats, Integers
@@ -188,8 +188,8 @@ def _bands(score: pd.Series, inside: pd.Series, *, edges: tuple[float, ...]) -> 
                 sessions=n,
                 inside=hits,
                 share=(hits + 0.5) / (n + 1),
-                lower=float(beta.ppf(0.025, hits + 0.5, n - hits + 0.5)),
-                upper=float(beta.ppf(0.975, hits + 0.5, n - hits + 0.5)),
+                lower=float(special.betaincinv(hits + 0.5, n - hits + 0.5, 0.025)),
+                upper=float(special.betaincinv(hits + 0.5, n - hits + 0.5, 0.975)),
             )
         )
     return tuple(bands)

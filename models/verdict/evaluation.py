@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy import special
 
 from features._typing import Booleans
 
@@ -98,8 +98,9 @@ def poisson_interval(count: int, years: float) -> tuple[float, float]:
     """Exact 95 % interval of a rate per year (Garwood 1936, Biometrika 28); NaN without years."""
     if years <= 0:
         return np.nan, np.nan
-    lower = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-    return float(lower / years), float(chi2.ppf(0.975, 2 * count + 2) / 2 / years)
+    # Quantiles of χ² with 2n degrees are twice those of a gamma with shape n.
+    lower = special.gammaincinv(count, 0.025) if count else 0.0
+    return float(lower / years), float(special.gammaincinv(count + 1, 0.975) / years)
 
 
 def near_episode(sessions: pd.DatetimeIndex, episodes: tuple[Episode, ...]) -> pd.Series:

@@ -11,6 +11,7 @@ import pytest
 
 from flows import alerts
 from flows.daily import _slot
+from flows.morning_after import _slot as _morning_slot
 from flows.parameters import session_in_course
 from tests.standing import Standing, wait_for
 from tests.unwind.alerts.test_alerts import _publish
@@ -119,9 +120,13 @@ class TestSlot:
     def _of(due: str, settings: Settings, **asked: Any) -> tuple[date, str] | None:
         slot = _slot(
             asked.get("as_of"), asked.get("cutoff"), datetime.fromisoformat(due), settings,
-            morning_after=asked.get("morning_after", False),
             simulated=asked.get("simulated", False),
         )  # fmt: skip
+        return None if slot is None else (slot[0], f"{slot[1]:%m-%d %H:%M}")
+
+    @staticmethod
+    def _morning(due: str, settings: Settings) -> tuple[date, str] | None:
+        slot = _morning_slot(datetime.fromisoformat(due), settings, simulated=False)
         return None if slot is None else (slot[0], f"{slot[1]:%m-%d %H:%M}")
 
     def test_evening(self, settings: Settings) -> None:
@@ -130,11 +135,11 @@ class TestSlot:
     def test_morning_after_a_weekend_is_friday_and_stands_on_monday(
         self, settings: Settings
     ) -> None:
-        looked = self._of("2026-02-09T14:35+00:00", settings, morning_after=True)
+        looked = self._morning("2026-02-09T14:35+00:00", settings)
         assert looked == (date(2026, 2, 6), "02-09 14:35")
 
     def test_morning_after_on_a_holiday_is_skipped(self, settings: Settings) -> None:
-        assert self._of("2026-01-19T14:35+00:00", settings, morning_after=True) is None
+        assert self._morning("2026-01-19T14:35+00:00", settings) is None
 
     def test_before_the_close_the_day_cannot_be_run(self, settings: Settings) -> None:
         for asked in ({}, {"as_of": DAY}, {"cutoff": datetime(2026, 2, 5, 14, tzinfo=UTC)}):
@@ -145,16 +150,13 @@ class TestSlot:
             ):
                 self._of("2026-02-05T20:00+00:00", settings, **asked)
 
-    @pytest.mark.parametrize("morning_after", [False, True])
-    def test_a_cutoff_after_the_run_is_refused(
-        self, morning_after: bool, settings: Settings
-    ) -> None:
+    def test_a_cutoff_after_the_run_is_refused(self, settings: Settings) -> None:
         with pytest.raises(
             CalendarError, match="cut-off 2099-01-01 00:00:00 UTC lies after the scheduled start"
         ):
             self._of(
-                "2026-02-06T14:35+00:00", settings, as_of=None if morning_after else DAY,
-                cutoff=datetime(2099, 1, 1, tzinfo=UTC), morning_after=morning_after,
+                "2026-02-06T14:35+00:00", settings, as_of=DAY,
+                cutoff=datetime(2099, 1, 1, tzinfo=UTC),
             )  # fmt: skip
 
     def test_a_session_to_come_is_refused_and_its_days_are_named(self, settings: Settings) -> None:
@@ -166,10 +168,6 @@ class TestSlot:
     def test_a_simulation_may(self, settings: Settings) -> None:
         looked = self._of("2026-02-05T15:00+00:00", settings, as_of=DAY, simulated=True)
         assert looked == (DAY, "02-05 21:15")
-
-    def test_morning_after_and_a_session_are_one_too_many(self, settings: Settings) -> None:
-        with pytest.raises(CalendarError, match="looks at the session before"):
-            self._of("2026-02-09T14:35+00:00", settings, as_of=DAY, morning_after=True)
 
     @pytest.mark.parametrize(
         ("at", "session"),

@@ -1,22 +1,31 @@
 """Flows: the gate and the parameters without a server, a few true runs with one."""
 
+import importlib
 import json
+import logging
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from prefect import flow
+from prefect import Flow, Task, flow
+from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.runtime import flow_run
 from pydantic import ValidationError
 
-from flows import tasks
+from flows.__main__ import FLOWS
 from flows.backfill import backfill
 from flows.daily import daily
+from flows.morning_after import morning_after
 from flows.parameters import DataSource, cutoff_of, open_source, session_of
 from flows.replay import replay
+from flows.session import _may_pass, ingest_source
 from tests.conftest import RECEIVED, ROOT
 from unwind.calendar import CalendarError
 from unwind.contract.source import Extract, SourceError, SourceUnavailable
@@ -118,11 +127,52 @@ class TestParameters:
             open_source(DataSource.model_validate({"kind": kind}), settings)
 
 
-class TestRetries:
-    def test_only_the_source_is_retried(self) -> None:
-        everything = {name: task for name, task in vars(tasks).items() if hasattr(task, "retries")}
-        assert [name for name, task in everything.items() if task.retries] == ["read_source"]
-        assert tasks.read_source.retry_jitter_factor == 0.5
+@pytest.fixture(scope="module")
+def defined() -> dict[str, Task[Any, Any] | Flow[Any, Any]]:
+    """Every flow that has a command, and every task of their modules."""
+    names = (*(name.replace("-", "_") for name in FLOWS), "session", "histories")
+    modules = [importlib.import_module(f"flows.{name}") for name in names]
+    return {
+        key: value
+        for module in modules
+        for key, value in vars(module).items()
+        if isinstance(value, (Task, Flow))
+    }
+
+
+class TestTasks:
+    def test_only_the_source_is_retried(self, defined: dict[str, Any]) -> None:
+        assert [name for name, held in defined.items() if held.retries] == ["ingest_source"]
+        assert ingest_source.retry_jitter_factor == 0.5
+
+    def test_none_is_cached(self, defined: dict[str, Any]) -> None:
+        tasks = [held for held in defined.values() if isinstance(held, Task)]
+        assert len(tasks) >= 20
+        assert {id(held.cache_policy) for held in tasks} == {id(NO_CACHE)}
+
+    def test_each_has_a_time_limit_and_so_has_its_run(self, defined: dict[str, Any]) -> None:
+        for name, held in defined.items():
+            assert held.timeout_seconds is not None, name
+            assert held.timeout_seconds >= 3600, name
+        assert len([held for held in defined.values() if isinstance(held, Flow)]) == len(FLOWS)
+
+    def test_prefect_is_set_up_before_it_is_imported(self) -> None:
+        code = (
+            "import flows, logging\n"
+            "from prefect.settings import get_current_settings as now\n"
+            "from prefect.logging import configuration as c\n"
+            "read = c.load_logging_config(c.DEFAULT_LOGGING_SETTINGS_PATH)\n"
+            "print(now().tasks.default_no_cache, read['handlers']['console']['level'],"
+            " read['loggers']['prefect']['level'])"
+        )
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.split() == ["True", "WARNING", "INFO"]
 
     @pytest.mark.parametrize(("fault", "again"), [(SourceUnavailable, True), (SourceError, False)])
     def test_only_what_may_pass_is_tried_again(self, fault: type[Exception], again: bool) -> None:
@@ -130,7 +180,7 @@ class TestRetries:
             def result(self, *, raise_on_failure: bool) -> Exception:
                 return fault("x")
 
-        assert tasks._passing(None, None, State()) is again
+        assert _may_pass(None, None, State()) is again
 
 
 class _Shaky:
@@ -163,23 +213,36 @@ class TestOutage:
 
         @flow
         def read() -> bool:
-            at_once = tasks.read_source.with_options(retry_delay_seconds=0)
-            state = at_once(tmp_path, source, settings, RECEIVED, return_state=True)
+            at_once = ingest_source.with_options(retry_delay_seconds=0)
+            state = at_once(
+                tmp_path, source, settings=settings, received_at=RECEIVED, return_state=True
+            )
             return state.is_completed()
 
         assert read() is arrives
-        assert source.outages == (0 if arrives else 9 - 1 - tasks.read_source.retries)
+        assert source.outages == (0 if arrives else 9 - 1 - ingest_source.retries)
 
 
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_server")
 class TestDaily:
-    def test_publishes_reports_and_explains(self, drop: Path, tmp_path: Path) -> None:
-        state = daily(
-            source=_files(drop), lake=str(tmp_path), as_of=date(2026, 2, 5), return_state=True
-        )
+    def test_publishes_reports_and_explains(
+        self, drop: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.INFO, logger="prefect.flow_runs"):
+            state = daily(
+                source=_files(drop), lake=str(tmp_path), as_of=date(2026, 2, 5), return_state=True
+            )
         assert state.is_completed()
         outcome = state.result()
+        for line in (
+            "session 2026-02-05, cut-off 2026-02-05 21:15 UTC",
+            "source files, rows read: prices ",
+            f"snapshot {outcome['snapshot']}",
+            f"state {outcome['state']}: ",
+            f"report {outcome['report']}",
+        ):
+            assert line in caplog.text
         assert Path(outcome["report"]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
         assert outcome["headline"] == read(latest(tmp_path), "regimes")["headline"].item()
         with get_client(sync_client=True) as client:
@@ -199,6 +262,23 @@ class TestDaily:
         second = daily(**asked, return_state=True).result()
         assert second == first
         assert _bytes(tmp_path) == before
+
+    def test_that_takes_too_long_ends_as_timed_out(self, drop: Path, tmp_path: Path) -> None:
+        """The name of the state is what the automation `unwind-run-failed` waits for."""
+        hasty = daily.with_options(timeout_seconds=0.001)
+        state = hasty(source=_files(drop), lake=str(tmp_path), return_state=True)
+        assert (state.type, state.name) == (StateType.FAILED, "TimedOut")
+
+    def test_the_morning_after_has_a_cutoff_of_its_own(
+        self, drop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        due = datetime(2026, 2, 6, 14, 35, tzinfo=UTC)
+        monkeypatch.setitem(flow_run.FIELDS, "scheduled_start_time", lambda: due)
+        state = morning_after(source=_files(drop), lake=str(tmp_path), return_state=True)
+        assert state.is_completed(), state.message
+        rows = read(latest(tmp_path), "regimes")
+        assert rows["as_of"].tolist() == [date(2026, 2, 5)]
+        assert rows["cutoff"].tolist() == [pd.Timestamp(due)]
 
     def test_bad_input_ends_as_one_sentence(self, tmp_path: Path) -> None:
         state = daily(
@@ -284,6 +364,22 @@ class TestShell:
         [
             (["daily", "--path", "nowhere"], "drop folder nowhere does not exist"),
             (["daily", "--source", "simulated", "--scenario", "x"], "no scenario x; there are"),
+            (["daily", "--source", "bloomberg"], "no source bloomberg; there are files, yahoo"),
+            (["daily", "--source", "simulated", "--source", "files"], "never combined"),
+            (
+                [
+                    "backfill",
+                    "--path",
+                    ".",
+                    "--from",
+                    "2026-02-03",
+                    "--to",
+                    "2026-02-05",
+                    "--chunk",
+                    "0",
+                ],
+                "--chunk: Input should be greater than or equal to 1",
+            ),
             (["daily", "--settings", "none.toml"], "settings file none.toml does not exist"),
             (
                 ["replay", "--as-of", "2026-02-05", "--path", ".", "--cutoffs", "noon"],

@@ -1,4 +1,4 @@
-"""Late data and revisions, through the flows' own tasks without Prefect; copies and full disks."""
+"""Late data and revisions, through the functions that the flows call; copies and full disks."""
 
 import errno
 from datetime import date
@@ -8,13 +8,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from flows import tasks
 from flows.daily import daily
 from tests.conftest import RECEIVED, write_drop
 from unwind.indicators.context import Slot
+from unwind.lake.publish import publish
 from unwind.lake.snapshots import latest, read
-from unwind.market.store import read_vintages
-from unwind.pipeline import analyse
+from unwind.market.store import ingest, read_vintages
+from unwind.pipeline import analyse, load_market
 from unwind.report.difference import difference
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
@@ -30,11 +30,11 @@ class TestLateData:
         lake = tmp_path / "lake"
 
         def run(source: FilesSource, received: pd.Timestamp, cutoff: pd.Timestamp) -> str:
-            tasks.read_source.fn(lake, source, settings, received)
-            market = tasks.load_market.fn(lake)
+            ingest(lake / "market", source, settings=settings, received_at=received)
+            market = load_market(lake / "market")
             moment = Slot(as_of=SESSION, cutoff=cutoff, source="files")
             rows = analyse(market, moment, settings=settings).tables
-            return tasks.publish_tables.fn(lake, rows, settings, "files", "run").name
+            return publish(lake, rows, settings=settings, source="files", run="run").name
 
         first = run(FilesSource(drop), RECEIVED, PUBLISHED)
         prices = pd.read_parquet(drop / "prices.parquet")

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from prefect.runtime import flow_run
 
-import flows.parameters
 from flows.daily import daily
 from unwind.contract.source import Extract, SourceError
 from unwind.lake.snapshots import latest, read
@@ -18,6 +17,7 @@ from unwind.report.session import session_day
 from unwind.settings import Settings
 from unwind.sources.combined import CombinedSource
 from unwind.sources.files import FilesSource
+from unwind.sources.registry import PROVIDERS, Provider
 
 SESSION = date(2026, 2, 5)
 NOW = pd.Timestamp("2026-02-05T21:20Z")
@@ -121,7 +121,7 @@ class TestDailyRun:
     def test_completes_with_a_row_for_each_failure(
         self, tmp_path: Path, drop: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(flows.parameters, "CryptoSource", RaisingSource)
+        monkeypatch.setitem(PROVIDERS, "crypto", Provider((), RaisingSource))
         monkeypatch.setitem(flow_run.FIELDS, "scheduled_start_time", NOW.to_pydatetime)
         lake = tmp_path / "lake"
         state = daily(
@@ -135,7 +135,7 @@ class TestDailyRun:
         rows = quality[quality["rule"] == "provider_failed"].set_index("table")
         assert set(rows.index) == set(EXCEPTIONS)
         for table, name in EXCEPTIONS.items():
-            assert f"{name} while {table} was read" in rows.loc[table, "example"]
+            assert f"{name} while {table} was read" in str(rows.loc[table, "example"])
         assert set(rows["entity"]) == {"crypto"}
         assert rows["remedy"].str.contains("run again").all()
         outcome: Any = state.result()

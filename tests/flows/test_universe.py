@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows import tasks
 from flows.spread import runner_of
-from flows.universe import universe
+from flows.universe import universe, walk_chunk
 from unwind.settings import Settings
 
 DAY = date(2026, 2, 5)
@@ -28,7 +27,7 @@ class TestTasks:
         days = pd.bdate_range("2023-01-02", periods=540)
         draw = pd.DataFrame({"A": range(540)}, index=days).sample(frac=1, random_state=1)
         returns = (draw.set_axis(days) - 270) / 20_000
-        walked = tasks.walk_chunk.fn(returns, settings.walk_forward)
+        walked = walk_chunk.fn(returns, rule=settings.walk_forward)
         assert list(walked.assets["asset"]) == ["A"]
         assert len(walked.paths) == 40
 

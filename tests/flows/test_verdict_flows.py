@@ -1,22 +1,22 @@
 """`evaluate` and `calibrate`: true runs on small folders, and the shell around them."""
 
+import importlib
+import inspect
 import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from prefect.client.orchestration import get_client
 
-from flows import tasks
-from flows.__main__ import main
+from flows.__main__ import FLOWS, main
 from flows.calibrate import calibrate
 from flows.evaluate import evaluate
-from tests.conftest import RECEIVED, small_prices, write_drop
+from tests.conftest import ROOT, small_prices, write_drop
 from tests.unwind.verdict_markets import write_labels
 from unwind.settings import DEFAULT_PATH, Settings, load_settings
-from unwind.sources.files import FilesSource
-from unwind.studies.episodes import read_labels
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,9 @@ class TestCalibrate:
         )  # fmt: skip
         assert state.is_completed()
         held = state.result()
+        assert held["calibrated_to"] == "2026-02-20"
+        assert held["data"].startswith("three_years ")
+        assert held["data"].endswith(" … 2026-02-20")
         assert json.loads(target.read_text(encoding="utf-8"))["version"] == held["version"]
         assert held["version"] in target.with_suffix(".md").read_text(encoding="utf-8")
         assert held["version"] in str(state.message)
@@ -119,22 +122,6 @@ class TestCalibrate:
         assert "cannot be written" in str(state.message)
 
 
-class TestTasks:
-    """Each task is its function, without a server."""
-
-    def test_give_what_their_functions_give(self, folder: Path, labels: Path, desk: Path) -> None:
-        settings = load_settings(desk)
-        history = tasks.read_history.fn(FilesSource(folder), "x", RECEIVED, settings)
-        told = read_labels(labels)
-        held = tasks.calibrate_verdict.fn((history,), told, settings)
-        assert held["data"] == f"x {history.first_scored:%Y-%m-%d} … 2026-02-20"
-        assert held["calibrated_to"] == "2026-02-20"
-        record = tasks.evaluate_verdict.fn((history,), told, settings, 1.0)
-        assert record["folders"] == ["x"]
-        assert tasks.run_null.fn(2, settings)[0]["years"] == 2
-        assert history.drivers.index[-1] == pd.Timestamp("2026-02-20")
-
-
 def _shell(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, str, str]:
@@ -151,8 +138,11 @@ class TestShell:
         ("arguments", "said"),
         [
             (["evaluate"], "--path"),
-            (["evaluate", "--path", "x", "--episodes", "y", "--source", "yahoo"], "'files'"),
-            (["evaluate", "--path", "x", "--episodes", "y", "--budget", "0"], "0.01"),
+            (["evaluate", "--path", "x", "--episodes", "y", "--source", "yahoo"], '"files"'),
+            (
+                ["evaluate", "--path", "x", "--episodes", "y", "--budget", "0"],
+                "--budget: Input should be greater than 0",
+            ),
             (["calibrate", "--path", "x", "--episodes", "y"], "--target"),
             (
                 ["evaluate", "--path", "x", "--episodes", "y", "--settings", "none.toml"],
@@ -177,6 +167,29 @@ class TestShell:
         assert said in complaint
         assert "Traceback" not in complaint
         assert printed == ""
+
+    def test_the_list_of_commands_imports_no_flow(self) -> None:
+        code = "import sys; sys.argv[1:] = ['--help']; from flows.__main__ import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", code], cwd=ROOT, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        for name in FLOWS:
+            assert f" {name} " in done.stdout
+        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert loaded & {"prefect", "pandas", "flows.daily"} == set()
+
+    @pytest.mark.parametrize("name", FLOWS)
+    def test_a_command_has_the_options_of_its_flow(
+        self, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        status, printed, _ = _shell([name, "--help"], monkeypatch, capsys)
+        assert status == 0
+        module = name.replace("-", "_")
+        flow = getattr(importlib.import_module(f"flows.{module}"), module)
+        short = {"first": "from", "last": "to", "paths": "path"}
+        for parameter in inspect.signature(flow.fn).parameters:
+            assert f"--{short.get(parameter, parameter).replace('_', '-')} " in printed
 
     def test_missing_labels_are_one_sentence(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from flows.daily import _slot
+from flows.morning_after import _slot as _morning_slot
 from flows.parameters import cutoff_of, session_in_course, session_of
 from tests.conftest import small_prices, write_drop
 from unwind.calendar import CalendarError
@@ -79,7 +80,7 @@ class TestSetBack:
     def test_a_run_of_another_age_is_a_sentence(self, at: str, settings: Settings) -> None:
         scheduled = datetime.fromisoformat(at).replace(tzinfo=UTC)
         with pytest.raises(CalendarError, match="outside the exchange calendar"):
-            _slot(None, None, scheduled, settings, morning_after=False, simulated=False)
+            _slot(None, None, scheduled, settings, simulated=False)
         with pytest.raises(CalendarError, match="outside the exchange calendar"):
             session_in_course(scheduled, settings=settings)
 
@@ -91,7 +92,7 @@ class TestYearsAhead:
         for ask in (
             lambda: session_of(None, scheduled=scheduled),
             lambda: session_in_course(scheduled, settings=settings),
-            lambda: _slot(None, None, scheduled, settings, morning_after=True, simulated=False),
+            lambda: _morning_slot(scheduled, settings, simulated=False),
         ):
             with pytest.raises(CalendarError, match="outside the exchange calendar"):
                 ask()

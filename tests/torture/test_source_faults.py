@@ -25,7 +25,6 @@ from unwind.calendar import cash_hours, cut_instants
 from unwind.lake.snapshots import latest, read
 from unwind.lake.verify import verify
 from unwind.market.store import read_vintages
-from unwind.pipeline import desk_symbols
 from unwind.report.caveats import uncertainties
 from unwind.report.session import SessionDay, session_day
 from unwind.settings import DEFAULT_PATH, Settings
@@ -141,7 +140,7 @@ class Evening:
 
 @pytest.fixture(scope="module")
 def market(settings: Settings) -> pd.DataFrame:
-    symbols = desk_symbols(settings)
+    symbols = settings.symbols
     return small_prices(symbols, first=date(2024, 9, 3), last=SESSION)
 
 

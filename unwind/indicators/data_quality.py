@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from unwind.contract.published_text import published
 from unwind.indicators.context import RunContext
 
 # Quarantined rows older than this no longer touch a published window.
@@ -51,6 +52,8 @@ def _quarantined(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
     # A fault of the asking concerns the session that was asked for, and no other.
     asked = (rejected["row"] == 0) & (rejected["column"] == "") & rejected["session"].notna()
     held = rejected[known & recent & (~asked | (rejected["session"] == context.stamp))]
+    # Two hostile names may be published alike; they are one row, not two of one key.
+    held = held.assign(entity=published(held["entity"]), rule=published(held["rule"]))
     rows = []
     for (table, entity, rule), group in held.groupby(["table", "entity", "rule"], sort=True):
         first = group.iloc[0]

@@ -28,7 +28,7 @@ class Origin:
     file: str
 
 
-def load_settings(path: Path | None = None) -> Settings:
+def load_settings(path: str | Path | None = None) -> Settings:
     """Read the default settings, overlaid with a desk's file where one is named.
 
     A desk's file holds only what differs. Sections are merged key by key. In a table of free names
@@ -43,6 +43,7 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     if path is None:
         return parse_settings(_read(DEFAULT_PATH), origin=DEFAULT_PATH.name)
+    path = Path(path)
     merged = overlay(_read(DEFAULT_PATH), _read(path))
     return parse_settings(merged, origin=path.name, folder=path.parent)
 

@@ -83,6 +83,12 @@ class Settings(Section):
     calibrated: Calibrated
     report: Report
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that the desk measures or that its verdict rests on, each once."""
+        universe = self.universe
+        return tuple(dict.fromkeys((*universe.symbols, *universe.context, *self.verdict.symbols)))
+
     @model_validator(mode="after")
     def _sleeves_are_measured(self) -> Self:
         measured = set(self.universe.symbols) - set(self.clock.index_levels)

@@ -5,7 +5,7 @@
 - `unwind.sources.yahoo`, `unwind.sources.crypto`, `unwind.sources.cftc`: live providers
 - `unwind.sources.transport`: how a live provider is asked: paced, retried, bounded
 - `unwind.sources.flow_tables`, `flow_import`: saved tables of fund flows into the drop folder
-- `unwind.sources.listing`: what each provider gives
+- `unwind.sources.registry`: every provider by name; `unwind.sources.listing`: what each gives
 - `unwind.sources.combined`: several providers in falling precedence
 - `unwind.simulation.source`: markets with known truth
 - `unwind.simulation.scenarios`: what happens in them, by name

@@ -1,36 +1,11 @@
 """What every provider gives: for `unwind sources` and for docs/sources.md."""
 
-from unwind.contract.inputs import INPUT_TABLES
-from unwind.contract.source import Provision
-from unwind.sources import cftc, crypto, yahoo
-
-FILES = (
-    Provision(
-        table="every table",
-        content="what lies in the drop folder: " + ", ".join(INPUT_TABLES),
-        lag="as each row's known_at says, else by the lag rules of [known_at]",
-        limits="one Parquet or CSV file a table",
-    ),
-)
-SIMULATED = (
-    Provision(
-        table="every table",
-        content="a market with known truth, labelled SIMULATED DATA wherever it shows",
-        lag="as the lag rules of [known_at]",
-        limits="never combined with another source, never a stand-in for one",
-    ),
-)
-PROVIDERS = {
-    "files": FILES,
-    yahoo.LABEL: yahoo.PROVISIONS,
-    crypto.LABEL: crypto.PROVISIONS,
-    cftc.LABEL: cftc.PROVISIONS,
-    "simulated": SIMULATED,
-}
+from unwind.sources.registry import PROVIDERS, SIMULATED, SIMULATED_PROVISIONS
 
 
 def listing() -> list[dict[str, str]]:
     """Every provision for a machine."""
+    given = {name: provider.provisions for name, provider in PROVIDERS.items()}
     return [
         {
             "source": source,
@@ -39,7 +14,7 @@ def listing() -> list[dict[str, str]]:
             "lag": provision.lag,
             "limits": provision.limits,
         }
-        for source, provisions in PROVIDERS.items()
+        for source, provisions in (given | {SIMULATED: SIMULATED_PROVISIONS}).items()
         for provision in provisions
     ]
 

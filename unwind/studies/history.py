@@ -14,7 +14,7 @@ from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Source, SourceError
 from unwind.indicators.drivers import driver_history
 from unwind.market.store import ingest
-from unwind.pipeline import desk_symbols, load_market, to_sessions
+from unwind.pipeline import load_market, to_sessions
 from unwind.settings import Settings
 from unwind.settings.shared import Lag
 
@@ -98,7 +98,7 @@ def read_history(
     panel = to_sessions(
         own,
         printed["crypto_hourly"],
-        symbols=desk_symbols(settings),
+        symbols=settings.symbols,
         last=own["session"].max().date(),
         settings=settings,
     )
