@@ -1,20 +1,26 @@
 """Shared ground: where the real data lies, a small market, one Prefect server a session."""
 
 import os
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import flows  # noqa: F401 - switches telemetry off before Prefect is imported
-from unwind.calendar import sessions_between
+from unwind.calendar import publication_instant, sessions_between
+from unwind.indicators.context import Slot
+from unwind.market.store import ingest
+from unwind.pipeline import Analysis, Market, analyse, load_market
 from unwind.settings import Settings, load_settings
+from unwind.sources.files import FilesSource
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -87,6 +93,37 @@ def drop(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
         (*settings.universe.symbols, "VIX"), first=date(2023, 6, 1), last=date(2026, 2, 20)
     )
     return write_drop(tmp_path_factory.mktemp("drop"), prices)
+
+
+@pytest.fixture(scope="session")
+def plain_market(
+    drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> Market:
+    store = tmp_path_factory.mktemp("plain") / "market"
+    ingest(store, FilesSource(drop), settings=settings, received_at=RECEIVED)
+    return load_market(store)
+
+
+@pytest.fixture(scope="session")
+def analysis(
+    plain_market: Market, tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> Callable[[date], Analysis]:
+    """A session of the plain market; each is analysed once, whichever process asks first."""
+    base = tmp_path_factory.getbasetemp()
+    # The workers of one run share the folder above theirs; without workers it outlives the run.
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def analysed(day: date) -> Analysis:
+        path = folder / f"analysis-{day}.pickle"
+        with FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                cutoff = publication_instant(day, settings.publication)
+                slot = Slot(as_of=day, cutoff=cutoff, source="files")
+                path.write_bytes(pickle.dumps(analyse(plain_market, slot, settings=settings)))
+            made: Analysis = pickle.loads(path.read_bytes())
+            return made
+
+    return analysed
 
 
 @pytest.fixture(scope="session")

@@ -1,31 +1,25 @@
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.conftest import RECEIVED
-from unwind.calendar import publication_instant
 from unwind.cli import app
-from unwind.indicators.context import Slot
 from unwind.lake.publish import publish
-from unwind.market.store import ingest
-from unwind.pipeline import analyse, load_market, stacked
+from unwind.pipeline import Analysis, stacked
 from unwind.settings import Settings
-from unwind.sources.files import FilesSource
 
 
 @pytest.fixture(scope="module")
-def lake(drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+def lake(
+    analysis: Callable[[date], Analysis],
+    tmp_path_factory: pytest.TempPathFactory,
+    settings: Settings,
+) -> Path:
     folder = tmp_path_factory.mktemp("lake")
-    ingest(folder / "market", FilesSource(drop), settings=settings, received_at=RECEIVED)
-    market = load_market(folder / "market")
-    days = [
-        Slot(as_of=day, cutoff=publication_instant(day, settings.publication), source="files")
-        for day in (date(2026, 2, 4), date(2026, 2, 5))
-    ]
-    rows = stacked([analyse(market, moment, settings=settings).tables for moment in days])
+    rows = stacked([analysis(date(2026, 2, day)).tables for day in (4, 5)])
     publish(folder, rows, settings=settings, source="files", run="test")
     return folder
 

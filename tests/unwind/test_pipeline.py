@@ -1,5 +1,6 @@
 """The published rows: causal, honest about what is missing, and equal to the facts of the event."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from unwind.calendar import publication_instant
 from unwind.contract.tables import TABLES
 from unwind.indicators.context import Slot
 from unwind.market.store import ingest
-from unwind.pipeline import Market, analyse, load_market, observe
+from unwind.pipeline import Analysis, Market, analyse, load_market, observe
 from unwind.settings import Settings
 from unwind.simulation.source import simulate_market
 from unwind.sources.files import FilesSource
@@ -34,7 +35,10 @@ def _published(
     """Rows of a session at its own publication, or at that of a later session."""
     cutoff = _moment(known or day, settings).cutoff
     slot = Slot(as_of=day, cutoff=cutoff, source="files")
-    rows = analyse(market, slot, settings=settings).tables
+    return _typed(analyse(market, slot, settings=settings).tables)
+
+
+def _typed(rows: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {
         name: TABLES[name].arrow(frame).to_pandas() for name, frame in rows.items() if len(frame)
     }
@@ -58,11 +62,11 @@ def _without_later_rows(folder: Path, target: Path, last: date) -> Path:
 class TestPrefixInvariance:
     """Each published column of a session is the same on data to it and on all data."""
 
-    @pytest.mark.parametrize("day", [date(2026, 2, 5)])
     def test_on_a_plain_market(
-        self, day: date, drop: Path, tmp_path: Path, settings: Settings
+        self, analysis: Callable[[date], Analysis], drop: Path, tmp_path: Path, settings: Settings
     ) -> None:
-        whole = _published(_market(drop, tmp_path / "all", settings), day, settings)
+        day = date(2026, 2, 5)
+        whole = _typed(analysis(day).tables)
         short = _without_later_rows(drop, tmp_path / "short", day)
         prefix = _published(_market(short, tmp_path / "then", settings), day, settings)
         self._equal(whole, prefix)
@@ -122,24 +126,21 @@ class TestPrefixInvariance:
         for name, frame in whole.items():
             pd.testing.assert_frame_equal(frame, prefix[name], check_exact=True, obj=name)
 
-    def test_the_test_can_fail(self, drop: Path, tmp_path: Path, settings: Settings) -> None:
-        market = _market(drop, tmp_path / "all", settings)
-        today = _published(market, date(2026, 2, 5), settings)
-        tomorrow = _published(market, date(2026, 2, 6), settings)
-        assert not today["correlations"]["value"].equals(tomorrow["correlations"]["value"])
+    def test_the_test_can_fail(self, analysis: Callable[[date], Analysis]) -> None:
+        yesterday, today = (analysis(date(2026, 2, day)).tables["correlations"] for day in (4, 5))
+        assert not yesterday["value"].equals(today["value"])
 
 
 class TestRows:
     def test_each_is_known_by_its_cutoff(
-        self, drop: Path, tmp_path: Path, settings: Settings
+        self, analysis: Callable[[date], Analysis], settings: Settings
     ) -> None:
-        market = _market(drop, tmp_path / "s", settings)
-        for name, frame in _published(market, date(2026, 2, 5), settings).items():
+        for name, frame in _typed(analysis(date(2026, 2, 5)).tables).items():
             assert (frame["known_at"] <= frame["cutoff"]).all(), name
             assert set(frame["settings_digest"]) == {settings.digest}
 
-    def test_each_null_has_its_reason(self, drop: Path, tmp_path: Path, settings: Settings) -> None:
-        tables = _published(_market(drop, tmp_path / "s", settings), date(2026, 2, 5), settings)
+    def test_each_null_has_its_reason(self, analysis: Callable[[date], Analysis]) -> None:
+        tables = _typed(analysis(date(2026, 2, 5)).tables)
         for name, column in (
             ("correlations", "value"),
             ("shocks", "value"),

@@ -434,7 +434,7 @@ class TestOrganicDemand:
         } | given
         found = fund_flow(
             *printed_flows(inputs["etf_flows"], panel, wanted=("TOTAL",), peers=60), "TOTAL",
-            panel, settings=settings,
+            run_context(panel=panel, moment=moment, settings=settings),
         )  # fmt: skip
         held = organic_rows(
             found,
