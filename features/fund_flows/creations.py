@@ -9,7 +9,13 @@ well, and two vendors that put one flow on different sessions are in conflict, n
 import numpy as np
 import pandas as pd
 
-from features._validation import require_at_least, require_between, require_positive, require_window
+from features._validation import (
+    finite_or_missing,
+    require_at_least,
+    require_between,
+    require_positive,
+    require_window,
+)
 from features.constants import MAD_TO_SIGMA
 
 AGREE, SIGNS_DIFFER, WIDE_GAP = "agree", "signs differ", "gap"
@@ -41,9 +47,11 @@ def rolled_assets(flow: pd.Series, close: pd.Series, *, opening: float) -> pd.Se
     Raises
     ------
     ValueError
-        A negative opening figure.
+        A negative opening figure, or an infinity.
     """
     require_at_least(0, opening=opening)
+    finite_or_missing(flow, "flow")
+    finite_or_missing(close, "close")
     if not len(flow):
         return flow.astype("float64")
     units = opening / close.iloc[0] + (flow / close).cumsum(skipna=False)

@@ -212,7 +212,7 @@ def _within_cells(
         if name not in raw.columns or raw[name].dtype.kind not in "OSU":
             continue
         if isinstance(raw[name].dtype, pd.StringDtype):
-            faults = (raw[name].str.len() > MAX_CELL).astype(bool)
+            faults = (raw[name].str.len().fillna(0) > MAX_CELL).astype(bool)
         else:
             faults = raw[name].map(lambda cell: isinstance(cell, str) and len(cell) > MAX_CELL)
             faults = faults.astype(bool)
