@@ -299,10 +299,35 @@ class TestFebruary2026:
         assert states[4] == "WATCH"
         assert states[5] == "DELEVERAGING"
 
-    def test_bad_bars_of_the_vendor_are_named(
+    def test_no_bar_of_the_yen_lies_outside_its_range(
         self, days: dict[int, dict[str, pd.DataFrame]]
     ) -> None:
         quality = days[5]["quality"]
+        assert "warning" not in set(quality[quality["entity"] == "USDJPY"]["severity"])
+
+    def test_the_yen_moved_little_on_the_fifth(
+        self, days: dict[int, dict[str, pd.DataFrame]]
+    ) -> None:
+        # 156.92 → 157.04, both at 16:00 New York; the vendor's own rows show the move of the 4th
+        yen = days[5]["shocks"].set_index(["asset", "measure"]).loc[("USDJPY", "return")]
+        assert 100 * yen["simple_return"] == pytest.approx(0.07, abs=0.005)
+        assert yen["z"] == pytest.approx(-0.07, abs=0.005)
+        links = days[5]["correlations"]
+        pearson = links[(links["asset"] == "USDJPY") & (links["method"] == "pearson")]
+        values = pearson.set_index("window")["value"]
+        for window, value in {20: -0.096, 63: 0.085, 252: 0.154}.items():
+            assert values[window] == pytest.approx(value, abs=0.0005)
+
+
+class TestBarOutsideItsRange:
+    def test_is_named_with_its_row(self, drop: Path, tmp_path: Path, settings: Settings) -> None:
+        prices = pd.read_parquet(drop / "prices.parquet")
+        sessions = pd.to_datetime(prices["session"])
+        bad = (prices["symbol"] == "USDJPY") & (sessions == pd.Timestamp("2026-01-20"))
+        prices.loc[bad, "high"] = prices.loc[bad, "close"] * 0.995
+        folder = write_drop(tmp_path / "drop", prices)
+        tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
+        quality = tables["quality"]
         bars = quality[(quality["entity"] == "USDJPY") & (quality["severity"] == "warning")]
         assert bars["rule"].item() == "close: open and close within low…high"
-        assert bars["example"].item().startswith("prices.parquet 202")
+        assert bars["example"].item().startswith("prices.parquet 2026-01-20")

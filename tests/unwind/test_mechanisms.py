@@ -533,7 +533,12 @@ class TestFebruary2026:
 
     def test_the_yen_did_not_rise(self, era: Market, settings: Settings) -> None:
         rows = rows_of(era, date(2026, 2, 5), settings)
-        assert rows.loc[("carry_unwind", "USDJPY"), "value"] == 0
+        # 156.92 → 157.04 yen per dollar, 16:00 to 16:00 New York
+        yen = rows.loc[("yen_move", "USDJPY")]
+        assert yen["value"] == pytest.approx(np.log(157.036 / 156.920), abs=1e-5)
+        # The dollar gained a little less than in the median session: z is barely below zero.
+        assert yen["z"] == pytest.approx(-0.066, abs=0.001)
+        assert rows.loc[("carry_unwind", "USDJPY"), "value"] == pytest.approx(0.066, abs=0.001)
         assert rows.loc[("carry_unwind", "USDJPY"), "category"] == "risk down"
 
     def test_a_chain_before_the_close_is_partial(self, era: Market, settings: Settings) -> None:
