@@ -83,6 +83,7 @@ def _slot(
     settings: Settings,
     *,
     morning_after: bool,
+    simulated: bool,
 ) -> tuple[date, pd.Timestamp] | None:
     """Session and cut-off of the run; None where the scheduled day is no session."""
     day = session_of(as_of, scheduled=scheduled)
@@ -94,18 +95,10 @@ def _slot(
                 f"morning_after looks at the session before the scheduled day, got as_of {as_of}; "
                 "name a cutoff in place of morning_after"
             )
-        return (
-            session_in_course(scheduled, settings=settings),
-            cutoff_of(cutoff or scheduled, session=day, settings=settings),
-        )
-    instant = cutoff_of(cutoff, session=day, settings=settings)
-    if as_of is None and instant > pd.Timestamp(scheduled):
-        raise CalendarError(
-            f"{day} is published at {instant:%Y-%m-%d %H:%MZ}, after the run's time "
-            f"{pd.Timestamp(scheduled).tz_convert('UTC'):%Y-%m-%d %H:%MZ}; "
-            "wait, or name an earlier session"
-        )
-    return day, instant
+        day, cutoff = session_in_course(scheduled, settings=settings), cutoff or scheduled
+    return day, cutoff_of(
+        cutoff, session=day, scheduled=scheduled, simulated=simulated, settings=settings
+    )
 
 
 def _daily(
@@ -120,7 +113,10 @@ def _daily(
 ) -> State[dict[str, Any]]:
     scheduled = runtime.flow_run.scheduled_start_time
     settings = load_settings(None if settings_path is None else Path(settings_path))
-    slot = _slot(as_of, cutoff, scheduled, settings, morning_after=morning_after)
+    slot = _slot(
+        as_of, cutoff, scheduled, settings,
+        morning_after=morning_after, simulated=chosen.kind == "simulated",
+    )  # fmt: skip
     if slot is None:
         return Completed(name="Skipped", message=no_session(scheduled))
     session, instant = slot
