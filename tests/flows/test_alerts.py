@@ -60,7 +60,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def _tell(lake: Path, settings: Settings, state: str = "WATCH") -> list[str]:
-    return alerts.tell(lake, _publish(lake, settings, state, DAY), report=Path("report.html"))
+    return alerts.tell(
+        lake, _publish(lake, settings, state, DAY), as_of=DAY, current_session=DAY,
+        report=Path("report.html"),
+    )  # fmt: skip
 
 
 class TestHandOver:
@@ -197,8 +200,10 @@ if kill:
 
 @flow
 def told(day):
-    snapshot = _publish(lake, load_settings(), state, date.fromisoformat(day))
-    alerts.tell(lake, snapshot, report=Path("report.html"))
+    session = date.fromisoformat(day)
+    snapshot = _publish(lake, load_settings(), state, session)
+    report = Path("report.html")
+    alerts.tell(lake, snapshot, as_of=session, current_session=session, report=report)
 
 for day in days.split():
     told(day)
