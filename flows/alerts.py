@@ -9,6 +9,7 @@ which `unwind alerts` and the automation's own events then show.
 """
 
 import time
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -30,8 +31,20 @@ class AlertError(RuntimeError):
     """The session is published, but the server did not take what the desk has to be told."""
 
 
-def tell(lake: Path, snapshot: Snapshot, *, report: Path) -> list[str]:
-    """Hand over all that the desk has to be told, and return the subjects.
+def tell(
+    lake: Path, snapshot: Snapshot, *, as_of: date, current_session: date, report: Path
+) -> list[str]:
+    """Send the alert of a session and what is pending from earlier runs, and return the subjects.
+
+    Parameters
+    ----------
+    lake : Path
+    snapshot : Snapshot
+    as_of : date
+        Session of the run.
+    current_session : date
+        The last session with a data cut-off that has passed.
+    report : Path
 
     Raises
     ------
@@ -41,7 +54,7 @@ def tell(lake: Path, snapshot: Snapshot, *, report: Path) -> list[str]:
     links = {"Report": str(report.absolute())}
     if address := runtime.flow_run.ui_url:
         links["Run"] = address
-    owed = write_intent(lake, snapshot, links=links)
+    owed = write_intent(lake, snapshot, as_of=as_of, current_session=current_session, links=links)
     try:
         with get_client(sync_client=True) as client:
             for alert in owed:

@@ -72,17 +72,17 @@ def _backfill(
     days = [stamp.date() for stamp in sessions_between(first, last)]
     if not days:
         raise CalendarError(f"no NYSE session from {first} to {last}; widen the range")
+    scheduled, simulated = runtime.flow_run.scheduled_start_time, chosen.kind == "simulated"
+    cutoffs = [
+        cutoff_of(None, session=day, scheduled=scheduled, simulated=simulated, settings=settings)
+        for day in days
+    ]
     source = open_source(chosen, settings)
-    received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
-    tasks.read_source(lake, source, settings, received_at)
+    tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
     market = tasks.load_market(lake)
     moments = [
-        Moment(
-            as_of=day,
-            cutoff=cutoff_of(None, session=day, settings=settings),
-            source=source.label,
-        )
-        for day in days
+        Moment(as_of=day, cutoff=cutoff, source=source.label)
+        for day, cutoff in zip(days, cutoffs, strict=True)
     ]
     run = f"flow run {runtime.flow_run.id}"
     parts = [moments[start : start + chunk] for start in range(0, len(moments), chunk)]

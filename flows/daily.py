@@ -14,6 +14,7 @@ from flows.alerts import AlertError
 from flows.artifacts import publish_artifacts
 from flows.parameters import (
     READABLE,
+    WALL_CLOCK,
     DataSource,
     cutoff_of,
     no_session,
@@ -83,6 +84,7 @@ def _slot(
     settings: Settings,
     *,
     morning_after: bool,
+    simulated: bool,
 ) -> tuple[date, pd.Timestamp] | None:
     """Session and cut-off of the run; None where the scheduled day is no session."""
     day = session_of(as_of, scheduled=scheduled)
@@ -94,18 +96,10 @@ def _slot(
                 f"morning_after looks at the session before the scheduled day, got as_of {as_of}; "
                 "name a cutoff in place of morning_after"
             )
-        return (
-            session_in_course(scheduled, settings=settings),
-            cutoff_of(cutoff or scheduled, session=day, settings=settings),
-        )
-    instant = cutoff_of(cutoff, session=day, settings=settings)
-    if as_of is None and instant > pd.Timestamp(scheduled):
-        raise CalendarError(
-            f"{day} is published at {instant:%Y-%m-%d %H:%MZ}, after the run's time "
-            f"{pd.Timestamp(scheduled).tz_convert('UTC'):%Y-%m-%d %H:%MZ}; "
-            "wait, or name an earlier session"
-        )
-    return day, instant
+        day, cutoff = session_in_course(scheduled, settings=settings), cutoff or scheduled
+    return day, cutoff_of(
+        cutoff, session=day, scheduled=scheduled, simulated=simulated, settings=settings
+    )
 
 
 def _daily(
@@ -120,7 +114,10 @@ def _daily(
 ) -> State[dict[str, Any]]:
     scheduled = runtime.flow_run.scheduled_start_time
     settings = load_settings(None if settings_path is None else Path(settings_path))
-    slot = _slot(as_of, cutoff, scheduled, settings, morning_after=morning_after)
+    slot = _slot(
+        as_of, cutoff, scheduled, settings,
+        morning_after=morning_after, simulated=chosen.kind == "simulated",
+    )  # fmt: skip
     if slot is None:
         return Completed(name="Skipped", message=no_session(scheduled))
     session, instant = slot
@@ -141,7 +138,11 @@ def _daily(
     publish_artifacts(day, views)
     current = session == session_in_course(scheduled, settings=settings)
     if alerts == "always" or (alerts == "current" and current and not is_simulated(moment.source)):
-        tasks.tell_the_desk(lake, snapshot, report)
+        # By the clock: a late run finds alerts of sessions after the one it was scheduled for.
+        now = max(pd.Timestamp(scheduled), WALL_CLOCK.now())
+        tasks.tell_the_desk(
+            lake, snapshot, session, session_in_course(now, settings=settings), report
+        )
     if copy_to is not None:
         tasks.copy_lake(lake, copy_to)
     return Completed(

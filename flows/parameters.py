@@ -160,9 +160,9 @@ def no_session(scheduled: datetime) -> str:
     return f"{pd.Timestamp(scheduled).tz_convert(CUT_ZONE):%Y-%m-%d} is no NYSE session"
 
 
-def session_in_course(scheduled: datetime, *, settings: Settings) -> date:
+def session_in_course(at: datetime, *, settings: Settings) -> date:
     """The session that the desk trades on at an instant: the last one published by then."""
-    instant = pd.Timestamp(scheduled).tz_convert("UTC")
+    instant = pd.Timestamp(at).tz_convert("UTC")
     day = instant.tz_convert(CUT_ZONE).date()
     near = sessions_between((pd.Timestamp(day) - pd.Timedelta(days=14)).date(), day)
     past = [
@@ -173,11 +173,44 @@ def session_in_course(scheduled: datetime, *, settings: Settings) -> date:
     return past[-1]
 
 
-def cutoff_of(cutoff: datetime | None, *, session: date, settings: Settings) -> pd.Timestamp:
-    """The instant at which the run stands: the one asked for, or the session's publication."""
+def cutoff_of(
+    cutoff: datetime | None,
+    *,
+    session: date,
+    scheduled: datetime,
+    simulated: bool,
+    settings: Settings,
+) -> pd.Timestamp:
+    """The run's data cut-off: the one asked for, or the session's publication.
+
+    Raises
+    ------
+    CalendarError
+        It has no time zone; or of real data the session or the cut-off lies after the scheduled
+        start time, so that the rows would claim to know the future.
+    """
+    published = publication_instant(session, settings.publication)
+    started = pd.Timestamp(scheduled).tz_convert("UTC")
+    if published > started and not simulated:
+        raise CalendarError(
+            f"session {session} has a data cut-off of {_clock(published, session)}, after the "
+            f"scheduled start time of {_clock(started, session)}; run it after the cut-off or "
+            "choose an earlier session"
+        )
     if cutoff is None:
-        return publication_instant(session, settings.publication)
+        return published
     instant = pd.Timestamp(cutoff)
     if instant.tzinfo is None:
         raise CalendarError(f"cutoff {instant} has no time zone; write e.g. {instant.isoformat()}Z")
-    return instant.tz_convert("UTC").as_unit("us")
+    instant = instant.tz_convert("UTC").as_unit("us")
+    if instant > started and not simulated:
+        raise CalendarError(
+            f"cut-off {instant:%Y-%m-%d %H:%M:%S} UTC lies after the scheduled start time of "
+            f"{started:%Y-%m-%d %H:%M:%S} UTC; run it after the cut-off or choose an earlier one"
+        )
+    return instant
+
+
+def _clock(instant: pd.Timestamp, session: date) -> str:
+    """Time in UTC, with its day where that is not the session's."""
+    return f"{instant:%H:%M} UTC" if instant.date() == session else f"{instant:%Y-%m-%d %H:%M} UTC"

@@ -52,12 +52,15 @@ def _replay(
 ) -> State[dict[str, Any]]:
     settings = load_settings(None if settings_path is None else Path(settings_path))
     session = require_session(as_of)
-    instants = sorted({cutoff_of(at, session=session, settings=settings) for at in cutoffs})
+    scheduled, simulated = runtime.flow_run.scheduled_start_time, chosen.kind == "simulated"
+    instants = sorted({
+        cutoff_of(at, session=session, scheduled=scheduled, simulated=simulated, settings=settings)
+        for at in cutoffs
+    })  # fmt: skip
     if not instants:
         raise CalendarError("no cut-off to stand at; name at least one, e.g. 2026-02-06T14:30Z")
     source = open_source(chosen, settings)
-    received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
-    tasks.read_source(lake, source, settings, received_at)
+    tasks.read_source(lake, source, settings, pd.Timestamp(scheduled).tz_convert("UTC"))
     market = tasks.load_market(lake)
     moments = [Moment(as_of=session, cutoff=instant, source=source.label) for instant in instants]
     rows = tasks.analyse_chunk(market, moments, settings, 1, str(instants[0]), str(instants[-1]))

@@ -4,6 +4,7 @@ Frames are never cached or hashed (`NO_CACHE`): a task is re-run, and gives the 
 source is retried, since only it can answer differently the second time.
 """
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,11 @@ def write_report(
 
 
 @task(name="tell the desk", cache_policy=NO_CACHE)
-def tell_the_desk(lake: Path, snapshot: Snapshot, report: Path) -> list[str]:
+def tell_the_desk(
+    lake: Path, snapshot: Snapshot, as_of: date, current_session: date, report: Path
+) -> list[str]:
     """Run `flows.alerts.tell`."""
-    return alerts.tell(lake, snapshot, report=report)
+    return alerts.tell(lake, snapshot, as_of=as_of, current_session=current_session, report=report)
 
 
 @task(name="analyse a chunk of sessions", task_run_name="{first} … {last}", cache_policy=NO_CACHE)

@@ -112,7 +112,10 @@ def returns_of_all(
     years: int,
 ) -> tuple[Moment, pd.DataFrame]:
     """Returns of everything that a source prices by a session, or of a simulated universe."""
-    cutoff = cutoff_of(None, session=session, settings=settings)
+    cutoff = cutoff_of(
+        None, session=session, scheduled=scheduled,
+        simulated=simulated is not None or chosen.kind == "simulated", settings=settings,
+    )  # fmt: skip
     if simulated is not None:
         first = (pd.Timestamp(session) - pd.DateOffset(years=years)).date()
         days = sessions_between(first, session)

@@ -60,7 +60,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def _tell(lake: Path, settings: Settings, state: str = "WATCH") -> list[str]:
-    return alerts.tell(lake, _publish(lake, settings, state, DAY), report=Path("report.html"))
+    return alerts.tell(
+        lake, _publish(lake, settings, state, DAY), as_of=DAY, current_session=DAY,
+        report=Path("report.html"),
+    )  # fmt: skip
 
 
 class TestHandOver:
@@ -117,6 +120,7 @@ class TestSlot:
         slot = _slot(
             asked.get("as_of"), asked.get("cutoff"), datetime.fromisoformat(due), settings,
             morning_after=asked.get("morning_after", False),
+            simulated=asked.get("simulated", False),
         )  # fmt: skip
         return None if slot is None else (slot[0], f"{slot[1]:%m-%d %H:%M}")
 
@@ -133,8 +137,35 @@ class TestSlot:
         assert self._of("2026-01-19T14:35+00:00", settings, morning_after=True) is None
 
     def test_before_the_close_the_day_cannot_be_run(self, settings: Settings) -> None:
-        with pytest.raises(CalendarError, match="2026-02-05 is published at 2026-02-05 21:15Z"):
-            self._of("2026-02-05T15:00+00:00", settings)
+        for asked in ({}, {"as_of": DAY}, {"cutoff": datetime(2026, 2, 5, 14, tzinfo=UTC)}):
+            with pytest.raises(
+                CalendarError,
+                match="^session 2026-02-05 has a data cut-off of 21:15 UTC, after the scheduled "
+                "start time of 20:00 UTC; run it after the cut-off or choose an earlier session$",
+            ):
+                self._of("2026-02-05T20:00+00:00", settings, **asked)
+
+    @pytest.mark.parametrize("morning_after", [False, True])
+    def test_a_cutoff_after_the_run_is_refused(
+        self, morning_after: bool, settings: Settings
+    ) -> None:
+        with pytest.raises(
+            CalendarError, match="cut-off 2099-01-01 00:00:00 UTC lies after the scheduled start"
+        ):
+            self._of(
+                "2026-02-06T14:35+00:00", settings, as_of=None if morning_after else DAY,
+                cutoff=datetime(2099, 1, 1, tzinfo=UTC), morning_after=morning_after,
+            )  # fmt: skip
+
+    def test_a_session_to_come_is_refused_and_its_days_are_named(self, settings: Settings) -> None:
+        with pytest.raises(
+            CalendarError, match="of 21:15 UTC, after the scheduled start time of 2026-02-05 21:20"
+        ):
+            self._of("2026-02-05T21:20+00:00", settings, as_of=date(2026, 2, 6))
+
+    def test_a_simulation_may(self, settings: Settings) -> None:
+        looked = self._of("2026-02-05T15:00+00:00", settings, as_of=DAY, simulated=True)
+        assert looked == (DAY, "02-05 21:15")
 
     def test_morning_after_and_a_session_are_one_too_many(self, settings: Settings) -> None:
         with pytest.raises(CalendarError, match="looks at the session before"):
@@ -169,8 +200,10 @@ if kill:
 
 @flow
 def told(day):
-    snapshot = _publish(lake, load_settings(), state, date.fromisoformat(day))
-    alerts.tell(lake, snapshot, report=Path("report.html"))
+    session = date.fromisoformat(day)
+    snapshot = _publish(lake, load_settings(), state, session)
+    report = Path("report.html")
+    alerts.tell(lake, snapshot, as_of=session, current_session=session, report=report)
 
 for day in days.split():
     told(day)

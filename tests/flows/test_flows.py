@@ -24,6 +24,9 @@ from unwind.settings import Settings, load_settings
 from unwind.sources.files import FilesSource
 from unwind.sources.protocol import Extract, SourceError, SourceUnavailable
 
+# Long after every session of these tests.
+RAN = datetime(2026, 11, 30, tzinfo=UTC)
+
 
 def _files(folder: Path) -> dict[str, str]:
     return {"kind": "files", "path": str(folder)}
@@ -53,7 +56,7 @@ class TestGate:
 
     def test_publication_follows_daylight_saving(self, settings: Settings) -> None:
         winter, summer = (
-            cutoff_of(None, session=day, settings=settings)
+            cutoff_of(None, session=day, scheduled=RAN, simulated=False, settings=settings)
             for day in (date(2026, 2, 5), date(2026, 7, 2))
         )
         assert winter == pd.Timestamp("2026-02-05T21:15Z")
@@ -61,7 +64,10 @@ class TestGate:
 
     def test_a_cutoff_needs_a_zone(self, settings: Settings) -> None:
         with pytest.raises(CalendarError, match="has no time zone"):
-            cutoff_of(datetime(2026, 2, 5, 21), session=date(2026, 2, 5), settings=settings)  # noqa: DTZ001
+            cutoff_of(
+                datetime(2026, 2, 5, 21), session=date(2026, 2, 5), scheduled=RAN,  # noqa: DTZ001
+                simulated=False, settings=settings,
+            )  # fmt: skip
 
 
 class TestParameters:

@@ -320,7 +320,8 @@ def tell_session(lake: Path, number: int) -> None:
     snapshot = publish(lake, rows, settings=SETTINGS, source="torture", run=str(number))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alerts, "get_client", client)
-        alerts.tell(lake, snapshot, report=lake / "report.html")
+        day = SESSIONS[number]
+        alerts.tell(lake, snapshot, as_of=day, current_session=day, report=lake / "report.html")
 
 
 def look_at_ledger(lake: Path) -> str:

@@ -79,7 +79,7 @@ class TestSetBack:
     def test_a_run_of_another_age_is_a_sentence(self, at: str, settings: Settings) -> None:
         scheduled = datetime.fromisoformat(at).replace(tzinfo=UTC)
         with pytest.raises(CalendarError, match="outside the exchange calendar"):
-            _slot(None, None, scheduled, settings, morning_after=False)
+            _slot(None, None, scheduled, settings, morning_after=False, simulated=False)
         with pytest.raises(CalendarError, match="outside the exchange calendar"):
             session_in_course(scheduled, settings=settings)
 
@@ -91,7 +91,7 @@ class TestYearsAhead:
         for ask in (
             lambda: session_of(None, scheduled=scheduled),
             lambda: session_in_course(scheduled, settings=settings),
-            lambda: _slot(None, None, scheduled, settings, morning_after=True),
+            lambda: _slot(None, None, scheduled, settings, morning_after=True, simulated=False),
         ):
             with pytest.raises(CalendarError, match="outside the exchange calendar"):
                 ask()
@@ -101,6 +101,7 @@ class TestYearsAhead:
     ) -> None:
         take(100.0, DAYS[3])
         ahead = cutoff_of(
-            datetime(2099, 1, 1, tzinfo=UTC), session=date(2026, 2, 2), settings=settings
-        )
+            datetime(2099, 1, 1, tzinfo=UTC), session=date(2026, 2, 2),
+            scheduled=datetime(2026, 2, 3, tzinfo=UTC), simulated=True, settings=settings,
+        )  # fmt: skip
         assert seen(ahead) == 100.0

@@ -1,7 +1,9 @@
 """What a desk is told: net transitions, once, whatever is run again or killed in between."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,13 +19,16 @@ from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
 from unwind.alerts.ledger import LEDGER, Alert, mark, read_ledger, write_intent
 from unwind.alerts.notices import Notice, notice_due
-from unwind.lake import Snapshot
+from unwind.lake import Snapshot, latest
 from unwind.settings import Settings
+from unwind.storage.identity import IDENTITY
 from unwind.storage.location import LakeError
 from unwind.storage.publication import publish
+from unwind.storage.verification import verify
 
 STATES = ("CALM", "WATCH", "DELEVERAGING", "RELEASE", "UNKNOWN")
 LINKS = {"Report": "/lake/report.html"}
+DAY, NEWEST = date(2026, 2, 5), date(2026, 2, 10)
 
 
 def _stands(state: str, day: int = 5, *, source: str = "files") -> Notice:
@@ -38,7 +43,7 @@ def _told(*standing: Notice) -> list[str]:
     told: list[Notice] = []
     said = []
     for stands in standing:
-        due = notice_due(told, stands)
+        due = notice_due(told, stands, newest_session=NEWEST)
         said.append(
             "-" if due is None
             else "digest" if due.kind == "digest"
@@ -78,6 +83,46 @@ class TestEpisode:
         assert _told(_stands("UNKNOWN")) == ["CALM>UNKNOWN"]
 
 
+class TestChangeOfTheSourceLabel:
+    """A provider is added: the desk goes on from the state that it was sent."""
+
+    def test_the_all_clear_is_sent(self) -> None:
+        steps = [_stands("WATCH", 4), _stands("CALM", 5, source="files+yahoo")]
+        assert _told(*steps) == ["CALM>WATCH", "WATCH>CALM"]
+
+    def test_the_same_state_is_not_sent_twice(self) -> None:
+        steps = [_stands("WATCH", 4), _stands("WATCH", 5, source="files+yahoo")]
+        assert _told(*steps) == ["CALM>WATCH", "digest"]
+
+    def test_within_a_session_no_step_is_sent_twice(self) -> None:
+        labels = ["files", "files+yahoo", "files", "files+yahoo"]
+        swing = [
+            _stands(state, source=label)
+            for state, label in zip(("WATCH", "CALM", "WATCH", "CALM"), labels, strict=True)
+        ]
+        assert _told(*swing) == ["CALM>WATCH", "WATCH>CALM", "-", "-"]
+
+    def test_a_rehearsal_and_the_desk_share_no_state(self) -> None:
+        both = [_stands("WATCH", source="simulated:calm"), _stands("CALM", 6, source="yahoo")]
+        both += [_stands("WATCH", 4, source="yahoo"), _stands("CALM", 6, source="simulated:other")]
+        assert _told(*both) == ["CALM>WATCH", "digest", "-", "WATCH>CALM"]
+
+
+class TestEntryFromTheFuture:
+    """Someone ran 2099: its entry must not hold back an alert of any session before it."""
+
+    @pytest.mark.parametrize("state", STATES)
+    def test_silences_nothing(self, state: str) -> None:
+        poison = replace(_stands(state), kind="transition", as_of=date(2099, 1, 2))
+        due = notice_due([poison], _stands("WATCH"), newest_session=NEWEST)
+        assert due is not None
+        assert (due.kind, due.from_state, due.as_of) == ("transition", "CALM", DAY)
+
+    def test_an_entry_of_the_current_session_still_counts(self) -> None:
+        entry = replace(_stands("WATCH"), kind="transition", as_of=NEWEST)
+        assert notice_due([entry], _stands("CALM"), newest_session=NEWEST) is None
+
+
 class TestLateData:
     def test_there_and_back_is_an_alert_and_one_correction(self) -> None:
         swing = [_stands(state) for state in ("CALM", "WATCH", "CALM", "WATCH", "CALM", "WATCH")]
@@ -94,7 +139,7 @@ class TestLateData:
     def test_no_id_is_ever_told_twice_and_a_session_never_storms(self, looks) -> None:
         told: list[Notice] = []
         for day, state in looks:
-            due = notice_due(told, _stands(state, day))
+            due = notice_due(told, _stands(state, day), newest_session=NEWEST)
             if due is not None:
                 assert due.id not in {notice.id for notice in told}
                 told.append(due)
@@ -116,7 +161,7 @@ class TestIdentity:
         [
             {"base": "GLD"}, {"source": "yahoo"}, {"settings_digest": "ffffffffffff"},
             {"as_of": date(2026, 2, 6)}, {"from_state": "RELEASE"}, {"to_state": "CALM"},
-            {"kind": "transition"},
+            {"kind": "transition"}, {"lake": "0b5d2c1e"},
         ],
     )  # fmt: skip
     def test_differs_with_each_of_its_parts(self, changed: dict[str, object]) -> None:
@@ -136,7 +181,10 @@ def _publish(lake: Path, settings: Settings, state: str, day: date, hour: int = 
     return publish(lake, {"regimes": rows}, settings=settings, source="files", run="run")
 
 
-DAY = date(2026, 2, 5)
+def _intent(
+    lake: Path, snapshot: Snapshot, day: date = DAY, *, links: dict[str, str] = LINKS
+) -> tuple[Alert, ...]:
+    return write_intent(lake, snapshot, as_of=day, current_session=NEWEST, links=links)
 
 
 class TestLedger:
@@ -144,19 +192,17 @@ class TestLedger:
         self, tmp_path: Path, settings: Settings
     ) -> None:
         snapshot = _publish(tmp_path, settings, "WATCH", DAY)
-        (owed,) = write_intent(tmp_path, snapshot, links=LINKS)
+        (owed,) = _intent(tmp_path, snapshot)
         assert owed.status == "intent"
-        (again,) = write_intent(tmp_path, snapshot, links={"Report": "another"})
+        (again,) = _intent(tmp_path, snapshot, links={"Report": "another"})
         assert (again.notice.id, again.message) == (owed.notice.id, owed.message)
         mark(tmp_path, owed.notice, "emitted")
-        assert write_intent(tmp_path, snapshot, links=LINKS)[0].status == "emitted"
+        assert _intent(tmp_path, snapshot)[0].status == "emitted"
         mark(tmp_path, owed.notice, "acknowledged")
-        assert write_intent(tmp_path, snapshot, links=LINKS) == ()
+        assert _intent(tmp_path, snapshot) == ()
 
     def test_a_slower_run_takes_nothing_back(self, tmp_path: Path, settings: Settings) -> None:
-        (owed,) = write_intent(
-            tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS
-        )  # fmt: skip
+        (owed,) = _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
         mark(tmp_path, owed.notice, "acknowledged")
         mark(tmp_path, owed.notice, "emitted")
         assert read_ledger(tmp_path)[0].status == "acknowledged"
@@ -166,17 +212,44 @@ class TestLedger:
     ) -> None:
         slow = _publish(tmp_path, settings, "WATCH", DAY)
         _publish(tmp_path, settings, "DELEVERAGING", DAY, hour=22)
-        (owed,) = write_intent(tmp_path, slow, links=LINKS)
+        (owed,) = _intent(tmp_path, slow)
         assert (owed.notice.from_state, owed.notice.to_state) == ("CALM", "DELEVERAGING")
 
     def test_what_a_killed_run_owed_comes_first(self, tmp_path: Path, settings: Settings) -> None:
-        write_intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS)
+        _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
         after = _publish(tmp_path, settings, "CALM", DAY + timedelta(days=1))
-        owed = write_intent(tmp_path, after, links=LINKS)
+        owed = _intent(tmp_path, after, DAY + timedelta(days=1))
         assert [alert.notice.to_state for alert in owed] == ["WATCH", "CALM"]
 
+    def test_the_alert_is_about_the_session_of_the_run(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        """A backfill has published the session after; a run of 2099 has been here too."""
+        for day in (DAY + timedelta(days=1), date(2099, 1, 2)):
+            _publish(tmp_path, settings, "CALM", day)
+        (owed,) = _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
+        assert owed.message["subject"] == "IBIT: CALM → WATCH, session 2026-02-05"
+        assert "2026-02-05: WATCH" in owed.message["body"]
+
+    def test_an_entry_from_the_future_is_neither_heeded_nor_sent(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        future = date(2099, 1, 2)
+        _intent(tmp_path, _publish(tmp_path, settings, "DELEVERAGING", future), future)
+        owed = _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
+        assert [alert.notice.as_of for alert in owed] == [DAY]
+        assert owed[0].notice.from_state == "CALM"
+
+    def test_a_late_run_comes_after_the_alert_of_a_later_session(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        after = DAY + timedelta(days=1)
+        (sent,) = _intent(tmp_path, _publish(tmp_path, settings, "WATCH", after), after)
+        mark(tmp_path, sent.notice, "acknowledged")
+        assert _intent(tmp_path, _publish(tmp_path, settings, "DELEVERAGING", DAY)) == ()
+
     def test_a_damaged_line_is_a_sentence(self, tmp_path: Path, settings: Settings) -> None:
-        write_intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS)
+        _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
         path = tmp_path / LEDGER
         path.write_text(path.read_text().replace("WATCH", "CALM!"))
         with pytest.raises(LakeError, match="line 1 of .* is damaged; restore the file"):
@@ -184,7 +257,7 @@ class TestLedger:
 
     def test_odd_signs_in_a_text_break_no_line(self, tmp_path: Path, settings: Settings) -> None:
         snapshot = _publish(tmp_path, settings, "WATCH", DAY)
-        write_intent(tmp_path, snapshot, links={"Report": "a\u2028b\nc"})
+        _intent(tmp_path, snapshot, links={"Report": "a\u2028b\nc"})
         assert read_ledger(tmp_path)[0].message["links"]["Report"] == "a\u2028b\nc"
 
     def test_kill_at_any_moment_leaves_a_ledger_that_reads(
@@ -192,7 +265,7 @@ class TestLedger:
     ) -> None:
         """A writer is killed while it renames: the old ledger stands, whole."""
         snapshot = _publish(tmp_path, settings, "WATCH", DAY)
-        write_intent(tmp_path, snapshot, links=LINKS)
+        _intent(tmp_path, snapshot)
         killed = subprocess.run(
             [sys.executable, "-c",
              "import os, signal, sys; from pathlib import Path\n"
@@ -204,12 +277,125 @@ class TestLedger:
             cwd=ROOT, check=False, env={**os.environ},
         )  # fmt: skip
         assert killed.returncode == -9
-        assert write_intent(tmp_path, snapshot, links=LINKS)[0].status == "intent"
+        assert _intent(tmp_path, snapshot)[0].status == "intent"
+
+
+EARLIER_LINE = {
+    "notice": {
+        "kind": "transition", "base": "IBIT", "source": "files",
+        "settings_digest": "0a1b2c3d4e5f", "as_of": "2026-02-05", "from_state": "CALM",
+        "to_state": "WATCH",
+    },
+    "message": {"subject": "IBIT: CALM → WATCH, session 2026-02-05"},
+    "status": "emitted",
+}  # fmt: skip
+
+
+class TestEarlierRelease:
+    """Its lines carry no lake: they are read, heeded, and keep their ids."""
+
+    def test_its_alert_is_not_sent_under_another_id(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        text = json.dumps(EARLIER_LINE, sort_keys=True)
+        sealed = {"alert": EARLIER_LINE, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        (tmp_path / LEDGER).parent.mkdir()
+        (tmp_path / LEDGER).write_text(json.dumps(sealed) + "\n", encoding="utf-8")
+        snapshot = _publish(tmp_path, settings, "WATCH", DAY)
+        after = _publish(tmp_path, settings, "CALM", DAY + timedelta(days=1))
+        for _ in range(2):
+            (owed,) = _intent(tmp_path, snapshot)
+            assert str(owed.notice.id) == "9844ae5a-38ac-5386-84af-4f5d21195200"
+            mark(tmp_path, owed.notice, "emitted")
+        old, new = _intent(tmp_path, after, DAY + timedelta(days=1))
+        assert str(old.notice.id) == "9844ae5a-38ac-5386-84af-4f5d21195200"
+        assert (new.notice.from_state, new.notice.to_state) == ("WATCH", "CALM")
+
+
+class TestTwoLakes:
+    """A rehearsal runs the session of the desk, against the same server."""
+
+    def test_never_send_the_same_event(self, tmp_path: Path, settings: Settings) -> None:
+        (desk,), (rehearsal,) = (
+            _intent(tmp_path / name, _publish(tmp_path / name, settings, "WATCH", DAY))
+            for name in ("desk", "rehearsal")
+        )
+        assert desk.notice.id != rehearsal.notice.id
+        assert desk.message["subject"] == rehearsal.message["subject"]
+
+    def test_nor_does_a_copy_of_the_folder(self, tmp_path: Path, settings: Settings) -> None:
+        desk, copy, after = tmp_path / "desk", tmp_path / "copy", DAY + timedelta(days=1)
+        (sent,) = _intent(desk, _publish(desk, settings, "WATCH", DAY))
+        mark(desk, sent.notice, "acknowledged")
+        shutil.copytree(desk, copy)
+        there, here = (
+            _intent(lake, _publish(lake, settings, "CALM", after), after) for lake in (desk, copy)
+        )
+        assert [alert.notice.from_state for alert in (*there, *here)] == ["WATCH", "WATCH"]
+        assert there[0].notice.id != here[0].notice.id
+        assert there[0].notice.lake == sent.notice.lake
+        assert read_ledger(copy)[0].notice.id == sent.notice.id
+
+
+class TestLostLog:
+    """The alert log was deleted, or a lake was restored without it."""
+
+    @pytest.fixture
+    def lake(self, tmp_path: Path, settings: Settings) -> Path:
+        lake = tmp_path / "lake"
+        _intent(lake, _publish(lake, settings, "WATCH", DAY))
+        shutil.rmtree(lake / "alerts")
+        return lake
+
+    def test_is_a_sentence_and_nothing_is_sent_again(self, lake: Path) -> None:
+        for read in (lambda: read_ledger(lake), lambda: _intent(lake, latest(lake))):
+            with pytest.raises(LakeError, match=r"ledger.jsonl is missing, but this lake has sent"):
+                read()
+        assert not (lake / LEDGER).exists()
+
+    def test_verify_finds_it(self, lake: Path) -> None:
+        (fault,) = verify(lake, every=False).faults
+        assert "restore the file from a backup, or delete" in fault
+
+    def test_the_remedy_starts_a_new_log(self, lake: Path) -> None:
+        (lake / IDENTITY).unlink()
+        assert len(_intent(lake, latest(lake))) == 1
+
+    def test_a_kill_between_log_and_id_loses_nothing(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        snapshot = _publish(tmp_path, settings, "WATCH", DAY)
+        killed = subprocess.run(
+            [sys.executable, "-c",
+             "import os, signal, sys; from datetime import date; from pathlib import Path\n"
+             "from unwind.alerts import ledger\n"
+             "from unwind.lake import latest\n"
+             "ledger.write_id = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+             "lake, day = Path(sys.argv[1]), date(2026, 2, 5)\n"
+             "ledger.write_intent(lake, latest(lake), as_of=day, current_session=day, links={})",
+             str(tmp_path)],
+            cwd=ROOT, check=False, env={**os.environ},
+        )  # fmt: skip
+        assert killed.returncode == -9
+        (owed,) = read_ledger(tmp_path)
+        (again,) = _intent(tmp_path, snapshot)
+        assert again.notice == owed.notice
+        after = DAY + timedelta(days=1)
+        _intent(tmp_path, _publish(tmp_path, settings, "WATCH", after), after)
+        assert (tmp_path / IDENTITY).exists()
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": "x", "inode": 1, "sha256": "y"}'])
+    def test_a_damaged_id_is_a_sentence(self, lake: Path, text: str) -> None:
+        (lake / LEDGER).parent.mkdir()
+        (lake / LEDGER).write_text("", encoding="utf-8")
+        (lake / IDENTITY).write_text(text, encoding="utf-8")
+        with pytest.raises(LakeError, match="ID is damaged; delete it"):
+            read_ledger(lake)
 
 
 class TestMessage:
     def _alert(self, lake: Path, settings: Settings) -> Alert:
-        (owed,) = write_intent(lake, _publish(lake, settings, "WATCH", DAY), links=LINKS)
+        (owed,) = _intent(lake, _publish(lake, settings, "WATCH", DAY))
         return owed
 
     def test_holds_verdict_drivers_doubts_attribution_and_links(
@@ -239,7 +425,7 @@ class TestMessage:
     ) -> None:
         self._alert(tmp_path, settings)
         later = _publish(tmp_path, settings, "CALM", DAY, hour=23)
-        corrected = write_intent(tmp_path, later, links=LINKS)[-1].message
+        corrected = _intent(tmp_path, later)[-1].message
         assert corrected["subject"] == "Correction. IBIT: WATCH → CALM, session 2026-02-05"
 
     def test_simulated_data_say_so(self, tmp_path: Path, settings: Settings) -> None:
@@ -247,7 +433,7 @@ class TestMessage:
         snapshot = publish(
             tmp_path, {"regimes": rows}, settings=settings, source="simulated:calm", run="run"
         )
-        (owed,) = write_intent(tmp_path, snapshot, links=LINKS)
+        (owed,) = _intent(tmp_path, snapshot)
         assert owed.message["subject"].startswith("SIMULATED DATA. ")
         assert owed.message["body"].startswith("SIMULATED DATA. ")
         assert owed.message["simulated"] is True
@@ -255,7 +441,7 @@ class TestMessage:
 
 class TestCommand:
     def test_lists_what_was_told(self, tmp_path: Path, settings: Settings) -> None:
-        write_intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY), links=LINKS)
+        _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
         for options in ([], ["--json"]):
             printed = subprocess.run(
                 [sys.executable, "-m", "unwind.cli", "alerts", "--lake", str(tmp_path), *options],

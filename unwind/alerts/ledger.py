@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
+from uuid import uuid4
 
 from unwind.alerts.message import compose
 from unwind.alerts.notices import Notice, notice_due
 from unwind.lake import Snapshot, latest
 from unwind.reading.commands import SessionDay, session_day
 from unwind.storage.durable import folder_lock, write_atomically
+from unwind.storage.identity import IDENTITY, has_id, read_id, write_id
 from unwind.storage.location import LakeError
 
 LEDGER = "alerts/ledger.jsonl"
@@ -36,14 +38,21 @@ class Alert:
     status: Status
 
 
-def write_intent(lake: Path, snapshot: Snapshot, *, links: dict[str, str]) -> tuple[Alert, ...]:
-    """Put on record what has to be told about the newest session, and return all that is owed.
+def write_intent(
+    lake: Path, snapshot: Snapshot, *, as_of: date, current_session: date, links: dict[str, str]
+) -> tuple[Alert, ...]:
+    """Record what has to be sent about the run's session, and return all that is pending.
 
     Parameters
     ----------
     lake : Path
     snapshot : Snapshot
         What the run published. Where a later run of the same terms published since, that counts.
+    as_of : date
+        Session of the run.
+    current_session : date
+        The last session with a data cut-off that has passed. Entries of later ones, unless the run
+        itself simulates one, are ignored: they neither hold alerts back nor are sent.
     links : dict of str
         Where to read on, by name; part of the message.
 
@@ -56,26 +65,36 @@ def write_intent(lake: Path, snapshot: Snapshot, *, links: dict[str, str]) -> tu
     Raises
     ------
     LakeError
-        The ledger is damaged.
+        The log is damaged or missing, or the session was withdrawn meanwhile.
     """
+    newest_session = max(as_of, current_session)
     with folder_lock(lake):
         newest = latest(lake)
         day = session_day(
-            newest if newest.terms == snapshot.terms else snapshot, as_of=None, cutoff=None
+            newest if newest.terms == snapshot.terms else snapshot, as_of=as_of, cutoff=None
         )
         alerts = list(read_ledger(lake))
-        told = [alert.notice for alert in alerts]
-        due = notice_due(told, _standing(day))
+        log = [alert.notice for alert in alerts]
+        own_id = read_id(lake)
+        identity = own_id or str(uuid4())
+        due = notice_due(log, _standing(day, identity), newest_session=newest_session)
         if due is not None:
             corrects = any(
                 notice.kind == "transition"
-                and (notice.base, notice.source, notice.as_of) == (due.base, due.source, due.as_of)
-                for notice in told
+                and (notice.state_key, notice.as_of) == (due.state_key, due.as_of)
+                for notice in log
             )
             message = compose(due, day, corrects=corrects, links=links)
             alerts.append(Alert(notice=due, message=message, status="intent"))
             _write(lake, alerts)
-    return tuple(alert for alert in alerts if alert.status != "acknowledged")
+            # Only now: an id without a log has to mean that the log was lost.
+            if own_id is None:
+                write_id(lake, identity)
+    return tuple(
+        alert
+        for alert in alerts
+        if alert.status != "acknowledged" and alert.notice.as_of <= newest_session
+    )
 
 
 def mark(lake: Path, notice: Notice, status: Status) -> None:
@@ -90,7 +109,7 @@ def mark(lake: Path, notice: Notice, status: Status) -> None:
         _write(lake, alerts)
 
 
-def _standing(day: SessionDay) -> Notice:
+def _standing(day: SessionDay, identity: str) -> Notice:
     regime = day.regime
     return Notice(
         kind="digest",
@@ -100,6 +119,7 @@ def _standing(day: SessionDay) -> Notice:
         as_of=day.as_of,
         from_state=regime["state"],
         to_state=regime["state"],
+        lake=identity,
     )
 
 
@@ -109,11 +129,20 @@ def read_ledger(lake: Path) -> tuple[Alert, ...]:
     Raises
     ------
     LakeError
-        A line differs from its checksum.
+        A line differs from its checksum, or the file is missing though the lake has sent alerts.
     """
     path = lake / LEDGER
+    # Before the log is looked for: a writer may make both in between.
+    identified = has_id(lake)
     if not path.exists():
+        if identified:
+            raise LakeError(
+                f"alert log {path} is missing, but this lake has sent alerts; restore the file "
+                f"from a backup, or delete {lake / IDENTITY} to start a new log (the current state "
+                "may be sent again)"
+            )
         return ()
+    read_id(lake)
     # Not splitlines: a text may hold other signs that it takes for an end of line.
     held = path.read_text(encoding="utf-8", errors="replace")
     lines = held.removesuffix("\n").split("\n")

@@ -1,8 +1,8 @@
-"""What a desk has to hear: the net change between what it was told last and what stands now.
+"""When to alert: the net change between the last state sent and the state published now.
 
-A notice is known by (kind, base, source, settings, session, from, to): whoever writes it again,
-after a crash or on late data, gives it the same id. Pure: what was told comes in, one notice or
-none goes out.
+A notice is identified by kind, base, source, settings, session, from, to and the lake: whoever
+writes it again, after a crash or on late data, gives it the same id. Pure: the log comes in, one
+notice or none goes out.
 """
 
 import json
@@ -12,8 +12,10 @@ from datetime import date
 from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-# A desk that was told nothing stands here: the first raised state is news, the first calm is not.
-UNTOLD = "CALM"
+from unwind.reading.formatting import is_simulated
+
+# Before the first alert the last state counts as calm: a first WATCH is news, a first CALM is not.
+INITIAL_STATE = "CALM"
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:unwind:alerts")
 
 Kind = Literal["transition", "digest"]
@@ -21,7 +23,7 @@ Kind = Literal["transition", "digest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is to be told: a net transition, or that nothing changed."""
+    """A net transition, or that nothing changed; `lake` is None in logs of earlier releases."""
 
     kind: Kind
     base: str
@@ -30,43 +32,56 @@ class Notice:
     as_of: date
     from_state: str
     to_state: str
+    lake: str | None = None
 
     @property
     def id(self) -> UUID:
-        """The same for the same notice, whoever writes it."""
-        parts = [str(value) for value in asdict(self).values()]
-        return uuid5(NAMESPACE, json.dumps(parts, ensure_ascii=False))
+        """The same for the same notice of one lake, whoever writes it."""
+        parts = asdict(self)
+        if self.lake is None:
+            # As earlier releases computed it: their alerts keep their ids.
+            del parts["lake"]
+        return uuid5(NAMESPACE, json.dumps([str(part) for part in parts.values()],
+                                           ensure_ascii=False))  # fmt: skip
+
+    @property
+    def state_key(self) -> tuple[str, bool]:
+        """Which last state applies: real or simulated, whatever the label of the source."""
+        return self.base, is_simulated(self.source)
 
 
-def notice_due(told: Sequence[Notice], standing: Notice) -> Notice | None:
-    """Decide what the desk has to hear: the net transition, a digest, or nothing.
+def notice_due(log: Sequence[Notice], standing: Notice, *, newest_session: date) -> Notice | None:
+    """Decide what to send: the net transition, a digest, or nothing.
 
     Parameters
     ----------
-    told : sequence of Notice
+    log : sequence of Notice
         All that was written before, in that order, of any base and source.
     standing : Notice
-        What stands in the lake now; `kind` and `from_state` are not read.
+        The published state of the run's own session; `kind` and `from_state` are not read.
+    newest_session : date
+        The newest session that a run can have. Entries of later ones are wrong, and are ignored.
 
     Returns
     -------
     Notice or None
-        A transition where the state differs from the one told last for this base and source, else a
-        digest, once a session. None for a session before the newest told one, and for a transition
-        that this session was told before: data that swing to and fro within one session give an
-        alert and a correction, and what stands in the end is told by the session after.
+        A transition where the state differs from the last one sent for this base, real or
+        simulated, else a digest, once per session. None for a session before the newest one sent,
+        and for a step that this session has sent before: data that swing to and fro within one
+        session give an alert and a correction, and the final state is sent by the session after.
     """
     own = [
-        notice for notice in told
-        if (notice.base, notice.source) == (standing.base, standing.source)
+        notice for notice in log
+        if notice.state_key == standing.state_key and notice.as_of <= newest_session
     ]  # fmt: skip
     if any(notice.as_of > standing.as_of for notice in own):
         return None
     states = [notice.to_state for notice in own if notice.kind == "transition"]
-    last = states[-1] if states else UNTOLD
-    if last != standing.to_state:
-        due = replace(standing, kind="transition", from_state=last)
-        return None if due in own else due
-    if any(notice.as_of == standing.as_of for notice in own):
-        return None
-    return replace(standing, kind="digest", from_state=last)
+    last = states[-1] if states else INITIAL_STATE
+    kind: Kind = "digest" if last == standing.to_state else "transition"
+    due = replace(standing, kind=kind, from_state=last)
+    same_session = [notice for notice in own if notice.as_of == standing.as_of]
+    if kind == "digest":
+        return None if same_session else due
+    steps = [(notice.kind, notice.from_state, notice.to_state) for notice in same_session]
+    return None if (kind, last, standing.to_state) in steps else due
