@@ -11,9 +11,6 @@ A reader resolves a snapshot once and stays with it. Every file is held against 
 before a figure is taken from it. This module reads; unwind.storage.publication writes.
 """
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -26,18 +23,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unwind.declarations.columns import SCHEMA_VERSION
-from unwind.storage.location import Damaged, LakeError, content, is_url, names, place, sha256
+from unwind.storage.location import (
+    Damaged,
+    LakeError,
+    content,
+    is_url,
+    names,
+    place,
+    require_inside,
+    sha256,
+)
+from unwind.storage.manifests import MANIFEST, MAX_MANIFEST_BYTES, NAME, parsed
 from unwind.storage.schema_changes import SchemaError, conformed
 from unwind.tables import TABLES
 
-MANIFEST = "_manifest.json"
 LATEST = "LATEST"
-NAME = re.compile(r"\d{6,}-[0-9a-f]{12}")
 
 _EARLIEST = date(1000, 1, 1)  # a year of four digits, so that names of months stay in order
-_BEFORE_SEALS = {
-    "snapshot", "parent", "schema_version", "terms", "knowledge", "run", "files", "passed_over",
-}  # fmt: skip
+MAX_POINTER_BYTES = 1000
 
 Answer = TypeVar("Answer")
 
@@ -69,15 +72,19 @@ class Snapshot:
 
     def address(self, relative: str) -> str:
         """Path of one of its files on the lake's file system."""
-        if not is_url(self.lake):
-            return str(self.path / relative)
         _, root = place(self.lake)
-        return f"{root}/files/{self.manifest['files'][relative]['sha256']}.parquet"
+        return f"{root}/{self.inner(relative)}"
+
+    def inner(self, relative: str) -> str:
+        """Path of one of its files inside the lake."""
+        if not is_url(self.lake):
+            return f"snapshots/{self.name}/{relative}"
+        return f"files/{self.manifest['files'][relative]['sha256']}.parquet"
 
     def link(self, relative: str) -> str:
         """Absolute path, or URL, by which another program finds one of its files."""
         if not is_url(self.lake):
-            return str(Path(self.address(relative)).resolve())
+            return str(require_inside(self.lake, self.inner(relative)).resolve())
         address = self.address(relative).lstrip("/")
         return f"{str(self.lake).split('://', 1)[0]}://{address}"
 
@@ -91,19 +98,20 @@ class Snapshot:
         LakeError
             It may not be read.
         """
-        storage, _ = place(self.lake)
+        storage, root = place(self.lake)
+        entry = self.manifest["files"][relative]
         try:
-            held = content(storage, self.address(relative))
+            data = content(storage, root, self.inner(relative), max_bytes=entry.get("bytes"))
         except FileNotFoundError as error:
             raise Damaged(
                 f"{relative} of snapshot {self.name} is missing; restore it from a copy"
             ) from error
-        if sha256(held) != self.manifest["files"][relative]["sha256"]:
+        if sha256(data) != entry["sha256"]:
             raise Damaged(
                 f"{relative} of snapshot {self.name} differs from its checksum; "
                 "restore it from a copy"
             )
-        return held
+        return data
 
     def table(self, relative: str) -> pa.Table:
         """Rows of one file, laid out in the schema in force.
@@ -115,11 +123,17 @@ class Snapshot:
         LakeError
             It may not be read, or its schema cannot be read by this release.
         """
-        held = self.verified(relative)
+        data = self.verified(relative)
         try:
-            return conformed(pq.read_table(BytesIO(held)), TABLES[relative.split("/")[0]])
+            return conformed(pq.read_table(BytesIO(data)), TABLES[relative.split("/")[0]])
         except SchemaError as error:
             raise LakeError(f"{relative} of snapshot {self.name}: {error}") from error
+        # As its manifest says, and still no table: whoever wrote the copy wrote both.
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+            raise Damaged(
+                f"{relative} of snapshot {self.name} cannot be read as Parquet; "
+                "restore it from a copy"
+            ) from error
 
 
 def latest(lake: Path | str) -> Snapshot:
@@ -145,7 +159,7 @@ def pointed(lake: Path | str) -> str:
     """
     storage, root = place(lake)
     try:
-        held = content(storage, f"{root}/{LATEST}")
+        data = content(storage, root, LATEST, max_bytes=MAX_POINTER_BYTES)
     except FileNotFoundError as error:
         if snapshot_names(lake):
             raise Damaged(
@@ -157,10 +171,10 @@ def pointed(lake: Path | str) -> str:
             else f"python -m flows daily --lake {lake}"
         )
         raise LakeError(f"{lake} holds no published snapshot; run `{remedy}` first") from error
-    name = held.decode("utf-8", errors="replace").strip()
+    name = data.decode("utf-8", errors="replace").strip()
     if not NAME.fullmatch(name):
         raise Damaged(
-            f"the pointer {LATEST} of {lake} names no snapshot: {name[:40]!r}; "
+            f"the pointer {LATEST} of {lake} names no snapshot: {name[:40]!a}; "
             "the next run writes it anew"
         )
     return name
@@ -173,54 +187,23 @@ def snapshot_names(lake: Path | str) -> list[str]:
 
 
 def opened(lake: Path | str, name: str) -> Snapshot:
-    """Open a snapshot by its name, its manifest held against its own checksum.
+    """Open a snapshot by its name; its manifest is checked against contract and checksum.
 
     Raises
     ------
     Damaged
-        The manifest is missing, torn or altered.
+        The manifest is missing, torn, altered or outside its contract.
     """
     storage, root = place(lake)
+    relative = f"snapshots/{name}/{MANIFEST}"
     try:
-        manifest = json.loads(content(storage, f"{root}/snapshots/{name}/{MANIFEST}"))
-        sound = manifest["snapshot"] == name and _sealed(manifest)
-    except (
-        FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
-    ) as error:  # fmt: skip
+        data = content(storage, root, relative, max_bytes=MAX_MANIFEST_BYTES)
+    except FileNotFoundError as error:
         raise Damaged(
             f"snapshot {name} of {lake} cannot be read; restore it from a copy, or point {LATEST} "
             "at an older one"
         ) from error
-    if not sound:
-        raise Damaged(
-            f"the manifest of snapshot {name} differs from its own checksum; restore it from a copy"
-        )
-    return Snapshot(name=name, lake=lake, manifest=manifest)
-
-
-def seal(manifest: dict[str, Any]) -> str:
-    """Checksum of a manifest, over all that it says but the checksum itself."""
-    said = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
-
-
-def content_digest(files: dict[str, Any], terms: dict[str, str]) -> str:
-    """Return the part of a snapshot's name that says what it holds."""
-    held = {
-        relative: {"sha256": entry["sha256"], "rows": entry["rows"]}
-        for relative, entry in files.items()
-    }
-    return hashlib.sha256(json.dumps([held, terms]).encode()).hexdigest()[:12]
-
-
-def _sealed(manifest: dict[str, Any]) -> bool:
-    if "sha256" in manifest:
-        return bool(manifest["sha256"] == seal(manifest))
-    if not set(manifest) <= _BEFORE_SEALS:
-        return False
-    # Written before manifests were sealed: the name still says what the files are.
-    digest = content_digest(manifest["files"], manifest["terms"])
-    return str(manifest["snapshot"]).endswith(digest)
+    return Snapshot(name=name, lake=lake, manifest=parsed(data, name=name))
 
 
 def served(

@@ -16,8 +16,8 @@ from unwind.rows.correlations import Link
 from unwind.rows.moment import Moment
 from unwind.rows.regimes import Verdict
 from unwind.settings import Settings
-from unwind.storage.durable import folder_lock, remove_drafts, write_atomically
-from unwind.storage.location import LakeError
+from unwind.storage.durable import folder_lock, make_folder, remove_drafts, write_atomically
+from unwind.storage.location import LakeError, require_inside
 
 
 def write_report_file(
@@ -61,10 +61,13 @@ def put_page(lake: Path, page: str, moment: Moment) -> Path:
         Another run holds the lake for too long.
     Unwritable
         The disk refuses; the page that was there still is.
+    Damaged
+        A link leads out of the lake.
     """
-    target = lake / "reports" / moment.as_of.isoformat() / f"{moment.cutoff:%Y%m%dT%H%MZ}.html"
+    name = f"reports/{moment.as_of.isoformat()}/{moment.cutoff:%Y%m%dT%H%MZ}.html"
+    target = require_inside(lake, name)
     with folder_lock(lake):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         remove_drafts(target.parent)
         write_atomically(target, lambda draft: draft.write_text(page, encoding="utf-8"))
     return target

@@ -129,7 +129,7 @@ class TestClientsOfStores:
         for name in ("cat_file", "ls", "find", "pipe_file"):
             monkeypatch.setattr(storage, name, refuse)
         for ask in (
-            lambda: content(storage, "/lake/LATEST"),
+            lambda: content(storage, "/lake", "LATEST"),
             lambda: names(storage, "/lake/snapshots"),
             lambda: object_storage._Sent(storage, "/lake"),
         ):

@@ -2,12 +2,20 @@
 
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from unwind.commands.options import DEFAULT_LAKE, AsJson, Lake, answered, print_json
-from unwind.storage import duckdb_views, object_storage, retention, retrieval, verification
+from unwind.storage import (
+    duckdb_views,
+    object_storage,
+    retention,
+    retraction,
+    retrieval,
+    verification,
+)
 from unwind.storage.location import local
 from unwind.storage.object_storage import Copied
 
@@ -77,6 +85,38 @@ def prune(
         f"  {name} is damaged and left alone; see `unwind lake verify --all`\n"
         for name in plan.damaged
     )
+
+
+@app.command()
+def retract(
+    session: Annotated[
+        datetime, typer.Argument(metavar="SESSION", formats=["%Y-%m-%d"], help="YYYY-MM-DD.")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", help="One plain sentence; it is kept in the manifest.")
+    ],
+    lake: Lake = DEFAULT_LAKE,
+    all_terms: Annotated[
+        bool, typer.Option("--all-terms", help="Under every source and settings, not the newest.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw a session by a new snapshot without its rows; older snapshots stay."""
+    done = retraction.retract(
+        local(lake, purpose="a retraction"), session.date(), reason=reason, all_terms=all_terms
+    )
+    if as_json:
+        print_json(asdict(done))
+        return
+    sys.stdout.write(
+        f"{done.snapshot}: session {done.session} retracted at {len(done.cutoffs)} cut-offs; "
+        f"the latest cut-off that remains is {done.knowledge}\n"
+    )
+    if done.other_terms:
+        sys.stdout.write(
+            f"  {done.other_terms} runs of it under another source or other settings remain; "
+            "--all-terms retracts those\n"
+        )
 
 
 @app.command()

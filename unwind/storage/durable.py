@@ -82,6 +82,18 @@ def remove_drafts(folder: Path) -> None:
             draft.unlink()
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, each entry flushed to disk.
+
+    Without the flush a power cut may leave files without the folder that names them.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    flush(folder.parent)
+
+
 def flush(path: Path) -> None:
     """Force a file, or the entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -103,7 +115,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         The disk refuses, here or in what is done under the lock.
     """
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = FileLock(folder / ".lock", timeout=LOCK_SECONDS)
         try:
             lock.acquire()

@@ -8,8 +8,11 @@ snapshot says which of them it is made of. Credentials and endpoints come from t
 fsspec's own configuration, never from here.
 """
 
+import errno
 import hashlib
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -88,18 +91,67 @@ def place(lake: Path | str) -> tuple[Any, str]:
     return storage, root.rstrip("/")
 
 
-def content(storage: Any, path: str) -> bytes:
-    """Read a file whole.
+def require_inside(lake: Path | str, relative: str) -> Path:
+    """Return the path of a file of a lake, which no symbolic link may lead out of it.
+
+    The lake's own folder may be a link, and links inside the lake may point inside it. Whoever can
+    write into the lake while it is read can still exchange a folder after this check.
+
+    Raises
+    ------
+    Damaged
+        A folder on the way, or the file, is a link that leads elsewhere.
+    """
+    path = Path(lake, relative)
+    root = os.path.realpath(lake)
+    try:
+        inside = Path(os.path.realpath(path)).is_relative_to(root)
+    except ValueError:  # a null character, which no file system takes
+        inside = False
+    if not inside:
+        raise Damaged(
+            f"{relative} of {lake} is a symbolic link that leads out of the lake; remove the link "
+            "and restore the file or folder from a copy"
+        )
+    return path
+
+
+def _require_plain_file(path: Path) -> None:
+    """Refuse a pipe or a device, which a reading would wait for without end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # the reading itself says why
+    if not stat.S_ISREG(mode):
+        raise Damaged(f"{path} is not a plain file; restore it from a copy")
+
+
+def content(storage: Any, root: str, relative: str, *, max_bytes: int | None = None) -> bytes:
+    """Read a whole file of a lake or copy.
+
+    Parameters
+    ----------
+    storage : AbstractFileSystem
+    root, relative : str
+        The lake on that file system, and the file's path in it.
+    max_bytes : int, optional
+        No more than this is read, and a larger file is refused.
 
     Raises
     ------
     FileNotFoundError
         There is none.
+    Damaged
+        It is larger than `max_bytes`, no plain file, or a symbolic link leads out of the lake.
     LakeError
         It may not be read, or the store cannot be reached.
     """
+    path = f"{root}/{relative}"
+    if isinstance(storage, LocalFileSystem):
+        _require_plain_file(require_inside(root, relative))
+    bounds = {} if max_bytes is None else {"start": 0, "end": max_bytes + 1}
     try:
-        held: bytes = storage.cat_file(path)
+        data: bytes = storage.cat_file(path, **bounds)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(path) from error
     except PermissionError as error:
@@ -108,11 +160,16 @@ def content(storage: Any, path: str) -> bytes:
         ) from error
     # Clients of object stores raise faults of their own libraries, of no common class.
     except Exception as error:
+        # S3 has no range of an empty object.
+        if bounds and isinstance(error, OSError) and error.errno == errno.EINVAL:
+            return b""
         raise LakeError(
             f"{path} cannot be read: {shown(error)}; check the disk, or the network and the "
             "credentials"
         ) from error
-    return held
+    if max_bytes is not None and len(data) > max_bytes:
+        raise Damaged(f"{path} is larger than {max_bytes} bytes; restore it from a copy")
+    return data
 
 
 def names(storage: Any, path: str) -> list[str]:

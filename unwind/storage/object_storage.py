@@ -9,25 +9,43 @@
 
 Runs work on a local folder; the copy is where others read, and where a fresh worker starts from
 (unwind.storage.retrieval). This module pushes.
-Whatever is under a final name is complete before the pointer names it.
+Whatever is under a final name is complete, and on a disk flushed, before the pointer names it.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from unwind.lake import LATEST, MANIFEST, NAME, Snapshot, latest, opened, snapshot_names
-from unwind.storage.durable import folder_lock, write_atomically
-from unwind.storage.location import LakeError, content, is_url, place, sha256, shown
+from unwind.lake import LATEST, MAX_POINTER_BYTES, Snapshot, latest, opened, snapshot_names
+from unwind.storage.durable import Unwritable, folder_lock, make_folder, write_atomically
+from unwind.storage.location import (
+    Damaged,
+    LakeError,
+    content,
+    is_url,
+    place,
+    require_inside,
+    sha256,
+    shown,
+)
+from unwind.storage.manifests import MANIFEST, NAME
 from unwind.storage.segments import in_force, listed, segment_of, verified
 
-# Reports are written anew under one name: what each one holds is remembered beside them.
+# Reports are written anew under one name: the checksum of each is kept beside them.
 REPORTS = "reports/_checksums.json"
+# What the lake's own names look like (unwind.report_files, unwind.storage.publication).
+REPORT = re.compile(r"reports/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{8}T[0-9]{4}Z\.html")
+SETTINGS = re.compile(r"[0-9a-f]{12}\.json")
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
+_MAX_LIST_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +95,10 @@ def push(lake: Path, url: str) -> Copied:
                 _push_snapshot(sent, opened(lake, name))
         _push_market(sent, lake / "market", url)
         for path in sorted((lake / "settings").glob("*.json")):
-            sent.once(f"settings/{path.name}", path.read_bytes())
-        _push_reports(sent, lake / "reports")
+            if SETTINGS.fullmatch(path.name):
+                own = content(*place(lake), f"settings/{path.name}")
+                sent.once(f"settings/{path.name}", sha256(own), partial(bytes, own))
+        _push_reports(sent, lake)
         if before.name != current.name:
             _repoint(storage, root, url, before, current.name)
     return Copied(snapshot=current.name, files=sent.files, bytes=sent.bytes)
@@ -106,28 +126,71 @@ class _Pointer:
 
 
 class _Sent:
-    """Counts what goes out, and knows what is there: name and size, listed once."""
+    """Counts what goes out, and knows what the copy holds: listed once, compared by content."""
 
     def __init__(self, storage: Any, root: str) -> None:
         self.storage, self.root = storage, root
         self.files = self.bytes = 0
         with _plainly(root):
             storage.invalidate_cache()
-            found = storage.find(root, detail=True)
-        self.held = {path: int(entry["size"]) for path, entry in found.items()}
+            self.listing = storage.find(root, detail=True)
+        self.intact: set[str] = set()
+        self.tags_are_md5 = True
 
-    def once(self, relative: str, held: bytes) -> None:
-        """Send what never changes, unless it is there whole: a killed push may leave it short."""
-        if self.held.get(f"{self.root}/{relative}") != len(held):
-            self.anew(relative, held)
+    def once(
+        self, relative: str, checksum: str, own: Callable[[], bytes], *, size: int | None = None
+    ) -> None:
+        """Send what never changes, unless the copy holds the same content.
 
-    def anew(self, relative: str, held: bytes) -> None:
+        A power cut may leave a file of the right length without its content, so neither name nor
+        length is proof. S3 lists each object's MD5: comparing it costs one reading of the local
+        file. A disk has no such list: the copy's file is read, which costs as much.
+        """
+        if relative in self.intact:
+            return
+        entry = self.listing.get(f"{self.root}/{relative}")
+        if (
+            entry is None
+            or entry["size"] != (size or entry["size"])
+            or not self._is_same(relative, entry.get("ETag"), checksum, own)
+        ):
+            self.anew(relative, own())
+        self.intact.add(relative)
+
+    def _is_same(
+        self, relative: str, tag: str | None, checksum: str, own: Callable[[], bytes]
+    ) -> bool:
+        # Sent in parts, or encrypted by a key of the account: such tags are no MD5. S3 stores an
+        # object whole or not at all, so that its presence and length are enough there.
+        if tag is not None and ("-" in tag or not self.tags_are_md5):
+            return True
+        comparable = tag is not None
+        if tag is not None:
+            try:
+                if hashlib.md5(own(), usedforsecurity=False).hexdigest() == tag.strip('"'):
+                    return True
+            except Damaged:  # the copy may be what repairs this lake
+                comparable = False
+        try:
+            same = sha256(content(self.storage, self.root, relative)) == checksum
+        except FileNotFoundError:
+            return False
+        if same and comparable:
+            self.tags_are_md5 = False
+        return same
+
+    def anew(self, relative: str, data: bytes) -> None:
         path = f"{self.root}/{relative}"
         with _plainly(path):
-            self.storage.pipe_file(path, held)
-        self.held[path] = len(held)
+            if isinstance(self.storage, LocalFileSystem):
+                # Object stores replace a file whole and keep it; a disk must flush it.
+                target = require_inside(self.root, relative)
+                make_folder(target.parent)
+                write_atomically(target, lambda draft: draft.write_bytes(data))
+            else:
+                self.storage.pipe_file(path, data)
         self.files += 1
-        self.bytes += len(held)
+        self.bytes += len(data)
 
 
 @contextmanager
@@ -135,7 +198,7 @@ def _plainly(path: str) -> Iterator[None]:
     """Turn the faults of a store's client, which share no class, into one sentence."""
     try:
         yield
-    except LakeError:
+    except (LakeError, Unwritable):
         raise
     except Exception as error:
         raise LakeError(
@@ -151,10 +214,10 @@ def _pointer(storage: Any, root: str) -> _Pointer:
         try:
             # The tag first: should the content change in between, the condition fails.
             tag = storage.info(path).get("ETag")
-            name = storage.cat_file(path).decode("utf-8", errors="replace").strip()
+            name = content(storage, root, LATEST, max_bytes=MAX_POINTER_BYTES)
         except FileNotFoundError:
             return _Pointer(name=None, tag=None)
-    return _Pointer(name=name, tag=tag)
+    return _Pointer(name=name.decode("utf-8", errors="replace").strip(), tag=tag)
 
 
 def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> None:
@@ -184,24 +247,23 @@ def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> 
 
 
 def _push_snapshot(sent: _Sent, snapshot: Snapshot) -> None:
-    manifest = f"snapshots/{snapshot.name}/{MANIFEST}"
-    held = Path(snapshot.path, MANIFEST).read_bytes()
-    if sent.held.get(f"{sent.root}/{manifest}") == len(held):
-        return
     for relative, entry in snapshot.manifest["files"].items():
-        target = f"files/{entry['sha256']}.parquet"
-        if f"{sent.root}/{target}" not in sent.held or "bytes" not in entry:
-            sent.once(target, snapshot.verified(relative))
-        elif sent.held[f"{sent.root}/{target}"] != entry["bytes"]:
-            sent.anew(target, snapshot.verified(relative))
-    sent.once(manifest, held)
+        sent.once(
+            f"files/{entry['sha256']}.parquet",
+            entry["sha256"],
+            partial(snapshot.verified, relative),
+            size=entry.get("bytes"),
+        )
+    manifest = f"snapshots/{snapshot.name}/{MANIFEST}"
+    data = content(*place(snapshot.lake), manifest)
+    sent.once(manifest, sha256(data), partial(bytes, data), size=len(data))
 
 
 def _push_market(sent: _Sent, store: Path, url: str) -> None:
     for folder in sorted(path for path in store.glob("*") if path.is_dir()):
         there = {
             (found.first, found.last): found.path.name
-            for path in sent.held
+            for path in sent.listing
             if path.startswith(f"{sent.root}/market/{folder.name}/")
             and (found := segment_of(Path(path))) is not None
             and found.checksum is not None
@@ -214,19 +276,65 @@ def _push_market(sent: _Sent, store: Path, url: str) -> None:
                     f"{segment.path.name}: two lakes went on from one copy; pull it into an empty "
                     "folder and go on from there"
                 )
-            sent.once(f"market/{folder.name}/{segment.path.name}", verified(segment))
+            data = verified(segment)
+            sent.once(
+                f"market/{folder.name}/{segment.path.name}",
+                sha256(data),
+                partial(bytes, data),
+                size=len(data),
+            )
 
 
-def _push_reports(sent: _Sent, folder: Path) -> None:
-    known: dict[str, str] = {}
-    if f"{sent.root}/{REPORTS}" in sent.held:
-        known = json.loads(content(sent.storage, f"{sent.root}/{REPORTS}"))
+def _push_reports(sent: _Sent, lake: Path) -> None:
+    try:
+        known = report_checksums(sent.storage, sent.root)
+    except Damaged:
+        # The list is made anew, and every report sent again.
+        known = {}
     changed = False
-    for path in sorted(folder.glob("*/*.html")):
-        held, name = path.read_bytes(), f"reports/{path.parent.name}/{path.name}"
-        if known.get(name) != sha256(held):
-            sent.anew(name, held)
-            known[name] = sha256(held)
+    for path in sorted((lake / "reports").glob("*/*.html")):
+        name = f"reports/{path.parent.name}/{path.name}"
+        if not REPORT.fullmatch(name):
+            continue
+        data = content(*place(lake), name)
+        checksum = sha256(data)
+        if known.get(name) == checksum:
+            sent.once(name, checksum, partial(bytes, data), size=len(data))
+        else:
+            sent.anew(name, data)
+            known[name] = checksum
             changed = True
     if changed:
         sent.anew(REPORTS, json.dumps(known, indent=1).encode())
+
+
+def report_checksums(storage: Any, root: str) -> dict[str, str]:
+    """Return the reports of a copy with their checksums.
+
+    Raises
+    ------
+    Damaged
+        The list is torn, or names something that is not a report of a session.
+    """
+    try:
+        known = json.loads(content(storage, root, REPORTS, max_bytes=_MAX_LIST_BYTES))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError):
+        known = None
+    if not isinstance(known, dict):
+        raise Damaged(
+            f"{REPORTS} of the copy at {root} is not a list of reports; push it again from the "
+            "lake that made it"
+        )
+    for name, checksum in known.items():
+        if (
+            not REPORT.fullmatch(name)
+            or not isinstance(checksum, str)
+            or not _CHECKSUM.fullmatch(checksum)
+        ):
+            raise Damaged(
+                f"{REPORTS} of the copy at {root} names {name[:60]!a}, which is not a report with "
+                "its checksum; push it again from the lake that made it"
+            )
+    return known

@@ -16,25 +16,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unwind.declarations.columns import SCHEMA_VERSION, SLOT, Table
-from unwind.lake import (
-    LATEST,
-    MANIFEST,
-    Snapshot,
-    content_digest,
-    latest,
-    month_of,
-    pointed,
-    seal,
-    served,
-    snapshot_names,
-)
+from unwind.declarations.columns import SCHEMA_VERSION
+from unwind.lake import LATEST, Snapshot, latest, pointed, served, snapshot_names
 from unwind.settings import Settings
-from unwind.storage.durable import DRAFT, flush, folder_lock, remove_drafts, write_atomically
-from unwind.storage.location import Damaged, LakeError, sha256
-from unwind.tables import TABLES
+from unwind.storage.durable import (
+    DRAFT,
+    flush,
+    folder_lock,
+    make_folder,
+    remove_drafts,
+    write_atomically,
+)
+from unwind.storage.location import Damaged, LakeError, require_inside, sha256
+from unwind.storage.manifests import MANIFEST, NAME, content_digest, seal
+from unwind.storage.merging import merged_months, slots_of
 
 _log = logging.getLogger(__name__)
+
+FOLDERS = ("snapshots", "market", "reports", "settings", "alerts")
 
 
 def publish(
@@ -71,23 +70,17 @@ def publish(
     Unwritable
         The disk refuses; what was in force still is.
     """
-    slots = _slots(rows)
+    slots = slots_of(rows)
+    latest_cutoff = pd.Timestamp(slots["cutoff"].max()).tz_convert("UTC").floor("us")
     with folder_lock(lake):
         clear_drafts(lake)
-
-        def changes(parent: Snapshot | None) -> dict[str, pa.Table]:
-            changed: dict[str, pa.Table] = {}
-            for name, table in TABLES.items():
-                changed |= _merge(parent, table, rows.get(name, pd.DataFrame()), slots)
-            return changed
-
         parent: Snapshot | None = None
         passed: list[str] = []
         if _is_empty(lake):
-            changed = changes(None)
+            changed = merged_months(None, rows, slots)
         else:
             (parent, changed), passed = served(
-                lake, lambda held: (_require_whole(held), changes(held))
+                lake, lambda held: (require_whole(held), merged_months(held, rows, slots))
             )
             for sentence in passed:
                 _log.warning(
@@ -101,7 +94,20 @@ def publish(
             if passed:
                 _point(lake, parent.name)
             return parent
-        return _write(lake, parent, changed, terms=terms, run=run, passed=passed)
+        known = [latest_cutoff.to_pydatetime().isoformat()]
+        if parent is not None:
+            known.append(parent.manifest["knowledge"])
+        statement = {
+            "terms": terms,
+            # The latest cut-off of any row: what the snapshot could have known.
+            "knowledge": max(known),
+            # Of the rows that it adds: a session from the future does not pass to later snapshots.
+            "latest_cutoff": known[0],
+            "run": run,
+        }
+        if passed:
+            statement["passed_over"] = passed
+        return write_snapshot(lake, parent, changed, statement)
 
 
 def _is_empty(lake: Path) -> bool:
@@ -113,17 +119,16 @@ def _is_empty(lake: Path) -> bool:
     return False
 
 
-def _slots(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    parts = [frame[list(SLOT)] for frame in rows.values() if not frame.empty]
-    if not parts:
-        raise LakeError("a run must publish at least one row; its stages gave none")
-    return pd.concat(parts, ignore_index=True).drop_duplicates(ignore_index=True)
+def require_whole(snapshot: Snapshot) -> Snapshot:
+    """Refuse a parent whose files are missing or cut short; what is merged is read anyway.
 
-
-def _require_whole(snapshot: Snapshot) -> Snapshot:
-    """Refuse a parent whose files are missing or cut short; what is merged is read anyway."""
+    Raises
+    ------
+    Damaged
+        A file is missing, cut short, or behind a link out of the lake.
+    """
     for relative, entry in snapshot.manifest["files"].items():
-        path = Path(snapshot.address(relative))
+        path = require_inside(snapshot.lake, snapshot.inner(relative))
         size = path.stat().st_size if path.exists() else None
         if size is None or size != entry.get("bytes", size):
             raise Damaged(
@@ -133,51 +138,35 @@ def _require_whole(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def _merge(
-    parent: Snapshot | None, table: Table, new: pd.DataFrame, slots: pd.DataFrame
-) -> dict[str, pa.Table]:
-    """Months of one table whose content differs from the parent's."""
-    changed = {}
-    for month in sorted({month_of(day) for day in slots["as_of"]}):
-        relative = f"{table.name}/{month}.parquet"
-        fresh = new[[month_of(day) == month for day in new["as_of"]]] if not new.empty else new
-        old = None
-        if parent is not None and relative in parent.manifest["files"]:
-            old = parent.table(relative)
-        merged = _combine(table, old, fresh, slots)
-        if merged is not None and (old is None or not merged.equals(old)):
-            changed[relative] = merged
-    return changed
-
-
-def _combine(
-    table: Table, old: pa.Table | None, fresh: pd.DataFrame, slots: pd.DataFrame
-) -> pa.Table | None:
-    addition = table.arrow(fresh) if not fresh.empty else table.schema.empty_table()
-    if old is None:
-        return addition if addition.num_rows else None
-    rerun = set(slots[list(SLOT)].itertuples(index=False, name=None))
-    stamps = zip(*(old.column(name).to_pylist() for name in SLOT), strict=True)
-    kept = old.filter(pa.array([stamp not in rerun for stamp in stamps], pa.bool_()))
-    joined = pa.concat_tables([kept, addition])
-    return joined.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
-
-
-def _write(
+def write_snapshot(
     lake: Path,
     parent: Snapshot | None,
     changed: dict[str, pa.Table],
-    *,
-    terms: dict[str, str],
-    run: str,
-    passed: list[str],
+    statement: dict[str, Any],
 ) -> Snapshot:
+    """Write a snapshot beside its parent, then put it in force; the caller holds the lock.
+
+    Parameters
+    ----------
+    lake : Path
+    parent : Snapshot, optional
+        Its other files are linked.
+    changed : dict of Table
+        Path of a file → its rows.
+    statement : dict
+        What the manifest says besides names and checksums: terms, knowledge, run …
+
+    Raises
+    ------
+    OSError
+        The disk refuses; what was in force still is.
+    """
     folder = lake / "snapshots"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     draft = folder / f"{DRAFT}{os.getpid()}"
     try:
         files = _files(draft, parent, changed)
-        manifest = _manifest(lake, parent, changed, files, terms=terms, run=run, passed=passed)
+        manifest = _manifest(lake, parent, files, statement)
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         flush(draft / MANIFEST)
         for inner in {path.parent for path in draft.rglob("*.parquet")} | {draft}:
@@ -221,30 +210,24 @@ def _files(
 def _manifest(
     lake: Path,
     parent: Snapshot | None,
-    changed: dict[str, pa.Table],
     files: dict[str, dict[str, Any]],
-    *,
-    terms: dict[str, str],
-    run: str,
-    passed: list[str],
+    statement: dict[str, Any],
 ) -> dict[str, Any]:
     # Above every number that was ever given, a damaged snapshot's too.
     number = 1 + max((int(name.split("-")[0]) for name in snapshot_names(lake)), default=0)
-    cutoffs = [rows.column("cutoff").to_pylist() for rows in changed.values()]
-    known = max((instant for column in cutoffs for instant in column), default=None)
-    before = parent.manifest["knowledge"] if parent is not None else ""
-    manifest: dict[str, Any] = {
-        "snapshot": f"{number:06d}-{content_digest(files, terms)}",
+    name = f"{number:06d}-{content_digest(files, statement['terms'])}"
+    if not NAME.fullmatch(name):
+        raise LakeError(
+            f"snapshot {number - 1} of {lake} leaves no higher number; move its folder out of the "
+            "lake"
+        )
+    manifest = {
+        "snapshot": name,
         "parent": parent.name if parent is not None else None,
         "schema_version": SCHEMA_VERSION,
-        "terms": terms,
-        # The latest cut-off of any row: what the snapshot could have known.
-        "knowledge": max(before, known.isoformat() if known is not None else before),
-        "run": run,
+        **statement,
         "files": files,
     }
-    if passed:
-        manifest["passed_over"] = passed
     return manifest | {"sha256": seal(manifest)}
 
 
@@ -253,13 +236,21 @@ def _point(lake: Path, name: str) -> None:
 
 
 def clear_drafts(lake: Path) -> None:
-    """Remove what a killed writer left; the lock is held, so no draft is anyone's."""
+    """Remove what a killed writer left; the lock is held, so no draft is anyone's.
+
+    Raises
+    ------
+    Damaged
+        A folder of the lake is a link out of it: nothing is written or removed there.
+    """
+    for name in FOLDERS:
+        require_inside(lake, name)
     for draft in (lake / "snapshots").glob(f"{DRAFT}*"):
-        shutil.rmtree(draft)
+        draft.unlink() if draft.is_symlink() else shutil.rmtree(draft)
     for folder in (lake, lake / "alerts", lake / "settings"):
         remove_drafts(folder)
     for orphan in orphans(lake):
-        shutil.rmtree(lake / "snapshots" / orphan)
+        shutil.rmtree(require_inside(lake, f"snapshots/{orphan}"))
 
 
 def orphans(lake: Path) -> list[str]:
@@ -278,6 +269,6 @@ def orphans(lake: Path) -> list[str]:
 def _remember_settings(lake: Path, settings: Settings) -> None:
     target = lake / "settings" / f"{settings.digest}.json"
     if not target.exists():
-        target.parent.mkdir(exist_ok=True)
+        make_folder(target.parent)
         text = json.dumps(settings.model_dump(mode="json"), indent=1, ensure_ascii=False)
         write_atomically(target, lambda draft: draft.write_text(text, encoding="utf-8"))

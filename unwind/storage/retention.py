@@ -5,13 +5,13 @@ Snapshots share files by hard links: removing one frees what no other holds, and
 
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
-
-import pandas as pd
 
 from unwind.lake import Snapshot, latest, opened, snapshot_names
 from unwind.storage.durable import DRAFT, flush, folder_lock
-from unwind.storage.location import Damaged, LakeError
+from unwind.storage.location import Damaged, LakeError, require_inside
 from unwind.storage.publication import clear_drafts
 from unwind.storage.segments import compact
 
@@ -40,9 +40,11 @@ class Pruning:
 def prune(lake: Path, *, keep_days: int, keep_last: int, dry_run: bool) -> Pruning:
     """Remove old snapshots.
 
-    Kept are: the snapshot in force; the newest `keep_last`; the last of each calendar day (UTC) of
-    knowledge among the newest `keep_days` days, counted back from the one in force; and the last of
-    each calendar month. No clock is read: a lake that nobody writes to loses nothing.
+    Kept are: the current snapshot; the newest `keep_last`; the last of each of the newest
+    `keep_days` calendar days (UTC) on which there is one; and the last of each calendar month. Days
+    are counted once by what a snapshot could have known and once by what it added: one session from
+    the future takes the place of one day. No clock is read: a lake that nobody writes to loses
+    nothing.
 
     Parameters
     ----------
@@ -93,19 +95,19 @@ def _plan(lake: Path, *, keep_days: int, keep_last: int) -> Pruning:
         except Damaged:
             damaged.append(name)
     held = [snapshot for snapshot in held if snapshot.name <= current.name]
-    knowledge = [pd.Timestamp(snapshot.manifest["knowledge"]) for snapshot in held]
-    since = pd.Timestamp(current.manifest["knowledge"]).normalize() - pd.Timedelta(days=keep_days)
     kept = {current.name, *(snapshot.name for snapshot in held[-keep_last:])}
-    # Later ones overwrite earlier ones of the same day or month: the last is what stays.
-    days = {
-        day: snapshot.name
-        for day, snapshot in zip((instant.date() for instant in knowledge), held, strict=True)
-        if pd.Timestamp(day, tz="UTC") > since
-    }
-    months = {
-        f"{instant:%Y-%m}": snapshot.name for instant, snapshot in zip(knowledge, held, strict=True)
-    }
-    kept |= {*days.values(), *months.values()}
+    # What a snapshot could have known answers --known-by, and what it added itself tells days apart
+    # once a session from the future has passed its knowledge on to every later snapshot.
+    for instants in (
+        [datetime.fromisoformat(snapshot.manifest["knowledge"]) for snapshot in held],
+        [_latest_cutoff(*both) for both in zip(held, [None, *held[:-1]], strict=True)],
+    ):
+        # Later ones overwrite earlier ones of the same day or month: the last is what stays.
+        stamps = list(zip(instants, (snapshot.name for snapshot in held), strict=True))
+        days = {stamp.date(): name for stamp, name in stamps}
+        months = {f"{stamp:%Y-%m}": name for stamp, name in stamps}
+        newest = sorted(days)[max(0, len(days) - keep_days) :]
+        kept |= {*(days[day] for day in newest), *months.values()}
     gone = [snapshot for snapshot in held if snapshot.name not in kept]
     stay = [snapshot for snapshot in held if snapshot.name in kept]
     return Pruning(
@@ -132,16 +134,47 @@ def _freed(gone: list[Snapshot], stay: list[Snapshot]) -> int:
     return sum(size for inode, size in _inodes(gone).items() if inode not in shared)
 
 
+def _latest_cutoff(snapshot: Snapshot, before: Snapshot | None) -> datetime:
+    """Latest cut-off of the rows that a snapshot added itself.
+
+    Earlier releases did not note it. It is then the snapshot's knowledge where that is later than
+    that of the snapshot before it, and else the latest cut-off among the `regimes` rows that the
+    snapshot before it lacks.
+    """
+    if "latest_cutoff" in snapshot.manifest:
+        return datetime.fromisoformat(snapshot.manifest["latest_cutoff"])
+    known = datetime.fromisoformat(snapshot.manifest["knowledge"])
+    if before is None or datetime.fromisoformat(before.manifest["knowledge"]) < known:
+        return known
+    files, old_files = snapshot.manifest["files"], before.manifest["files"]
+    added = []
+    try:
+        for relative in files:
+            if relative.startswith("regimes/") and files[relative] != old_files.get(relative):
+                old = before.table(relative).to_pylist() if relative in old_files else []
+                rows = snapshot.table(relative).to_pylist()
+                added += [row["cutoff"] for row in rows if row not in old]
+    except LakeError:
+        return known
+    return max(added, default=known)
+
+
+def _answer(snapshots: list[Snapshot], instant: datetime) -> Snapshot | None:
+    """Newest snapshot that stood on no later knowledge: what `--known-by` reads."""
+    for snapshot in reversed(snapshots):
+        if datetime.fromisoformat(snapshot.manifest["knowledge"]) <= instant:
+            return snapshot
+    return None
+
+
 def _forgotten(held: list[Snapshot], kept: set[str]) -> list[str]:
     """Stretches of time for which the newest snapshot known by then is another one now."""
-    stretches: list[tuple[str, str, Snapshot | None]] = []
-    answer: Snapshot | None = None
-    for place, snapshot in enumerate(held[:-1]):
-        if snapshot.name in kept:
-            answer = snapshot
-            continue
-        first, last = snapshot.manifest["knowledge"], held[place + 1].manifest["knowledge"]
-        if first == last:
+    stay = [snapshot for snapshot in held if snapshot.name in kept]
+    instants = sorted({datetime.fromisoformat(item.manifest["knowledge"]) for item in held})
+    stretches: list[tuple[datetime, datetime, Snapshot | None]] = []
+    for first, last in pairwise(instants):
+        answer = _answer(stay, first)
+        if answer is _answer(held, first):
             continue
         if stretches and stretches[-1][1] == first and stretches[-1][2] is answer:
             first = stretches.pop()[0]
@@ -150,15 +183,16 @@ def _forgotten(held: list[Snapshot], kept: set[str]) -> list[str]:
         f"--known-by from {_clock(first)} to before {_clock(last)} "
         + (
             "finds no snapshot"
-            if now is None
-            else f"reads {now.name}, which stood at {_clock(now.manifest['knowledge'])}"
+            if answer is None
+            else f"reads {answer.name}, which stood at "
+            f"{_clock(datetime.fromisoformat(answer.manifest['knowledge']))}"
         )
-        for first, last, now in stretches
+        for first, last, answer in stretches
     ]
 
 
-def _clock(instant: str) -> str:
-    return f"{pd.Timestamp(instant):%Y-%m-%dT%H:%MZ}"
+def _clock(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%MZ}"
 
 
 def compact_market(lake: Path) -> dict[str, dict[str, int]]:
@@ -176,9 +210,11 @@ def compact_market(lake: Path) -> dict[str, dict[str, int]]:
     Unwritable
         The disk refuses; what was in force still is.
     """
-    store = lake / "market"
+    store = require_inside(lake, "market")
     if not store.is_dir():
         raise LakeError(f"{lake} holds no market store; run `python -m flows daily` first")
     with folder_lock(store):
         folders = sorted(path for path in store.iterdir() if path.is_dir())
+        for folder in folders:
+            require_inside(lake, f"market/{folder.name}")
         return {folder.name: compact(folder) for folder in folders}

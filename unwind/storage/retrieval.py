@@ -1,17 +1,39 @@
-"""Bringing a lake up to its published copy: a fresh worker's start, a damaged lake's repair."""
+"""Bringing a lake up to its published copy: a fresh worker's start, a damaged lake's repair.
+
+The copy may be written by others, so nothing of it becomes a path unchecked. Names in a document
+(a manifest, the list of reports) must keep to the contract, or the pull ends. Names in a listing
+(segments, settings, tables) that are not the lake's own are passed over.
+"""
 
 import json
+import logging
 import os
-from functools import partial
+import re
 from pathlib import Path
 from typing import Any
 
-from unwind.lake import LATEST, MANIFEST, Snapshot, latest, opened, snapshot_names
-from unwind.storage.durable import DRAFT, flush, folder_lock, write_atomically
-from unwind.storage.location import Damaged, LakeError, content, is_url, names, place, sha256
-from unwind.storage.object_storage import REPORTS, Copied
+from unwind.lake import LATEST, Snapshot, latest, opened, snapshot_names
+from unwind.storage.durable import DRAFT, flush, folder_lock, make_folder, write_atomically
+from unwind.storage.location import (
+    Damaged,
+    LakeError,
+    content,
+    is_url,
+    names,
+    place,
+    require_inside,
+    sha256,
+)
+from unwind.storage.manifests import MANIFEST
+from unwind.storage.object_storage import SETTINGS, Copied, report_checksums
 from unwind.storage.publication import clear_drafts
 from unwind.storage.segments import in_force, is_intact, listed, segment_of
+from unwind.storage.verification import is_settings
+
+_log = logging.getLogger(__name__)
+
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_MAX_SETTINGS_BYTES = 2**20
 
 
 def pull(url: str, lake: Path) -> Copied:
@@ -36,6 +58,11 @@ def pull(url: str, lake: Path) -> Copied:
     """
     if not is_url(url):
         raise LakeError(f"a copy is named by a URL, got {url}; write e.g. s3://bucket/lake")
+    # Here, because the reading commands must start without the input tables.
+    from unwind.market import REJECTED
+    from unwind.screening.input_tables import INPUT_TABLES
+
+    tables = {*INPUT_TABLES, REJECTED}
     storage, root = place(url)
     current = latest(url)
     fetched = _Fetched(storage, root, lake)
@@ -48,9 +75,14 @@ def pull(url: str, lake: Path) -> Copied:
                 "or pull into an empty folder"
             )
         for table in names(storage, f"{root}/market"):
-            _pull_segments(fetched, table)
+            if table in tables:
+                _pull_segments(fetched, table)
+            elif _TABLE.fullmatch(table):
+                # Of a later release: nothing here reads it, and it must not stop this pull.
+                _log.warning("market table %s is unknown to this release: not pulled", table)
         for name in names(storage, f"{root}/settings"):
-            fetched.file(f"settings/{name}", expected=None, again=False)
+            if SETTINGS.fullmatch(name):
+                _pull_settings(fetched, name)
         _pull_reports(fetched)
         for name in sorted({*snapshot_names(lake), current.name}):
             _pull_snapshot(fetched, opened(url, name))
@@ -67,76 +99,96 @@ class _Fetched:
         # Checksum → a local file that holds it, to link from.
         self.known: dict[str, Path] = {}
 
-    def bytes_of(self, relative: str, expected: str | None) -> bytes:
-        held = content(self.storage, f"{self.root}/{relative}")
-        if expected is not None and not sha256(held).startswith(expected):
+    def bytes_of(
+        self, relative: str, expected: str | None, *, max_bytes: int | None = None
+    ) -> bytes:
+        data = content(self.storage, self.root, relative, max_bytes=max_bytes)
+        if expected is not None and not sha256(data).startswith(expected):
             raise Damaged(
                 f"{relative} of the copy at {self.root} differs from its checksum; "
                 "push it again from the lake that made it"
             )
         self.files += 1
-        self.bytes += len(held)
-        return held
+        self.bytes += len(data)
+        return data
 
-    def file(self, relative: str, *, expected: str | None, again: bool) -> None:
-        target = self.lake / relative
-        if again or not target.exists():
-            held = self.bytes_of(relative, expected)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, lambda draft: draft.write_bytes(held))
+    def put(self, relative: str, data: bytes) -> None:
+        target = require_inside(self.lake, relative)
+        make_folder(target.parent)
+        write_atomically(target, lambda draft: draft.write_bytes(data))
+
+    def holds(self, relative: str, checksum: str) -> bool:
+        """Whether the lake's own file has this checksum."""
+        target = require_inside(self.lake, relative)
+        return target.is_file() and sha256(target.read_bytes()) == checksum
 
 
 def _pull_segments(fetched: _Fetched, table: str) -> None:
-    folder = fetched.lake / "market" / table
+    folder = require_inside(fetched.lake, f"market/{table}")
     found = [
         segment_of(Path(name)) for name in names(fetched.storage, f"{fetched.root}/market/{table}")
     ]
     there = [segment for segment in found if segment is not None]
-    held = [segment for segment in listed(folder) if is_intact(segment)]
+    own = [segment for segment in listed(folder) if is_intact(segment)]
     for segment in in_force(there):
-        if not any(own.first <= segment.first and own.last >= segment.last for own in held):
-            relative = f"market/{table}/{segment.path.name}"
-            fetched.file(relative, expected=segment.checksum, again=True)
+        if any(one.first <= segment.first and one.last >= segment.last for one in own):
+            continue
+        relative = f"market/{table}/{segment.path.name}"
+        if segment.checksum is None:
+            raise Damaged(
+                f"{relative} of the copy at {fetched.root} carries no checksum in its name; "
+                "run `unwind lake compact` in the lake that made it, and push again"
+            )
+        fetched.put(relative, fetched.bytes_of(relative, segment.checksum))
+
+
+def _pull_settings(fetched: _Fetched, name: str) -> None:
+    relative = f"settings/{name}"
+    if require_inside(fetched.lake, relative).exists():
+        return
+    data = fetched.bytes_of(relative, None, max_bytes=_MAX_SETTINGS_BYTES)
+    if not is_settings(data, name.removesuffix(".json")):
+        raise Damaged(
+            f"{relative} of the copy at {fetched.root} differs from the digest in its name; push "
+            "it again from the lake that made it"
+        )
+    fetched.put(relative, data)
 
 
 def _pull_reports(fetched: _Fetched) -> None:
-    try:
-        known = json.loads(content(fetched.storage, f"{fetched.root}/{REPORTS}"))
-    except FileNotFoundError:
-        return
-    for name, checksum in known.items():
-        own = fetched.lake / name
-        if not own.exists() or sha256(own.read_bytes()) != checksum:
-            fetched.file(name, expected=checksum, again=True)
+    for name, checksum in report_checksums(fetched.storage, fetched.root).items():
+        if not fetched.holds(name, checksum):
+            fetched.put(name, fetched.bytes_of(name, checksum))
 
 
 def _pull_snapshot(fetched: _Fetched, snapshot: Snapshot) -> None:
-    """Make a snapshot whole: in place where it stands, by rename where it is new."""
-    final = fetched.lake / "snapshots" / snapshot.name
+    """Make a snapshot whole: in place where it exists, by rename where it is new."""
+    final = require_inside(fetched.lake, f"snapshots/{snapshot.name}")
     folder = final if final.exists() else final.with_name(f"{DRAFT}{snapshot.name}")
+    inner = f"snapshots/{folder.name}"
     for relative, entry in snapshot.manifest["files"].items():
         target, checksum = folder / relative, entry["sha256"]
-        if target.exists() and sha256(target.read_bytes()) == checksum:
+        if fetched.holds(f"{inner}/{relative}", checksum):
             fetched.known.setdefault(checksum, target)
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
         if checksum in fetched.known:
+            make_folder(target.parent)
             link = target.with_name(f"{DRAFT}link")
             link.unlink(missing_ok=True)
             os.link(fetched.known[checksum], link)
             link.replace(target)
+            flush(target.parent)
         else:
-            held = fetched.bytes_of(f"files/{checksum}.parquet", checksum)
-            write_atomically(target, partial(_put, held))
+            data = fetched.bytes_of(
+                f"files/{checksum}.parquet", checksum, max_bytes=entry.get("bytes")
+            )
+            fetched.put(f"{inner}/{relative}", data)
         fetched.known[checksum] = target
-    manifest = content(fetched.storage, str(snapshot.path / MANIFEST))
-    write_atomically(folder / MANIFEST, partial(_put, manifest))
+    # As it was checked when it was opened: a second reading might be of another one.
+    manifest = json.dumps(snapshot.manifest, indent=1).encode()
+    fetched.put(f"{inner}/{MANIFEST}", manifest)
     if folder != final:
         folder.rename(final)
         flush(final.parent)
         for relative, entry in snapshot.manifest["files"].items():
             fetched.known[entry["sha256"]] = final / relative
-
-
-def _put(held: bytes, draft: Path) -> None:
-    draft.write_bytes(held)

@@ -16,10 +16,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unwind.storage.durable import DRAFT, write_atomically
-from unwind.storage.location import Damaged, LakeError, sha256
+from unwind.storage.durable import DRAFT, make_folder, write_atomically
+from unwind.storage.location import Damaged, LakeError, require_inside, sha256
 
-_NAME = re.compile(r"(\d{6})(?:-(\d{6}))?(?:-([0-9a-f]{16}))?\.parquet")
+_NAME = re.compile(r"([0-9]{6})(?:-([0-9]{6}))?(?:-([0-9a-f]{16}))?\.parquet")
 _RESTORE = "restore it from a copy (`unwind lake pull`)"
 # A compaction may remove what a reader has just listed; a second one follows hours later.
 _LISTINGS = 5
@@ -72,9 +72,16 @@ def _rivals(one: Segment, other: Segment) -> bool:
 
 def append(folder: Path, rows: pa.Table) -> None:
     """Add rows as the next segment; the caller holds the lock of the log."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _require_inside(folder)
+    make_folder(folder)
     number = 1 + max((segment.last for segment in listed(folder)), default=0)
     _write(folder, f"{number:06d}", rows)
+
+
+def _require_inside(path: Path) -> None:
+    """Refuse a log, or a segment of one, behind a link out of the lake (LAKE/market/<table>)."""
+    lake = (path.parent if path.suffix else path).parent.parent
+    require_inside(lake, str(path.relative_to(lake)))
 
 
 def _write(folder: Path, place: str, rows: pa.Table) -> Path:
@@ -117,6 +124,7 @@ def verified(segment: Segment) -> bytes:
     LakeError
         It may not be read.
     """
+    _require_inside(segment.path)
     try:
         held = segment.path.read_bytes()
     except PermissionError as error:
@@ -134,7 +142,7 @@ def is_intact(segment: Segment) -> bool:
     """Whether a segment can be read and is as it was written."""
     try:
         _rows(segment)
-    except LakeError:
+    except (LakeError, FileNotFoundError):
         return False
     return True
 
@@ -212,7 +220,7 @@ def segment_faults(folder: Path) -> list[str]:
 
 def drafts(store: Path) -> list[Path]:
     """What killed writers left in the logs of a store."""
-    return sorted(store.glob(f"*/{DRAFT}*"))
+    return sorted(draft for draft in store.glob(f"*/{DRAFT}*") if not draft.parent.is_symlink())
 
 
 def unsealed(folder: Path) -> int:

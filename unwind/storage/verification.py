@@ -5,10 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unwind.alerts.ledger import read_ledger
-from unwind.lake import LATEST, MANIFEST, Snapshot, latest, opened, snapshot_names
+from unwind.lake import LATEST, Snapshot, latest, opened, snapshot_names
 from unwind.settings import digest_of
 from unwind.storage.durable import DRAFT
-from unwind.storage.location import Damaged, LakeError, content, is_url, place, sha256
+from unwind.storage.location import (
+    Damaged,
+    LakeError,
+    content,
+    is_url,
+    place,
+    require_inside,
+    sha256,
+)
+from unwind.storage.manifests import MANIFEST
 from unwind.storage.publication import orphans
 from unwind.storage.segments import drafts, segment_faults, unsealed
 
@@ -27,6 +36,8 @@ class Verification:
         One sentence each, with its remedy.
     leftovers : list of str
         What killed runs left and the next run clears; a run may be writing it now.
+    retractions : list of str
+        Sessions that a checked snapshot withdrew, with the reason.
     """
 
     snapshot: str | None
@@ -35,6 +46,7 @@ class Verification:
     rows: int
     faults: list[str]
     leftovers: list[str]
+    retractions: list[str]
 
 
 def verify(lake: Path | str, *, every: bool) -> Verification:
@@ -61,6 +73,7 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         faults.append(str(error))
     chosen = snapshot_names(lake) if every or current is None else [current.name]
     seen: dict[object, str] = {}
+    retractions = []
     for name in chosen:
         try:
             snapshot = opened(lake, name)
@@ -69,6 +82,8 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
                 faults.append(str(error))
             continue
         faults += _snapshot_faults(snapshot, seen)
+        if retracted := snapshot.manifest.get("retracted"):
+            retractions.append(f"{name} withdrew {retracted['session']}: {retracted['reason']}")
     leftovers = []
     if not is_url(lake):
         store = Path(lake) / "market"
@@ -85,6 +100,7 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         else sum(entry["rows"] for entry in current.manifest["files"].values()),
         faults=faults,
         leftovers=leftovers,
+        retractions=retractions,
     )
 
 
@@ -96,6 +112,9 @@ def _snapshot_faults(snapshot: Snapshot, seen: dict[object, str]) -> list[str]:
             digest = _digest(snapshot, relative, seen)
         except FileNotFoundError:
             found.append(f"{told} is missing; {_remedy(snapshot)}")
+            continue
+        except Damaged as error:
+            found.append(str(error))
             continue
         if digest != entry["sha256"]:
             found.append(f"{told} differs from its checksum; {_remedy(snapshot)}")
@@ -117,17 +136,26 @@ def _ledger_faults(lake: Path) -> list[str]:
     return []
 
 
+def is_settings(data: bytes, digest: str) -> bool:
+    """Whether settings are what their digest says; an address of a source is not covered."""
+    try:
+        return digest_of(json.loads(data)) == digest
+    except (ValueError, AttributeError, RecursionError):
+        return False
+
+
 def _settings_faults(lake: Path) -> list[str]:
-    """Name settings that are not what their digest says; an address of a source is not covered."""
     found = []
     for path in sorted((lake / "settings").glob("*.json")):
+        relative = f"settings/{path.name}"
         try:
-            digest = digest_of(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, AttributeError):
-            digest = ""
-        if digest != path.stem:
+            intact = is_settings(content(*place(lake), relative), path.stem)
+        except Damaged as error:
+            found.append(str(error))
+            continue
+        if not intact:
             found.append(
-                f"settings/{path.name} differs from the digest in its name; remove it: the next "
+                f"{relative} differs from the digest in its name; remove it: the next "
                 "run under those settings writes it anew"
             )
     return found
@@ -135,14 +163,15 @@ def _settings_faults(lake: Path) -> list[str]:
 
 def _digest(snapshot: Snapshot, relative: str, seen: dict[object, str]) -> str:
     """Checksum of a file; one that snapshots share is read once."""
-    storage, _ = place(snapshot.lake)
-    address = snapshot.address(relative)
-    identity: object = address
+    storage, root = place(snapshot.lake)
+    inner = snapshot.inner(relative)
+    identity: object = inner
     if not is_url(snapshot.lake):
-        status = Path(address).stat()
+        status = require_inside(snapshot.lake, inner).stat()
         identity = (status.st_dev, status.st_ino)
     if identity not in seen:
-        seen[identity] = sha256(content(storage, address))
+        size = snapshot.manifest["files"][relative].get("bytes")
+        seen[identity] = sha256(content(storage, root, inner, max_bytes=size))
     return seen[identity]
 
 
@@ -187,4 +216,5 @@ def text(found: Verification) -> str:
     ]
     lines += [f"  fault     {fault}" for fault in found.faults]
     lines += [f"  leftover  {left}" for left in found.leftovers]
+    lines += [f"  retracted {retraction}" for retraction in found.retractions]
     return "\n".join(lines) + "\n"
