@@ -6,8 +6,9 @@ DuckDB was tried beside it (docs/operations.md): it reads as fast, but its singl
 readers out while a run writes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +23,7 @@ from unwind.screening.suspected_splits import split_faults
 from unwind.sessions import closed_days, known_instants
 from unwind.settings import Settings, SettingsError
 from unwind.sources.protocol import Extract, Fault, Source, SourceError
+from unwind.sources.provider_faults import no_rows, provider_failed
 from unwind.storage.durable import folder_lock
 from unwind.storage.segments import append, drafts, read_segments
 
@@ -94,15 +96,21 @@ def _observed(
     """Screen an extract, or each provider's part of it, and let the precedence choose."""
     clock, shut = settings.clock, closed_days()
     everyday = frozenset((*clock.crypto_daily, *clock.weekday, *clock.index_levels))
-    screened = [
-        screen(
-            part, INPUT_TABLES[table],
-            received_at=received_at, closed_days=shut, everyday_symbols=everyday,
-        )
-        for part in extract.parts or (extract,)
-    ]  # fmt: skip
+    terms: dict[str, Any] = {
+        "received_at": received_at, "closed_days": shut, "everyday_symbols": everyday,
+    }  # fmt: skip
     if not extract.parts:
-        return screened[0]
+        return screen(extract, INPUT_TABLES[table], **terms)
+    screened: list[Observations] = []
+    failures: list[Fault] = []
+    for part in extract.parts:
+        try:
+            screened.append(screen(part, INPUT_TABLES[table], **terms))
+        # What one provider gave never takes the others' rows with it.
+        except Exception as error:
+            failures.append(provider_failed(part.label, table, error))
+            empty = replace(part, rows=no_rows(table))
+            screened.append(screen(empty, INPUT_TABLES[table], **terms))
     bounds = settings.sources.agreement.get(table, {})
     for name, columns in settings.sources.agreement.items():
         known = INPUT_TABLES[name].numbers if name in INPUT_TABLES else ()
@@ -111,7 +119,8 @@ def _observed(
                 f"sources.agreement.{name} names {', '.join(strangers)}, which is no number of an "
                 f"input table; known there: {', '.join(known or INPUT_TABLES)}"
             )
-    return united(extract.parts, screened, INPUT_TABLES[table], agreement=bounds)
+    rows = united(extract.parts, screened, INPUT_TABLES[table], agreement=bounds)
+    return replace(rows, doubts=(*rows.doubts, *failures))
 
 
 def _doubts(extract: Extract, observed: Observations, *, settings: Settings) -> list[Fault]:
@@ -126,7 +135,8 @@ def _doubts(extract: Extract, observed: Observations, *, settings: Settings) -> 
 
 def _first_fault(observed: Observations) -> str:
     if observed.rejected.empty:
-        return "fill the file"
+        doubt = next(iter(observed.doubts), None)
+        return f"{doubt.rule}: {doubt.value}; {doubt.remedy}" if doubt else "fill the file"
     fault = observed.rejected.iloc[0]
     return f"first fault: row {fault['row']}, {fault['rule']}: {fault['remedy']}"
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -150,7 +151,8 @@ def load_settings(path: Path | None = None) -> Settings:
         raise SettingsError(
             f"settings file {chosen} nests too deeply; write it as desk.toml shows"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # TOMLDecodeError, bytes outside UTF-8, and an integer of more digits than Python reads.
+    except ValueError as error:
         raise SettingsError(f"settings file {chosen} is not valid TOML: {error}") from error
     return parse_settings(raw, origin=chosen.name, folder=chosen.parent)
 
@@ -190,7 +192,7 @@ def read_calibrated(path: Path) -> dict[str, Any]:
         raise SettingsError(f"calibration {path} cannot be read: {error.strerror}") from error
     except RecursionError as error:
         raise SettingsError(f"calibration {path} nests too deeply; calibrate again") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SettingsError(f"calibration {path} is not valid JSON: {error}") from error
     if not isinstance(held, dict):
         raise SettingsError(f"calibration {path} is no JSON object; calibrate again")
@@ -224,7 +226,15 @@ def _sentence(fault: Any) -> str:
         return f"missing key {where}; the default desk.toml shows it"
     told = str(fault["msg"]).removeprefix("Value error, ")
     # A rule that holds several keys together names them itself: its input is the whole section.
-    return f"{where}: {told}" if whole else f"{where} = {fault['input']!r}: {told}"
+    return f"{where}: {told}" if whole else f"{where} = {_shown(fault['input'])}: {told}"
+
+
+def _shown(value: object) -> str:
+    """Show a value in a message, shortened; hexadecimal TOML integers may be too long to print."""
+    try:
+        return f"{value!r:.200}"
+    except ValueError:
+        return f"an integer of more than {sys.get_int_max_str_digits()} digits"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -1,12 +1,14 @@
+import copy
 import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from models.deleveraging import DRIVERS
-from unwind.settings import DEFAULT_PATH, SettingsError, load_settings, parse_settings
+from unwind.settings import DEFAULT_PATH, Settings, SettingsError, load_settings, parse_settings
 
 
 def _raw() -> dict[str, Any]:
@@ -171,7 +173,7 @@ class TestCalibration:
         [
             ({"watch": 9.0}, "thresholds must rise"),
             ({"mood": 1}, "unknown key calibrated.mood; known keys here: bands, calibrated_to"),
-            ({"watch": float("nan")}, "thresholds must rise"),
+            ({"watch": float("nan")}, "calibrated.watch = nan: Input should be a finite number"),
             ({"scales": {}}, "missing key calibrated.scales.breadth; calibrate again"),
             (
                 _with_scale("mood", [1, 2, 3], 1),
@@ -201,3 +203,96 @@ class TestCalibration:
     def test_a_section_that_is_none_is_a_sentence(self) -> None:
         with pytest.raises(SettingsError, match="verdict"):
             parse_settings(_raw() | {"verdict": 3}, origin="desk.toml")
+
+
+Place = tuple[str | int, ...]
+
+
+def _numbers(document: Any, place: Place = ()) -> Iterator[Place]:
+    """Positions of all numbers of a document."""
+    if isinstance(document, dict | list):
+        pairs = document.items() if isinstance(document, dict) else enumerate(document)
+        for key, value in pairs:
+            yield from _numbers(value, (*place, key))
+    elif isinstance(document, int | float) and not isinstance(document, bool):
+        yield place
+
+
+def _with(document: dict[str, Any], place: Place, value: object) -> dict[str, Any]:
+    changed = copy.deepcopy(document)
+    section: Any = changed
+    for key in place[:-1]:
+        section = section[key]
+    section[place[-1]] = value
+    return changed
+
+
+WHOLE = load_settings().model_dump(mode="json")
+ABSURD = (
+    float("nan"), float("inf"), float("-inf"), 1e300, -1e300, 1e13, -1e13, 10**30, -(10**30),
+    16**6000,
+)  # fmt: skip
+
+
+class TestAbsurdNumber:
+    """NaN compares false with every bound, so that a check written with < passes it."""
+
+    def test_every_number_of_the_settings_is_walked(self) -> None:
+        places = {".".join(map(str, place)) for place in _numbers(WHOLE)}
+        assert len(places) > 380
+        assert {
+            "attribution.locations.0", "attribution.priors.yen_carry", "tail_risk.levels.0",
+            "attribution.indicators.base_fall.centre", "calibrated.scales.breadth.knots.1",
+            "calibrated.bands.0.lower_score", "sources.agreement.prices.close", "calibrated.watch",
+        } <= places  # fmt: skip
+
+    @pytest.mark.parametrize("section", list(Settings.model_fields))
+    def test_is_refused_with_its_key(self, section: str) -> None:
+        for place in _numbers({section: WHOLE[section]}):
+            for value in ABSURD:
+                with pytest.raises(SettingsError) as caught:
+                    parse_settings(_with(WHOLE, place, value), origin="desk.toml")
+                said = str(caught.value)
+                assert said.startswith(f"desk.toml: {'.'.join(map(str, place))} = "), said
+                assert "\n" not in said
+                assert len(said) < 300
+
+    def test_every_number_has_two_bounds(self) -> None:
+        """Keys which the default desk leaves out, too."""
+        schema = Settings.model_json_schema()
+        unbounded = []
+
+        def walk(part: Any, name: str) -> None:
+            if isinstance(part, list):
+                for one in part:
+                    walk(one, name)
+            if not isinstance(part, dict):
+                return
+            if part.get("type") in ("integer", "number"):
+                bounds = part.keys() & {
+                    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"
+                }  # fmt: skip
+                if len(bounds) != 2:
+                    unbounded.append(name)
+            for key, one in part.items():
+                walk(one, f"{name}.{key}")
+
+        walk(schema, "settings")
+        assert unbounded == []
+
+    @pytest.mark.parametrize("written", ["nan", "inf", "-inf", "0x" + "F" * 6000, "9" * 5000])
+    def test_of_a_toml_file_is_one_sentence(self, written: str, tmp_path: Path) -> None:
+        desk = tmp_path / "desk.toml"
+        text = DEFAULT_PATH.read_text(encoding="utf-8")
+        desk.write_text(
+            text.replace("\ntail_cap = ", f"\ntail_cap = {written} # "), encoding="utf-8"
+        )
+        with pytest.raises(SettingsError, match="tail_cap|is not valid TOML") as caught:
+            load_settings(desk)
+        assert len(str(caught.value)) < 300
+
+    @pytest.mark.parametrize("written", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
+    def test_of_a_calibration_is_one_sentence(self, written: str, tmp_path: Path) -> None:
+        text = json.dumps(_shipped()).replace('"watch": ', f'"watch": {written}, "_": ', 1)
+        with pytest.raises(SettingsError, match="watch|is not valid JSON"):
+            load_settings(_desk_with(tmp_path, text))

@@ -8,15 +8,14 @@ import pytest
 
 from tests.unwind.loopback import PAGE, Reply, Stopwatch, loopback
 from unwind.sections.sources import Retry
+from unwind.sources.answers import fetch_json, parsed_json, wait_named
 from unwind.sources.transport import (
     AT_WORK,
     GRANTED,
     IN_TIME,
+    Allowance,
     NoAnswer,
     Transport,
-    fetch_json,
-    parsed_json,
-    wait_named,
 )
 
 NOW = pd.Timestamp("2026-02-05T21:20Z")
@@ -145,10 +144,10 @@ class TestWireFaults:
     """Over a real socket; the clock of the requests is real, the waits between are not."""
 
     def _ask(self, reply: Reply, *, seconds: float = 2.0) -> object:
-        time = Stopwatch(NOW).keeping()
+        allowance = Allowance(max_mb=0.01, time=Stopwatch(NOW).keeping())
         with loopback(lambda _: reply) as server, httpx.Client() as client:
             return fetch_json(
-                client, server.url, parameters={}, seconds=seconds, largest_mb=0.01, time=time
+                client, server.url, parameters={}, seconds=seconds, allowance=allowance
             )
 
     def test_json_comes_through(self) -> None:
@@ -182,8 +181,8 @@ class TestWireFaults:
     def test_nobody_listens(self) -> None:
         with httpx.Client() as client, pytest.raises(NoAnswer, match="no connection"):
             fetch_json(
-                client, "http://127.0.0.1:9", parameters={}, seconds=1, largest_mb=1,
-                time=Stopwatch(NOW).keeping(),
+                client, "http://127.0.0.1:9", parameters={}, seconds=1,
+                allowance=Allowance(max_mb=1, time=Stopwatch(NOW).keeping()),
             )  # fmt: skip
 
     def test_a_body_that_is_no_number_is_not_made_one(self) -> None:

@@ -11,6 +11,8 @@ Hypothesis = Literal[
 ]
 Expectation = Literal["--", "-", "0", "+", "++", "UNWIND", "CRUSH", "REBUILD", "FADE"]
 CLASS_NAMES = ("UNWIND", "CRUSH", "REBUILD", "FADE")
+# In scales of an indicator.
+Location = Annotated[float, Field(ge=-100, le=100)]
 
 
 class Reading(Section):
@@ -21,8 +23,8 @@ class Reading(Section):
 
     block: str = Field(min_length=1)
     weight: float = Field(ge=0, le=3)
-    centre: float
-    scale: float = Field(gt=0)
+    centre: float = Field(ge=-1e6, le=1e6)
+    scale: float = Field(gt=0, le=1e6)
     expected: dict[Hypothesis, tuple[Expectation, ...]]
     reason: str = Field(min_length=1)
 
@@ -44,21 +46,21 @@ class Attribution(Section):
 
     priors: dict[str, Annotated[float, Field(gt=0, lt=1)]]
     amplifier_prior: float = Field(gt=0, lt=1)
-    locations: tuple[float, float, float, float, float]
+    locations: tuple[Location, Location, Location, Location, Location]
     dof: float = Field(ge=2, le=100)
-    expert: float = Field(gt=0)
-    spread: float = Field(gt=0)
-    indicator_cap: float = Field(gt=0)
-    block_cap: float = Field(gt=0)
+    expert: float = Field(gt=0, le=100)
+    spread: float = Field(gt=0, le=100)
+    indicator_cap: float = Field(gt=0, le=100)
+    block_cap: float = Field(gt=0, le=100)
     conflicted_share: float = Field(ge=0, le=0.5)
     stale_share: float = Field(ge=0, le=1)
     posterior: float = Field(ge=0.5, lt=1)
     margin: float = Field(gt=0, lt=1)
-    blocks: int = Field(ge=1)
+    blocks: int = Field(ge=1, le=100)
     decisive: dict[Hypothesis, tuple[str, ...]]
-    decisive_vote: float = Field(ge=0)
+    decisive_vote: float = Field(ge=0, le=100)
     coherence: float = Field(ge=0, le=1)
-    toll: float = Field(ge=0)
+    toll: float = Field(ge=0, le=100)
     amplifier_from: float = Field(gt=0, lt=1)
     slide_sessions: int = Field(ge=2, le=63)
     indicators: dict[str, Reading]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from unwind.sections.shared import Section, Symbol
+from unwind.sections.shared import Section, Seed, Symbol
 
 
 class Correlation(Section):
@@ -26,9 +26,9 @@ class CorrelationTests(Section):
     tail_window: int = Field(ge=60, le=5040)
     half_life: int = Field(ge=2, le=252)
     thresholds: tuple[Annotated[float, Field(ge=0, le=3)], ...] = Field(min_length=1)
-    min_exceedances: int = Field(ge=4)
+    min_exceedances: int = Field(ge=4, le=5040)
     draws: int = Field(ge=99, le=9999)
-    seed: int = Field(ge=0)
+    seed: Seed
     compared: tuple[tuple[Symbol, Symbol], ...]
     compared_windows: tuple[Annotated[int, Field(ge=16, le=2520)], ...]
 
@@ -38,8 +38,8 @@ class PairEvidence(Section):
 
     baseline: int = Field(ge=60, le=2520)
     control: Symbol
-    min_observations: int = Field(ge=16)
-    min_joint_falls: int = Field(ge=10)
+    min_observations: int = Field(ge=16, le=2520)
+    min_joint_falls: int = Field(ge=10, le=2520)
 
 
 class Shocks(Section):
@@ -47,15 +47,15 @@ class Shocks(Section):
 
     window: int = Field(ge=10, le=2520)
     slow_window: int = Field(ge=10, le=2520)
-    min_observations: int = Field(ge=5)
-    record_min_observations: int = Field(ge=1)
+    min_observations: int = Field(ge=5, le=2520)
+    record_min_observations: int = Field(ge=1, le=10000)
 
 
 class Volatility(Section):
     """GARCH estimation."""
 
     window: int = Field(ge=100, le=10000)
-    min_observations: int = Field(ge=100)
+    min_observations: int = Field(ge=100, le=10000)
 
 
 class WalkForward(Section):
@@ -65,7 +65,7 @@ class WalkForward(Section):
     innovation: Literal["normal", "t", "skewt"]
     every: int = Field(ge=1, le=252)
     window: int = Field(ge=100, le=10000)
-    min_observations: int = Field(ge=100)
+    min_observations: int = Field(ge=100, le=10000)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -91,10 +91,10 @@ class TailRisk(Section):
     levels: tuple[Annotated[float, Field(gt=0, le=0.25)], ...] = Field(min_length=1)
     sessions: int = Field(ge=60, le=2520)
     every: int = Field(ge=1, le=252)
-    min_sessions: int = Field(ge=20)
-    min_violations: int = Field(ge=2)
+    min_sessions: int = Field(ge=20, le=2520)
+    min_violations: int = Field(ge=2, le=2520)
     draws: int = Field(ge=99, le=9999)
-    seed: int = Field(ge=0)
+    seed: Seed
     covar_level: float = Field(gt=0, le=0.25)
     covar_window: int = Field(ge=100, le=5040)
 
@@ -103,17 +103,17 @@ class Changepoint(Section):
     """Change points: offline of a pair's correlation, online of all that is watched."""
 
     window: int = Field(ge=60, le=10000)
-    min_size: int = Field(ge=2)
-    penalty: float = Field(gt=0)
+    min_size: int = Field(ge=2, le=5000)
+    penalty: float = Field(gt=0, le=1000)
     lookback: int = Field(ge=0, le=252)
-    tolerance: int = Field(ge=0)
+    tolerance: int = Field(ge=0, le=252)
     reference: int = Field(ge=60, le=5040)
     min_reference: int = Field(ge=60, le=5040)
     monitored: int = Field(ge=21, le=2520)
     alarms_a_year: float = Field(ge=0.05, le=12)
     expected_run: int = Field(ge=21, le=5040)
     draws: int = Field(ge=19, le=9999)
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -183,18 +183,18 @@ class RegimeModels(Section):
     """Markov switching and jump model of calm and stress."""
 
     window: int = Field(ge=100, le=5040)
-    min_observations: int = Field(ge=60)
+    min_observations: int = Field(ge=60, le=5040)
     innovation: Literal["normal", "t"]
     half_life: float = Field(ge=1, le=252)
     min_share: float = Field(gt=0, le=1)
-    min_volatility_ratio: float = Field(ge=1)
-    jump_penalty: float = Field(ge=0)
-    cap: float = Field(gt=0)
+    min_volatility_ratio: float = Field(ge=1, le=100)
+    jump_penalty: float = Field(ge=0, le=1e6)
+    cap: float = Field(gt=0, le=1000)
     volatility_half_lives: tuple[Annotated[float, Field(ge=1, le=252)], ...] = Field(min_length=1)
     link_half_life: float = Field(ge=1, le=252)
     starts: int = Field(ge=1, le=100)
     jump_starts: int = Field(ge=1, le=1000)
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @model_validator(mode="after")
     def _window_holds_enough(self) -> Self:
@@ -210,6 +210,6 @@ class Sigma(Section):
     """How `unwind sigma` reads a sample."""
 
     threshold_share: float = Field(gt=0, le=0.5)
-    min_observations: int = Field(ge=20)
-    min_exceedances: int = Field(ge=10)
+    min_observations: int = Field(ge=20, le=100_000)
+    min_exceedances: int = Field(ge=10, le=100_000)
     confidence: float = Field(gt=0.5, lt=1)

@@ -19,10 +19,10 @@ class Futures(Section):
     week_close: Publication
     tenors: tuple[Annotated[int, Field(ge=1, le=720)], ...] = Field(min_length=1)
     min_days: int = Field(ge=1, le=60)
-    contracts_per_trade: float = Field(ge=1)
+    contracts_per_trade: float = Field(ge=1, le=1e6)
     max_wait_hours: float = Field(gt=0, le=24)
     window: int = Field(ge=10, le=2520)
-    min_observations: int = Field(ge=5)
+    min_observations: int = Field(ge=5, le=2520)
     confidence: float = Field(gt=0.5, lt=1)
     open_interest_floor: float = Field(ge=0, lt=1)
     funding_days: int = Field(ge=1, le=90)
@@ -30,7 +30,7 @@ class Futures(Section):
     stale_sessions: int = Field(ge=1, le=60)
     report_sessions: int = Field(ge=1, le=60)
     reports: int = Field(ge=10, le=520)
-    min_reports: int = Field(ge=5)
+    min_reports: int = Field(ge=5, le=520)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -52,7 +52,7 @@ class Options(Section):
 
     rate: float = Field(ge=-0.05, le=0.25)
     dividend_yield: float = Field(ge=0, le=0.25)
-    multiplier: float = Field(gt=0)
+    multiplier: float = Field(gt=0, le=1e6)
     conventions: tuple[Convention, ...] = Field(min_length=1)
     grid_reach: float = Field(ge=0.05, le=0.9)
     grid_points: int = Field(ge=3, le=1001)
@@ -66,7 +66,7 @@ class Options(Section):
     forecast_horizon: int = Field(ge=1, le=252)
     forecast_every: int = Field(ge=1, le=252)
     window: int = Field(ge=10, le=2520)
-    min_observations: int = Field(ge=5)
+    min_observations: int = Field(ge=5, le=2520)
     stale_sessions: int = Field(ge=0, le=60)
 
 
@@ -77,7 +77,7 @@ class Notes(Section):
     drift: float = Field(ge=-1, le=1)
     reach: float = Field(ge=0.01, lt=1)
     volatility_window: int = Field(ge=10, le=2520)
-    min_observations: int = Field(ge=5)
+    min_observations: int = Field(ge=5, le=2520)
     indices: dict[Symbol, Symbol]
 
 
@@ -85,7 +85,7 @@ class FlowAnchor(Section):
     """Assets of a fund at the close before a session, from which its flows are rolled forward."""
 
     session: datetime.date
-    assets_usd_m: float = Field(ge=0)
+    assets_usd_m: float = Field(ge=0, le=1e9)
 
 
 class Flows(Section):
@@ -94,20 +94,20 @@ class Flows(Section):
     vendor: str = Field(min_length=1)
     total: str = Field(min_length=1)
     anchors: dict[str, FlowAnchor]
-    min_assets_usd_m: float = Field(gt=0)
+    min_assets_usd_m: float = Field(gt=0, le=1e9)
     scale_window: int = Field(ge=5, le=252)
     lags: int = Field(ge=1, le=10)
     volume_window: int = Field(ge=5, le=252)
     window: int = Field(ge=120, le=5040)
-    min_observations: int = Field(ge=40)
+    min_observations: int = Field(ge=40, le=5040)
     every: int = Field(ge=1, le=63)
     history: int = Field(ge=40, le=2520)
     confidence: float = Field(gt=0.5, lt=1)
     cumulative: int = Field(ge=2, le=10)
     run: int = Field(ge=5, le=63)
-    conflict_share: float = Field(gt=0)
+    conflict_share: float = Field(gt=0, le=10)
     conflict_window: int = Field(ge=20, le=504)
-    dating_tolerance_usd_m: float = Field(ge=0)
+    dating_tolerance_usd_m: float = Field(ge=0, le=1e9)
     usual_zero_share: float = Field(ge=0, le=1)
     fresh_sessions: int = Field(ge=0, le=5)
     oldest_sessions: int = Field(ge=1, le=20)
@@ -117,10 +117,10 @@ class TradedVolume(Section):
     """Volume against weekday and persistence, and the options traded."""
 
     window: int = Field(ge=120, le=5040)
-    min_observations: int = Field(ge=40)
+    min_observations: int = Field(ge=40, le=5040)
     every: int = Field(ge=1, le=63)
     history: int = Field(ge=40, le=2520)
-    min_snapshots: int = Field(ge=5)
+    min_snapshots: int = Field(ge=5, le=5040)
     oldest_snapshot_sessions: int = Field(ge=1, le=60)
 
 
@@ -128,7 +128,7 @@ class OrganicDemand(Section):
     """Flow that neither open interest nor basis explains."""
 
     venue: str = Field(min_length=1)
-    min_observations: int = Field(ge=20)
+    min_observations: int = Field(ge=20, le=5040)
     basis_tolerance: float = Field(ge=0, lt=1)
 
 
@@ -137,7 +137,7 @@ class SessionHours(Section):
 
     symbol: Symbol
     window: int = Field(ge=10, le=504)
-    min_observations: int = Field(ge=5)
+    min_observations: int = Field(ge=5, le=504)
     min_move: float = Field(gt=0, lt=1)
 
 
@@ -145,13 +145,13 @@ class Yen(Section):
     """The yen beside risk assets."""
 
     symbol: Symbol
-    start: float = Field(gt=0)
+    start: float = Field(gt=0, le=100)
     slide: int = Field(ge=2, le=20)
-    min_assets: int = Field(ge=1)
+    min_assets: int = Field(ge=1, le=1000)
 
 
 class Rebound(Section):
     """What the losers regain on the session after."""
 
-    min_assets: int = Field(ge=3)
+    min_assets: int = Field(ge=3, le=1000)
     min_fall: float = Field(gt=0, lt=1)

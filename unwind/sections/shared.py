@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._^=-]{0,23}$")]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 def _known_zone(name: str) -> str:
@@ -21,9 +22,13 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class Section(BaseModel):
-    """One table of the settings file: frozen, and it refuses keys it does not know."""
+    """One table of the settings file: frozen, without unknown keys, NaN or infinity.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Every number states a lower and an upper bound: a comparison with NaN is false without an error,
+    and an absurd magnitude switches a rule off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Universe(Section):

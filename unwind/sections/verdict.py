@@ -3,9 +3,15 @@
 import datetime
 from typing import Annotated, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, model_validator
 
-from unwind.sections.shared import Section, Symbol
+from unwind.sections.shared import Section, Seed, Symbol
+
+Knot = Annotated[float, Field(ge=0, le=1e6)]
+Score = Annotated[float, Field(ge=-100, le=100)]
+# Entries per year.
+Rate = Annotated[float, Field(ge=0, le=366)]
+Sessions = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Verdict(Section):
@@ -13,17 +19,17 @@ class Verdict(Section):
 
     calibration: str = Field(min_length=1)
     window: int = Field(ge=20, le=2520)
-    min_observations: int = Field(ge=10)
+    min_observations: int = Field(ge=10, le=2520)
     class_horizons: tuple[Annotated[int, Field(ge=1, le=21)], ...] = Field(min_length=1)
     sleeve_horizons: tuple[Annotated[int, Field(ge=1, le=21)], ...] = Field(min_length=1)
     class_start: float = Field(ge=0, le=5)
     sleeve_start: float = Field(ge=0, le=5)
-    tail_cap: float = Field(gt=0)
-    leading: int = Field(ge=1)
-    fewest_classes: int = Field(ge=2)
-    fewest_sleeves: int = Field(ge=2)
+    tail_cap: float = Field(gt=0, le=1000)
+    leading: int = Field(ge=1, le=1000)
+    fewest_classes: int = Field(ge=2, le=1000)
+    fewest_sleeves: int = Field(ge=2, le=1000)
     evidence_cap: float = Field(gt=1, le=10)
-    dwell: int = Field(ge=1)
+    dwell: int = Field(ge=1, le=252)
     factors: tuple[str, ...] = Field(min_length=1)
     spreads: tuple[tuple[Symbol, Symbol], ...]
     classes: dict[str, tuple[Symbol, ...]]
@@ -59,7 +65,7 @@ class Calibration(Section):
     paths: int = Field(ge=20, le=5000)
     years: int = Field(ge=1, le=100)
     block: int = Field(ge=1, le=252)
-    seed: int = Field(ge=0)
+    seed: Seed
     quiet: int = Field(ge=1, le=252)
 
     @model_validator(mode="after")
@@ -75,8 +81,8 @@ class Calibration(Section):
 class DriverScale(Section):
     """How often ordinary sessions reach a value of one driver (`models.deleveraging.Scale`)."""
 
-    knots: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
-    mean_excess: FiniteFloat = Field(gt=0)
+    knots: tuple[Knot, Knot, Knot]
+    mean_excess: float = Field(gt=0, le=1e6)
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -98,9 +104,9 @@ class DriverScales(Section):
 class ScoreBand(Section):
     """Share of sessions inside an episode among those with a score from here to the next band."""
 
-    lower_score: float
-    sessions: int = Field(ge=0)
-    inside: int = Field(ge=0)
+    lower_score: Score
+    sessions: Sessions
+    inside: Sessions
     share: float = Field(ge=0, le=1)
     lower: float = Field(ge=0, le=1)
     upper: float = Field(ge=0, le=1)
@@ -112,15 +118,15 @@ class Calibrated(Section):
     version: str
     calibrated_to: datetime.date
     data: str
-    sessions: int
+    sessions: Sessions
     scales: DriverScales
-    watch: float
-    deleveraging: float
-    release: float
-    watch_rate: float
-    deleveraging_rate: float
-    deleveraging_rate_lower: float
-    deleveraging_rate_upper: float
+    watch: Score
+    deleveraging: Score
+    release: Score
+    watch_rate: Rate
+    deleveraging_rate: Rate
+    deleveraging_rate_lower: Rate
+    deleveraging_rate_upper: Rate
     bands: tuple[ScoreBand, ...]
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ Futures only, from the public reporting site (Socrata). Validated against record
 see docs/sources.md.
 """
 
+import re
 from typing import Any
 
 import httpx
@@ -12,15 +13,10 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 from pandas.tseries.offsets import CustomBusinessDay
 
 from unwind.sections.sources import Cftc, Retry
+from unwind.sources.answers import fetch_json
+from unwind.sources.cells import number
 from unwind.sources.protocol import Extract, Fault, Provision
-from unwind.sources.transport import (
-    AS_DOCUMENTED,
-    NoAnswer,
-    Timekeeping,
-    Transport,
-    all_gone,
-    fetch_json,
-)
+from unwind.sources.transport import AS_DOCUMENTED, NoAnswer, Timekeeping, Transport, all_gone
 
 LABEL = "cftc"
 PROVISIONS = (
@@ -48,6 +44,7 @@ DAY = "report_date_as_yyyy_mm_dd"
 CODE = "cftc_contract_market_code"
 # More rows than the report can hold in fifty years of four contracts.
 LARGEST = 10_000
+EARLIEST = pd.Timestamp("1970-01-01")
 PUBLISHED = CustomBusinessDay(3, calendar=USFederalHolidayCalendar())
 
 
@@ -56,7 +53,6 @@ class CftcSource:
 
     def __init__(self, chosen: Cftc, *, retry: Retry, time: Timekeeping) -> None:
         self._chosen = chosen
-        self._retry = retry
         self._time = time
         self._transport = Transport(
             LABEL, retry=retry, requests_per_minute=chosen.requests_per_minute, time=time
@@ -97,7 +93,7 @@ class CftcSource:
                 lambda seconds: _rows_of(
                     fetch_json(
                         client, url, parameters=parameters, seconds=seconds,
-                        largest_mb=self._retry.largest_answer_mb, time=self._time,
+                        allowance=self._transport.allowance,
                     )
                 ),
             )  # fmt: skip
@@ -143,20 +139,24 @@ def positions(
         a figure is no number, is left out and named: a sum without one of its parts is a fall that
         did not happen. The order of the report does not matter.
     """
-    told = pd.DataFrame(report)
-    absent = [name for name in (DAY, CODE) if name not in told.columns]
-    if told.empty or absent:
-        rule = f"has its columns ({', '.join(absent)})" if absent and len(told) else "holds rows"
-        return pd.DataFrame(), (_fault(rule, f"{len(told)} rows", None),)
-    numbers = pd.DataFrame(index=told.index)
-    for ours, theirs in COLUMNS.items():
-        named = [name for name in (theirs, f"{theirs}_all") if name in told.columns]
-        given = told[named[0]] if named else pd.Series(float("nan"), told.index)
-        numbers[ours] = pd.to_numeric(given, errors="coerce")
-    coins = told[CODE].map(contracts)
+    columns = {name for row in report for name in row}
+    absent = [name for name in (DAY, CODE) if name not in columns]
+    if not report or absent:
+        rule = f"has its columns ({', '.join(absent)})" if absent and report else "holds rows"
+        return pd.DataFrame(), (_fault(rule, f"{len(report)} rows", None),)
+    # Only what is read becomes a column, however many names a row carries.
+    numbers = pd.DataFrame(
+        {
+            ours: [number(row.get(theirs, row.get(f"{theirs}_all"))) for row in report]
+            for ours, theirs in COLUMNS.items()
+        }
+    )
+    codes = [code if isinstance(code := row.get(CODE), str) else "" for row in report]
+    coins = pd.Series([contracts.get(code, float("nan")) for code in codes])
     numbers = numbers.mul(coins, axis=0)
-    numbers["as_of"] = pd.to_datetime(told[DAY], errors="coerce", format="ISO8601")
-    numbers["code"] = told[CODE]
+    numbers["as_of"] = [_week(row.get(DAY), now=now) for row in report]
+    numbers["as_of"] = numbers["as_of"].astype("datetime64[us]")
+    numbers["code"] = codes
     held = numbers[coins.notna() & numbers["as_of"].notna()]
     faults = []
     if len(held) < len(numbers):
@@ -181,6 +181,14 @@ def positions(
     rows["venue"] = venue
     rows["known_at"] = published(pd.DatetimeIndex(rows["as_of"]), now=now)
     return rows, tuple(faults)
+
+
+def _week(given: Any, *, now: pd.Timestamp) -> pd.Timestamp | None:
+    """Read the day of a report, e.g. "2026-02-03T00:00:00.000"; None for all else."""
+    if not isinstance(given, str) or not re.fullmatch(r"[12]\d{3}-\d\d-\d\d(T[0:.]{8,12})?", given):
+        return None
+    week = pd.to_datetime(given[:10], errors="coerce", format="%Y-%m-%d")
+    return week if EARLIEST <= week <= now.tz_localize(None) else None
 
 
 def published(weeks: pd.DatetimeIndex, *, now: pd.Timestamp) -> list[pd.Timestamp]:

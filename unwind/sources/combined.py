@@ -6,8 +6,8 @@ no end of the run, unless it is prices.
 
 import pandas as pd
 
-from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sources.protocol import Extract, Fault, Partner, SourceError
+from unwind.sources.provider_faults import no_rows, provider_failed
 
 
 class CombinedSource:
@@ -58,26 +58,14 @@ class CombinedSource:
         SourceError
             Every provider that has prices failed; any other table is then empty, with faults.
         """
-        parts: list[Extract] = []
-        failed: list[SourceError] = []
         asked = [provider for provider in self._providers if table in provider.tables()]
+        parts, failures = [], []
         for provider in asked:
-            promised = provider.promised(table)
-            try:
-                given = provider.extract(table)
-            except SourceError as error:
-                failed.append(error)
-                given = Extract(
-                    provider.label, _nothing(table), faults=(_gone(provider.label, error),)
-                )
-            parts.append(
-                Extract(
-                    given.origin, given.rows, faults=given.faults,
-                    received_at=given.received_at, label=provider.label, promised=promised,
-                )
-            )  # fmt: skip
-        if table == "prices" and len(failed) == len(asked):
-            raise SourceError("; ".join(str(error) for error in failed)) from failed[0]
+            part, failure = _part(provider, table)
+            parts.append(part)
+            failures += [failure] if failure else []
+        if table == "prices" and len(failures) == len(asked):
+            raise SourceError("; ".join(failures))
         arrivals = [part.received_at for part in parts if part.received_at is not None]
         return Extract(
             "+".join(part.label for part in parts),
@@ -87,8 +75,28 @@ class CombinedSource:
         )
 
 
-def _nothing(table: str) -> pd.DataFrame:
-    return pd.DataFrame({name: [] for name in (*INPUT_TABLES[table].columns, "known_at")})
+def _part(provider: Partner, table: str) -> tuple[Extract, str]:
+    """One provider's part of a table, and a sentence where the provider failed whole.
+
+    Any exception stays here: one provider never takes the others' rows with it.
+    """
+    label = provider.label
+    promised: frozenset[str] = frozenset()
+    try:
+        promised = provider.promised(table)
+        given = provider.extract(table)
+        part = Extract(
+            given.origin, given.rows, faults=given.faults, received_at=given.received_at,
+            label=label, promised=promised,
+        )  # fmt: skip
+        return part, ""
+    except SourceError as error:
+        fault, sentence = _gone(label, error), str(error)
+    except Exception as error:
+        fault = provider_failed(label, table, error)
+        sentence = f"{label} gave no {table}: {fault.value}; {fault.remedy}"
+    empty = Extract(label, no_rows(table), faults=(fault,), label=label, promised=promised)
+    return empty, sentence
 
 
 def _gone(label: str, error: SourceError) -> Fault:

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from unwind.sections.sources import Crypto, Retry
-from unwind.sources.crypto_connection import Bound, mount_bounded
+from unwind.sources.answers import wait_named, within
+from unwind.sources.crypto_connection import mount_bounded
 from unwind.sources.crypto_rows import candles, funding, has_time, open_interest, option_book
 from unwind.sources.protocol import Extract, Fault, Provision
 from unwind.sources.transport import (
@@ -26,7 +27,6 @@ from unwind.sources.transport import (
     Transport,
     all_gone,
     missing_extra,
-    wait_named,
 )
 
 LABEL = "crypto"
@@ -101,9 +101,8 @@ class CryptoSource:
             "fapiData": f"{futures}/futures/data",
         }
         self._deribit = ccxt.deribit({"enableRateLimit": False})
-        self._bound = Bound(largest_mb=retry.largest_answer_mb, time=time)
         for venue in (self._binance, self._deribit):
-            mount_bounded(venue.session, self._bound)
+            mount_bounded(venue.session, self._transport.allowance)
         self._deribit.urls["api"] |= {"rest": chosen.deribit_url}
 
     @property
@@ -271,7 +270,7 @@ class CryptoSource:
                 faults.append(
                     Fault(
                         entity=entity, rule="crypto rows are whole", severity="warning",
-                        value=f"{len(page) - len(whole)} rows without a time, e.g. {page[0]!s:.60}",
+                        value=f"{len(page) - len(whole)} of {len(page)} rows without a time",
                         remedy="ask the venue; those rows were left out",
                     )
                 )  # fmt: skip
@@ -292,9 +291,8 @@ class CryptoSource:
 
         def call(seconds: float) -> Any:
             venue.timeout = int(1000 * seconds)
-            self._bound.deadline = self._time.elapsed() + seconds
             venue.last_response_headers = None
-            answer = self._translated(venue, endpoint, parameters)
+            answer = within(seconds, lambda: self._translated(venue, endpoint, parameters))
             if isinstance(answer, str):
                 page = "an HTML page" if "<html" in answer.lower() else "no JSON"
                 raise NoAnswer(AS_JSON, f"{page} came back", passing=True)
@@ -329,6 +327,11 @@ class CryptoSource:
             )
         except library.BaseError as error:
             raise NoAnswer(GRANTED, _told(error), passing=False) from error
+        except NoAnswer:
+            raise
+        # Whatever shape the library stumbles over, a document nested too deeply among them.
+        except Exception as error:
+            raise NoAnswer(AS_DOCUMENTED, _told(error), passing=False) from error
 
 
 def _listed(answer: dict[str, Any], name: str) -> Iterator[Any]:

@@ -4,8 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from unwind.sources.cells import MAX_TEXT, number, scalar
+
 BAR = ("open", "high", "low", "close", "volume")
 DAY = pd.Timedelta(days=1)
+# Milliseconds since 1970, to the year 2100.
+LATEST = 4_102_444_800_000
 MONTHS = (
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
 )  # fmt: skip
@@ -33,18 +37,18 @@ def option_book(book: Any, *, underlying: str, now: pd.Timestamp) -> tuple[pd.Da
         if contract is None:
             unread += 1
             continue
-        forward = pd.to_numeric(line.get("underlying_price"), errors="coerce")
+        forward = number(line.get("underlying_price"))
         coins = {
-            ours: pd.to_numeric(line.get(theirs), errors="coerce") * forward
+            ours: number(line.get(theirs)) * forward
             for ours, theirs in (("bid", "bid_price"), ("ask", "ask_price"), ("last", "last"))
         }
         rows.append(
             contract
             | coins
             | {
-                "volume": line.get("volume"),
-                "open_interest": line.get("open_interest"),
-                "implied_vol": pd.to_numeric(line.get("mark_iv"), errors="coerce") / 100,
+                "volume": scalar(line.get("volume")),
+                "open_interest": scalar(line.get("open_interest")),
+                "implied_vol": number(line.get("mark_iv")) / 100,
                 "underlying_price": forward,
             }
         )
@@ -56,7 +60,7 @@ def option_book(book: Any, *, underlying: str, now: pd.Timestamp) -> tuple[pd.Da
 
 def _contract(name: object) -> dict[str, Any] | None:
     """Read "BTC-27MAR26-70000-P"; None for what is no option of this form."""
-    parts = str(name).split("-")
+    parts = name.split("-") if isinstance(name, str) and len(name) <= MAX_TEXT else []
     if len(parts) != 4 or parts[3] not in ("C", "P"):
         return None
     day, month, year = parts[1][:-5], parts[1][-5:-2], parts[1][-2:]
@@ -74,7 +78,7 @@ def funding(payments: list[Any]) -> pd.DataFrame:
     if not payments:
         return pd.DataFrame()
     at = pd.to_datetime([int(row["fundingTime"]) for row in payments], unit="ms", utc=True)
-    rates = pd.to_numeric(pd.Series([row.get("fundingRate") for row in payments]), errors="coerce")
+    rates = pd.Series([number(row.get("fundingRate")) for row in payments])
     # Stamps are a few milliseconds late; the venue repeats the last row of a page.
     paid = pd.Series(rates.to_numpy(), index=at.as_unit("us").floor("min"))
     paid = paid[~paid.index.duplicated(keep="last")]
@@ -89,10 +93,7 @@ def open_interest(stamped: list[Any]) -> pd.DataFrame:
     at = pd.to_datetime([int(row["timestamp"]) for row in stamped], unit="ms", utc=True)
     held = pd.DataFrame(
         {
-            ours: pd.to_numeric(
-                pd.Series([row.get(theirs) for row in stamped], index=at.as_unit("us")),
-                errors="coerce",
-            )
+            ours: pd.Series([number(row.get(theirs)) for row in stamped], index=at.as_unit("us"))
             for ours, theirs in (
                 ("open_interest_btc", "sumOpenInterest"),
                 ("open_interest_usd", "sumOpenInterestValue"),
@@ -109,17 +110,20 @@ def open_interest(stamped: list[Any]) -> pd.DataFrame:
 def candles(rows: list[Any]) -> pd.DataFrame:
     """Lay candles out by their start; what is no number is left for screening to name."""
     bars = pd.DataFrame(
-        [[row[0], *(row[place] if len(row) > place else None for place in range(1, 6))]
+        [[int(row[0]), *(scalar(row[place]) if len(row) > place else None for place in range(1, 6))]
          for row in rows],
         columns=["at", *BAR],
     )  # fmt: skip
-    bars["at"] = pd.to_datetime(pd.to_numeric(bars["at"]), unit="ms", utc=True).dt.as_unit("us")
+    bars["at"] = pd.to_datetime(bars["at"].astype("int64"), unit="ms", utc=True).dt.as_unit("us")
     return bars.sort_values("at", kind="stable").drop_duplicates("at", keep="last")
 
 
 def has_time(row: Any, stamp: str | int) -> bool:
-    """Whether a row carries its time."""
+    """Whether a row, a list or an object, carries its time."""
+    form: type[Any] = dict if isinstance(stamp, str) else list
+    if not isinstance(row, form):
+        return False
     try:
-        return int(row[stamp]) > 0
-    except (TypeError, ValueError, KeyError, IndexError):
+        return 0 < int(row[stamp]) < LATEST
+    except (TypeError, ValueError, OverflowError, KeyError, IndexError):
         return False

@@ -3,13 +3,10 @@
 Time enters from outside (`Timekeeping`), so that a test waits for nothing.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
-import httpx
 import pandas as pd
 
 from unwind.sections.sources import Retry
@@ -34,6 +31,10 @@ class NoAnswer(Exception):
 # After so many requests in a row that used up their attempts, a provider is down: each further one
 # is tried once, until one is answered.
 LOST_IN_A_ROW = 3
+# Values of one answer, counted by the signs of JSON: about 100 bytes of memory each.
+MAX_VALUES = 2_000_000
+# Bytes and values of one table of one provider, in largest answers.
+ANSWERS_PER_TABLE = 2
 
 IN_TIME = "answers in time"
 WITHIN_RATE = "within its rate limit"
@@ -74,6 +75,60 @@ class Outcome(Generic[Answer]):
     fault: Fault | None
 
 
+class Allowance:
+    """Bounds on what arrives: time of one request, bytes and values of an answer and of a table.
+
+    Attributes
+    ----------
+    time : Timekeeping
+    deadline : float
+        When the current request must be answered, as `time.elapsed` counts.
+    """
+
+    def __init__(self, *, max_mb: float, time: Timekeeping) -> None:
+        self.time = time
+        self.deadline = time.elapsed()
+        self._max_mb = max_mb
+        self._bytes = self._values = 0
+
+    def begin(self) -> None:
+        """Start the count of a table."""
+        self._bytes = self._values = 0
+
+    def take(self, body: bytearray, part: bytes, *, max_mb: float | None = None) -> None:
+        """Append a part of an answer, unpacked.
+
+        Raises
+        ------
+        NoAnswer
+            The answer takes too long or is too large.
+        """
+        body += part
+        if self.time.elapsed() > self.deadline:
+            raise NoAnswer(IN_TIME, "nothing whole in time", passing=True)
+        bound = self._max_mb if max_mb is None else min(max_mb, self._max_mb)
+        if len(body) > bound * 1e6:
+            raise NoAnswer(AS_DOCUMENTED, f"over {bound:g} MB", passing=False)
+
+    def count(self, body: bytearray) -> None:
+        """Add a whole answer to what the table has received.
+
+        Raises
+        ------
+        NoAnswer
+            The answer holds too many values, or the table received too much.
+        """
+        values = sum(body.count(sign) for sign in (b"[", b"{", b",", b":"))
+        self._bytes += len(body)
+        self._values += values
+        if values > MAX_VALUES:
+            raise NoAnswer(AS_DOCUMENTED, f"over {MAX_VALUES:,} values", passing=False)
+        bound = ANSWERS_PER_TABLE * self._max_mb
+        if self._bytes > bound * 1e6 or self._values > ANSWERS_PER_TABLE * MAX_VALUES:
+            told = f"over {bound:g} MB or {ANSWERS_PER_TABLE * MAX_VALUES:,} values in one table"
+            raise NoAnswer(AS_DOCUMENTED, told, passing=False)
+
+
 class Transport:
     """Asks one provider; a bound on the total time starts with each table (`begin`)."""
 
@@ -82,6 +137,7 @@ class Transport:
     ) -> None:
         self.provider = provider
         self.time = time
+        self.allowance = Allowance(max_mb=retry.largest_answer_mb, time=time)
         self._retry = retry
         self._pause = 60.0 / requests_per_minute
         self._next = time.elapsed()
@@ -89,7 +145,8 @@ class Transport:
         self._lost = 0
 
     def begin(self) -> None:
-        """Start the bound on the total time anew: the next table."""
+        """Start the bounds on time and size anew: the next table."""
+        self.allowance.begin()
         self._end = self.time.elapsed() + self._retry.total_seconds
 
     def ask(self, entity: str, call: Callable[[float], Answer]) -> Outcome[Answer]:
@@ -115,8 +172,10 @@ class Transport:
             if not self._paced():
                 return self._given_up(entity, WITHIN_BOUND, self._used_up())
             left = self._end - self.time.elapsed()
+            seconds = min(self._retry.request_seconds, left)
+            self.allowance.deadline = self.time.elapsed() + seconds
             try:
-                answer = call(min(self._retry.request_seconds, left))
+                answer = call(seconds)
                 self._lost = 0
                 return Outcome(answer=answer, fault=None)
             except NoAnswer as error:
@@ -183,91 +242,3 @@ def missing_extra(package: str, provider: str) -> SourceError:
     return SourceError(
         f"the source {provider} needs {package}, which is not installed; pip install 'unwind[live]'"
     )
-
-
-def check_status(status: int, retry_after: str | None, body: str, *, now: pd.Timestamp) -> None:
-    """Raise NoAnswer for an HTTP status that carries no data.
-
-    Raises
-    ------
-    NoAnswer
-        429 and 418 with the wait that Retry-After names (seconds or a date), 5xx, other 4xx.
-    """
-    if status in (418, 429):
-        raise NoAnswer(
-            WITHIN_RATE, f"HTTP {status}", passing=True,
-            wait_seconds=wait_named(retry_after, now=now),
-        )  # fmt: skip
-    if status >= 500:
-        raise NoAnswer(
-            AT_WORK, f"HTTP {status}", passing=True,
-            wait_seconds=wait_named(retry_after, now=now),
-        )  # fmt: skip
-    if status >= 400:
-        raise NoAnswer(GRANTED, f"HTTP {status}: {body[:80]}", passing=False)
-
-
-def wait_named(retry_after: str | None, *, now: pd.Timestamp) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None where unreadable."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        at = pd.Timestamp(parsedate_to_datetime(retry_after))
-    except (ValueError, TypeError):
-        return None
-    if at.tzinfo is None:
-        return None
-    return max(0.0, (at - now).total_seconds())
-
-
-def parsed_json(body: str, content_type: str) -> Any:
-    """Parse an answer.
-
-    Raises
-    ------
-    NoAnswer
-        It is a page or no JSON at all: often maintenance, so it may pass.
-    """
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        page = "<html" in body[:2000].lower() or "text/html" in content_type
-        told = "an HTML page" if page else "nothing" if not body.strip() else "no JSON"
-        raise NoAnswer(AS_JSON, f"{told} came back", passing=True) from error
-
-
-def fetch_json(
-    client: httpx.Client,
-    url: str,
-    *,
-    parameters: dict[str, str],
-    seconds: float,
-    largest_mb: float,
-    time: Timekeeping,
-) -> Any:
-    """Get one JSON document over HTTP, bounded in total time and size.
-
-    Raises
-    ------
-    NoAnswer
-    """
-    end = time.elapsed() + seconds
-    body = bytearray()
-    try:
-        with client.stream("GET", url, params=parameters, timeout=seconds) as response:
-            for part in response.iter_bytes():
-                body += part
-                # The client's own bound starts anew with each packet: a drip would never end.
-                if time.elapsed() > end:
-                    raise NoAnswer(IN_TIME, f"nothing whole after {seconds:.0f} s", passing=True)
-                if len(body) > largest_mb * 1e6:
-                    raise NoAnswer(AS_DOCUMENTED, f"over {largest_mb:g} MB", passing=False)
-    except httpx.TimeoutException as error:
-        raise NoAnswer(IN_TIME, f"no answer after {seconds:.0f} s", passing=True) from error
-    except httpx.HTTPError as error:
-        raise NoAnswer(IN_TIME, f"no connection ({type(error).__name__})", passing=True) from error
-    text = body.decode("utf-8", errors="replace")
-    check_status(response.status_code, response.headers.get("retry-after"), text, now=time.now())
-    return parsed_json(text, response.headers.get("content-type", ""))

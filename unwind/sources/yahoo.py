@@ -11,7 +11,8 @@ import pandas as pd
 from unwind.sections.shared import Clock
 from unwind.sections.sources import Retry, Yahoo
 from unwind.sessions import all_sessions, cash_hours
-from unwind.sources.bars import Kind, at_cuts, finished, kind_of, significant
+from unwind.sources.bars import Closes, Kind, at_cuts, finished, kind_of, significant
+from unwind.sources.cells import scalar
 from unwind.sources.protocol import Extract, Fault, Provision
 from unwind.sources.transport import (
     AS_DOCUMENTED,
@@ -86,7 +87,6 @@ class YahooSource:
         self._symbols = symbols
         self._clock = clock
         self._time = time
-        self._retry = retry
         self._transport = Transport(
             LABEL, retry=retry, requests_per_minute=chosen.requests_per_minute, time=time
         )
@@ -119,9 +119,7 @@ class YahooSource:
             No symbol of it could be had.
         """
         self._transport.begin()
-        connection = open_connection(
-            self._chosen.base_url, time=self._time, largest_mb=self._retry.largest_answer_mb
-        )
+        connection = open_connection(self._chosen.base_url, allowance=self._transport.allowance)
         try:
             if table == "option_chains":
                 parts, faults = self._chains(connection)
@@ -159,10 +157,7 @@ class YahooSource:
             if outcome.answer is None:
                 faults += [] if outcome.fault is None else [outcome.fault]
                 continue
-            closes = finished(
-                outcome.answer, kind, now=self._time.now(),
-                settle_minutes=self._chosen.settle_minutes,
-            )  # fmt: skip
+            closes = outcome.answer
             if closes.late is not None:
                 faults.append(
                     Fault(
@@ -174,9 +169,8 @@ class YahooSource:
                 parts.append(closes.rows.rename_axis("session").reset_index().assign(symbol=symbol))
         return parts, faults
 
-    def _bars(self, connection: Any, ticker: str, kind: Kind, seconds: float) -> pd.DataFrame:
+    def _bars(self, connection: Any, ticker: str, kind: Kind, seconds: float) -> Closes:
         """Bars of one series by date: open, high, low, close, adj_close, volume."""
-        connection.deadline = self._time.elapsed() + seconds
         hourly = kind == "cut"
         days = self._chosen.cut_days if hourly else self._chosen.history_days
         since = (self._time.now() - pd.Timedelta(days=days)).tz_convert("UTC").date()
@@ -196,9 +190,12 @@ class YahooSource:
             else:
                 bars.index = pd.DatetimeIndex(bars.index).tz_localize(None).normalize()
                 bars.index = pd.DatetimeIndex(bars.index).as_unit("us")
-        if kind != "exchange":
-            bars = bars.assign(adj_close=float("nan"))
-        return pd.DataFrame(bars).reindex(columns=[*BARS.values()])
+            if kind != "exchange":
+                bars = bars.assign(adj_close=float("nan"))
+            return finished(
+                pd.DataFrame(bars).reindex(columns=[*BARS.values()]), kind,
+                now=self._time.now(), settle_minutes=self._chosen.settle_minutes,
+            )  # fmt: skip
 
     def _chains(self, connection: Any) -> tuple[list[pd.DataFrame], list[Fault]]:
         parts: list[pd.DataFrame] = []
@@ -207,11 +204,11 @@ class YahooSource:
             ticker = self._library.Ticker(
                 self._chosen.symbols.get(underlying, underlying), session=connection
             )
-            listed = self._asked(underlying, connection, lambda t=ticker: t.options, faults)
+            listed = self._asked(underlying, lambda t=ticker: t.options, faults)
             pages = []
             for expiry in sorted(listed or ())[: self._chosen.option_expiries]:
                 chain = self._asked(
-                    f"{underlying} {expiry}", connection,
+                    f"{underlying} {expiry}",
                     lambda t=ticker, day=expiry: _page(t.option_chain(day), day),
                     faults,
                 )  # fmt: skip
@@ -225,9 +222,8 @@ class YahooSource:
                 parts.append(rows.assign(underlying=underlying, snapshot_at=quoted, known_at=now))
         return parts, faults
 
-    def _asked(self, entity: str, connection: Any, call: Any, faults: list[Fault]) -> Any:
-        def checked(seconds: float) -> Any:
-            connection.deadline = self._time.elapsed() + seconds
+    def _asked(self, entity: str, call: Any, faults: list[Fault]) -> Any:
+        def checked(_: float) -> Any:
             with library_faults():
                 answer = call()
                 if answer is None or len(answer) == 0:
@@ -264,7 +260,10 @@ def _page(chain: Any, expiry: str) -> pd.DataFrame | None:
     sides = []
     for right, side in (("call", chain.calls), ("put", chain.puts)):
         rows = side.rename(columns=QUOTES)[[*QUOTES.values()]]
-        sides.append(rows.assign(contract=side["contractSymbol"], right=right))
+        rows = rows.assign(contract=side["contractSymbol"], right=right)
+        sides.append(
+            rows.apply(lambda cells: cells.map(scalar) if cells.dtype == object else cells)
+        )
     page: pd.DataFrame = pd.concat(sides, ignore_index=True)
     return page.assign(
         expiry=pd.Timestamp(expiry),

@@ -8,37 +8,28 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
+from unwind.sources.answers import check_status, parsed_json
 from unwind.sources.transport import (
     AS_DOCUMENTED,
     GRANTED,
     IN_TIME,
     WITHIN_RATE,
+    Allowance,
     NoAnswer,
-    Timekeeping,
-    check_status,
     missing_extra,
-    parsed_json,
 )
 
 OWN_HOST = "yahoo.com"
 # Paths that carry data; cookies and crumbs are the library's own business.
 DATA = ("/v7/finance/options/", "/v8/finance/chart/")
+# Pages of cookies and consent, which the library lays out as a tree.
+MAX_PAGE_MB = 4.0
 
 
-class Connection(Protocol):
-    """What this project asks of the session."""
-
-    deadline: float
-
-    def close(self) -> None:
-        """Close its connections."""
-        ...
-
-
-def open_connection(base_url: str, *, time: Timekeeping, largest_mb: float) -> Any:
+def open_connection(base_url: str, *, allowance: Allowance) -> Any:
     """Make a session that sends everything for Yahoo to `base_url`.
 
     Raises
@@ -56,8 +47,6 @@ def open_connection(base_url: str, *, time: Timekeeping, largest_mb: float) -> A
     class CheckedSession(curl.Session):  # type: ignore[type-arg]
         """A browser-like session whose data answers are data, or NoAnswer."""
 
-        deadline = 0.0
-
         def get(self, url: str, **given: Any) -> Any:
             return self._checked(super().get, url, given)
 
@@ -67,11 +56,19 @@ def open_connection(base_url: str, *, time: Timekeeping, largest_mb: float) -> A
         def _checked(self, send: Any, url: str, given: dict[str, Any]) -> Any:
             path = urlsplit(url).path
             data = path.startswith(DATA)
-            left = max(0.05, self.deadline - time.elapsed())
+            left = max(0.05, allowance.deadline - allowance.time.elapsed())
             if not direct:
                 url = f"{base_url}{path}" + (f"?{query}" if (query := urlsplit(url).query) else "")
+            body = bytearray()
+
+            def receive(part: bytes) -> int:
+                """Take what libcurl has unpacked, at most some tens of kilobytes at a time."""
+                allowance.take(body, part, max_mb=None if data else MAX_PAGE_MB)
+                return len(part)
+
             try:
-                response = send(url, **(given | {"timeout": left}))
+                # libcurl's time-out bounds the whole request, headers included.
+                response = send(url, **(given | {"timeout": left, "content_callback": receive}))
             except curl.exceptions.Timeout as error:
                 if not data:
                     raise
@@ -81,15 +78,16 @@ def open_connection(base_url: str, *, time: Timekeeping, largest_mb: float) -> A
                     raise
                 told = f"no connection ({type(error).__name__})"
                 raise NoAnswer(IN_TIME, told, passing=True) from error
+            allowance.count(body)
+            response.content = bytes(body)
             # 401 is a stale crumb: the library fetches another and asks again.
             if data and response.status_code != 401:
-                if len(response.content) > largest_mb * 1e6:
-                    raise NoAnswer(AS_DOCUMENTED, f"over {largest_mb:g} MB", passing=False)
+                text = body.decode("utf-8", errors="replace")
                 check_status(
-                    response.status_code, response.headers.get("retry-after"), response.text,
-                    now=time.now(),
+                    response.status_code, response.headers.get("retry-after"), text,
+                    now=allowance.time.now(),
                 )  # fmt: skip
-                parsed_json(response.text, response.headers.get("content-type", ""))
+                parsed_json(text, response.headers.get("content-type", ""))
             return response
 
     return CheckedSession(impersonate="chrome")

@@ -1,0 +1,127 @@
+"""Bodies that unpack to gigabytes, and a process that asks for them and reports its memory."""
+
+import json
+import resource
+import struct
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from tests.unwind.loopback import Reply, wall_clock
+from unwind.settings import load_settings
+from unwind.sources.cftc import CftcSource
+from unwind.sources.crypto import CryptoSource
+from unwind.sources.protocol import Partner, SourceError
+from unwind.sources.yahoo import YahooSource
+
+NOW = pd.Timestamp("2026-02-05T21:20Z")
+GIBIBYTE = 1 << 30
+# Beyond it the process ends: a test of the old code must not take the machine down.
+LIMIT = 6 * GIBIBYTE
+
+
+def gzipped(block: bytes, times: int = 1, *, head: bytes = b"", tail: bytes = b"") -> bytes:
+    """Pack `head`, a block again and again, and `tail`; each repetition is the same bytes."""
+    packer = zlib.compressobj(9, wbits=-15)
+    first = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
+    repeated = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    end = packer.compress(tail) + packer.flush(zlib.Z_FINISH)
+    checksum = zlib.crc32(head)
+    for _ in range(times if times * len(block) < 1 << 27 else 0):
+        checksum = zlib.crc32(block, checksum)
+    size = len(head) + times * len(block) + len(tail)
+    trailer = struct.pack("<II", zlib.crc32(tail, checksum), size % (1 << 32))
+    return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + first + repeated * times + end + trailer
+
+
+def zstandard(size: int) -> bytes:
+    """Pack spaces by hand: four bytes for each 128 KiB."""
+    blocks = size >> 17
+    header = bytes.fromhex("28b52ffd") + b"\x00\x38"
+    run = ((1 << 17) << 3 | 1 << 1).to_bytes(3, "little") + b" "
+    last = ((1 << 17) << 3 | 1 << 1 | 1).to_bytes(3, "little") + b" "
+    return header + run * (blocks - 1) + last
+
+
+def _packed(body: bytes, encoding: str) -> Reply:
+    return Reply(body, headers={"Content-Type": "application/json", "Content-Encoding": encoding})
+
+
+def bombs() -> dict[str, Reply]:
+    """Answers that are small on the wire."""
+    spaces = gzipped(b" " * (1 << 20), 3 << 10)
+    wide = [
+        {f"n{row}_{name}": 1 for name in range(300)} | {"strike": 1.0} for row in range(1000)
+    ]  # fmt: skip
+    chain = {"expirationDates": [1770336000], "strikes": [], "quote": {}, "options": [
+        {"expirationDate": 1770336000, "calls": wide, "puts": wide}
+    ]}  # fmt: skip
+    return {
+        "gzip": _packed(spaces, "gzip"),
+        "gzip of gzip": _packed(gzipped(spaces), "gzip, gzip"),
+        "zstd": _packed(zstandard(3 << 30), "zstd"),
+        "values": _packed(gzipped(b"{}," * (1 << 18), 70, head=b"[", tail=b"{}]"), "gzip"),
+        "wide records": Reply(wide),
+        "wide chain": Reply({"optionChain": {"result": [chain], "error": None}}),
+    }
+
+
+def _ask(source: Partner, table: str) -> str:
+    try:
+        return "; ".join(fault.value for fault in source.extract(table).faults) or "rows"
+    except SourceError as error:
+        return str(error)
+
+
+def _yahoo(url: str) -> str:
+    settings = load_settings()
+    terms = settings.sources.yahoo.model_copy(
+        update={"base_url": url, "option_underlyings": ("IBIT",)}
+    )
+    source = YahooSource(
+        terms, symbols=("IBIT",), clock=settings.clock, retry=settings.sources.retry,
+        time=wall_clock(NOW),
+    )  # fmt: skip
+    return f"{_ask(source, 'prices')} | {_ask(source, 'option_chains')}"
+
+
+def _crypto(url: str) -> str:
+    settings = load_settings()
+    terms = settings.sources.crypto.model_copy(
+        update={"binance_spot_url": url, "binance_futures_url": url, "deribit_url": url}
+    )
+    source = CryptoSource(
+        terms, hourly=("BTCUSDT",), retry=settings.sources.retry, time=wall_clock(NOW)
+    )
+    return f"{_ask(source, 'crypto_hourly')} | {_ask(source, 'option_chains')}"
+
+
+def _cftc(url: str) -> str:
+    settings = load_settings()
+    terms = settings.sources.cftc.model_copy(update={"base_url": url})
+    source = CftcSource(terms, retry=settings.sources.retry, time=wall_clock(NOW))
+    return _ask(source, "cftc_positions")
+
+
+ASKING: dict[str, Callable[[str], str]] = {"yahoo": _yahoo, "crypto": _crypto, "cftc": _cftc}
+
+
+def main(provider: str, url: str, names: list[str]) -> None:
+    """Ask for each bomb; print what was said and the memory that it took at most, in bytes."""
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+    with tempfile.TemporaryDirectory() as folder:
+        if provider == "yahoo":
+            import yfinance
+
+            yfinance.set_tz_cache_location(str(Path(folder)))
+        said = {name: ASKING[provider](f"{url}/{place}") for place, name in enumerate(names)}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    sys.stdout.write(json.dumps({"said": said, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
