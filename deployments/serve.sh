@@ -22,21 +22,27 @@ worker='' recovery='' server=''
 stop() {
     trap - EXIT
     trap '' INT TERM
+    local runs=''
     if [ -n "$worker" ]; then
         # Asked to stop, a worker takes no run more and waits for its own; these are its children.
-        kill -INT "$worker" 2>/dev/null || true
-        for run in $(ps -A -o pid= -o ppid= | awk -v worker="$worker" '$2 == worker { print $1 }'); do
-            kill -TERM "$run" 2>/dev/null || true
-        done
+        runs=$(ps -A -o pid= -o ppid= | awk -v worker="$worker" '$2 == worker { print $1 }') || true
+        signal INT "$worker"
     fi
-    for process in $worker $recovery $server; do
-        [ "$process" = "$worker" ] || kill -TERM "$process" 2>/dev/null || true
-        for _ in $(seq 100); do
-            kill -0 "$process" 2>/dev/null || break
-            sleep 0.2
-        done
-        kill -KILL "$process" 2>/dev/null || true
+    for run in $runs; do signal TERM "$run"; done
+    for process in $runs $worker; do await "$process"; done
+    for process in $recovery $server; do
+        signal TERM "$process"
+        await "$process"
     done
+}
+signal() { kill "-$1" "$2" 2>/dev/null || true; }
+# Twenty seconds to end by itself.
+await() {
+    for _ in $(seq 100); do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.2
+    done
+    signal KILL "$1"
 }
 trap stop EXIT
 trap 'exit 130' INT

@@ -48,6 +48,12 @@ def read_private(path: Path) -> str:
     return lines[0].strip()
 
 
+def is_login(content: str) -> bool:
+    """Whether this is `user:password`, of a length that nobody guesses."""
+    user, _, password = content.partition(":")
+    return bool(user) and len(password) >= 16
+
+
 def login(path: Path) -> str:
     """Return the login in a file, `user:password`; make it where there is none."""
     if not path.exists():
@@ -57,8 +63,7 @@ def login(path: Path) -> str:
             file.write(f"{USER}:{secrets.token_urlsafe(32)}\n")
         draft.replace(path)
     content = read_private(path)
-    user, _, password = content.partition(":")
-    if not user or len(password) < 16:
+    if not is_login(content):
         raise PrivateFileError(
             f"{path} must hold user:password with 16 characters or more after the colon; "
             "remove it, and a new one is made"

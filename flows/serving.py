@@ -23,6 +23,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flows.private_files import is_login
+
 # Prefect's pages load from here alone. They compile templates (unsafe-eval) and set styles.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-eval' 'unsafe-inline' blob:; "
@@ -97,10 +99,10 @@ def serve(
     ] = None,
 ) -> None:
     """Start the server; it ends with SIGINT or SIGTERM."""
-    if ":" not in os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""):
+    if not is_login(os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")):
         raise ServingError(
-            "PREFECT_SERVER_API_AUTH_STRING is not set, and the server runs commands for whoever "
-            "asks; set it to user:password, as deployments/serve.sh does"
+            "PREFECT_SERVER_API_AUTH_STRING is not a login, and the server runs commands for "
+            "whoever asks; set it to user:password, 16 characters or more after the colon"
         )
     listener = bound(host, port)
     # Before Prefect is imported. The page and its API have one origin: no other is allowed.

@@ -91,10 +91,6 @@ class TestForeignPage:
 class TestLocalUser:
     """Somebody else with an account on this machine."""
 
-    def test_finds_neither_login_nor_database_open(self, standing: Standing) -> None:
-        home = standing.logs / "prefect"
-        assert stat.S_IMODE((home / "login").stat().st_mode) == 0o600
-
     def test_cannot_use_the_server(self, standing: Standing) -> None:
         for auth in (None, ("desk", "guess"), ("", "")):
             answer = httpx.post(f"{standing.api}/flow_runs/filter", json={}, auth=auth)
@@ -111,10 +107,12 @@ def _serving(port: int, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 class TestStart:
-    def test_without_a_login_is_refused(self) -> None:
-        done = _serving(4200)
+    @pytest.mark.parametrize("given", [None, "", "desk:", "desk:short", ":" + "x" * 40])
+    def test_without_a_login_is_refused(self, given: str | None) -> None:
+        login = {} if given is None else {"PREFECT_SERVER_API_AUTH_STRING": given}
+        done = _serving(4200, **login)
         assert done.returncode == 2
-        assert done.stderr.startswith("unwind: PREFECT_SERVER_API_AUTH_STRING is not set")
+        assert done.stderr.startswith("unwind: PREFECT_SERVER_API_AUTH_STRING is not a login")
 
     def test_at_a_port_where_somebody_answers_is_refused(self) -> None:
         """The login is sent to nobody else's server."""
@@ -125,6 +123,27 @@ class TestStart:
             done = _serving(port, PREFECT_SERVER_API_AUTH_STRING="desk:" + "x" * 40)
         assert done.returncode == 2
         assert done.stderr.startswith(f"unwind: port {port} of 127.0.0.1 cannot be taken")
+
+
+CREATE_DATABASE = """
+import asyncio, flows
+from prefect.server.database import provide_database_interface
+asyncio.run(provide_database_interface().create_db())
+"""
+
+
+class TestDatabase:
+    def test_and_its_key_are_for_the_owner_alone(self, tmp_path: Path) -> None:
+        """Ciphertext and key lie side by side in it."""
+        kept = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
+        subprocess.run(
+            [sys.executable, "-c", CREATE_DATABASE], cwd=ROOT, check=True, umask=0o022,
+            env=kept | {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(tmp_path / "prefect")},
+            capture_output=True,
+        )  # fmt: skip
+        assert (tmp_path / "prefect" / "prefect.db").exists()
+        for path in (tmp_path / "prefect").rglob("*"):
+            assert path.stat().st_mode & 0o077 == 0, path
 
 
 class TestPrivateFiles:
