@@ -35,6 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Run the flows on a simulated February 2026: verdict, lake, report (three minutes the first time: it compiles)
+	@mkdir -p .prefect && chmod 700 .prefect
 	$(BIN)/python -m flows demo --lake $(DEMO)/lake
 	@echo; $(BIN)/unwind explain --lake $(DEMO)/lake --as-of 2026-02-05
 
@@ -70,7 +71,7 @@ bench: $(BENCH) ## Print speed ratios against peers and limits, in one interleav
 mutation: $(BENCH) ## Change the core one spot at a time and print what no test notices (an hour; all of it: make mutation ARGUMENTS=--full)
 	$(BIN)/python -m benchmarks.mutation $(ARGUMENTS)
 
-serve: $(STAMP) ## Start Prefect's server and UI, the deployments and a worker on 127.0.0.1:4200
+serve: $(STAMP) ## Start Prefect's server and UI behind a login, the deployments and a worker on 127.0.0.1:4200
 	BIN=$(BIN) deployments/serve.sh
 
 deploy: $(STAMP) ## Apply deployments/prefect.yaml to the server in force (twice is fine)

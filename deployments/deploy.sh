@@ -11,6 +11,14 @@ case $UNWIND_POOL in
     *) home=/var/lib/unwind lake=/lake drop=/drop labels=/drop/labels ;;
 esac
 export UNWIND_HOME=${UNWIND_HOME:-$home}
+# The login that deployments/serve.sh made, for its own server and no other.
+login=${PREFECT_HOME:-$PWD/.prefect}/login
+case ${PREFECT_API_URL:-} in http://127.0.0.1:*)
+    if [ -z "${PREFECT_API_AUTH_STRING:-}" ] && [ -e "$login" ]; then
+        PREFECT_API_AUTH_STRING=$("$BIN/python" -m flows.private_files login "$login")
+        export PREFECT_API_AUTH_STRING
+    fi ;;
+esac
 # Every path is absolute: a run starts in a folder of its own.
 absolute() { case $1 in /* | *://*) echo "$1" ;; *) echo "$UNWIND_HOME/$1" ;; esac; }
 UNWIND_LAKE=$(absolute "${UNWIND_LAKE:-$lake}")

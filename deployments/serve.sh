@@ -2,28 +2,83 @@
 # Server, deployments and worker on the loopback address; Ctrl-C stops all three.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+umask "${UNWIND_UMASK:-077}"
 BIN=${BIN:-.venv/bin}
-HOST=127.0.0.1
 PORT=${PORT:-4200}
-export PREFECT_API_URL="http://$HOST:$PORT/api"
+POOL=${UNWIND_POOL:-desk}
+export PREFECT_API_URL="http://127.0.0.1:$PORT/api"
+# Login, database and the key of its secrets lie here: the folder is closed, whatever the umask.
+export PREFECT_HOME=${PREFECT_HOME:-$PWD/.prefect}
+mkdir -p "$PREFECT_HOME"
+chmod 700 "$PREFECT_HOME"
+LOGIN=$PREFECT_HOME/login
+PREFECT_API_AUTH_STRING=$("$BIN/python" -m flows.private_files login "$LOGIN")
+export PREFECT_API_AUTH_STRING
 
-healthy() { "$BIN/python" -c "import urllib.request as u; u.urlopen('$PREFECT_API_URL/health', timeout=2)" 2>/dev/null; }
-
-server=
-if healthy; then
-    echo "a server already answers at $PREFECT_API_URL; using it"
-else
-    # Its tracebacks would print the address of a webhook that refuses.
-    PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS=flows.console.Console "$BIN/prefect" server start --host "$HOST" --port "$PORT" &
-    server=$!
-    trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true' EXIT
-    for _ in $(seq 120); do
-        healthy && break
-        kill -0 "$server" 2>/dev/null || { echo "the server stopped while starting; is port $PORT taken?"; exit 1; }
-        sleep 1
+# Each in a process group of its own: Ctrl-C reaches this script alone, and it stops the runs and
+# the worker while the server still takes their last states.
+set -m
+worker='' recovery='' server=''
+stop() {
+    trap - EXIT
+    trap '' INT TERM
+    local runs=''
+    if [ -n "$worker" ]; then
+        # Asked to stop, a worker takes no run more and waits for its own; these are its children.
+        runs=$(ps -A -o pid= -o ppid= | awk -v worker="$worker" '$2 == worker { print $1 }') || true
+        signal INT "$worker"
+    fi
+    for run in $runs; do signal TERM "$run"; done
+    for process in $runs $worker; do await "$process"; done
+    for process in $recovery $server; do
+        signal TERM "$process"
+        await "$process"
     done
-    healthy || { echo "the server did not answer within two minutes"; exit 1; }
-fi
+}
+signal() { kill "-$1" "$2" 2>/dev/null || true; }
+# Twenty seconds to end by itself.
+await() {
+    for _ in $(seq 100); do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.2
+    done
+    signal KILL "$1"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+(
+    export PREFECT_SERVER_API_AUTH_STRING=$PREFECT_API_AUTH_STRING
+    if [ -n "${UNWIND_ENCRYPTION_KEY_FILE:-}" ]; then
+        PREFECT_API_ENCRYPTION_KEY=$("$BIN/python" -m flows.private_files key "$UNWIND_ENCRYPTION_KEY_FILE")
+        export PREFECT_API_ENCRYPTION_KEY
+    fi
+    # Its tracebacks would print the address of a webhook that refuses.
+    export PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS=flows.console.Console
+    exec "$BIN/python" -m flows.serving --port "$PORT"
+) &
+server=$!
+healthy() { "$BIN/python" -c "import urllib.request as u; u.urlopen('$PREFECT_API_URL/health', timeout=2)" 2>/dev/null; }
+for _ in $(seq 120); do
+    kill -0 "$server" 2>/dev/null || { echo "the server stopped while starting"; exit 1; }
+    healthy && break
+    sleep 1
+done
+healthy || { echo "the server did not answer within two minutes"; exit 1; }
+
+"$BIN/python" -m flows.recovery --pool "$POOL" &
+recovery=$!
 BIN=$BIN deployments/deploy.sh
-echo "user interface: http://$HOST:$PORT"
-"$BIN/prefect" worker start --pool "${UNWIND_POOL:-desk}" --type process
+"$BIN/prefect" worker start --pool "$POOL" --type process &
+worker=$!
+# The login itself is not printed: terminals scroll back, and supervisors keep what is printed.
+cat <<TEXT
+user interface: http://127.0.0.1:$PORT; it asks once for the login, which is in $LOGIN
+other terminals: export PREFECT_API_URL=$PREFECT_API_URL PREFECT_API_AUTH_STRING="\$(cat '$LOGIN')"
+TEXT
+while kill -0 "$server" 2>/dev/null && kill -0 "$worker" 2>/dev/null && kill -0 "$recovery" 2>/dev/null; do
+    sleep 1
+done
+echo "one of server, worker and recovery has ended; stopping the others"
+exit 1

@@ -77,9 +77,14 @@ def visit(
     width: int,
     height: int,
     scheme: Literal["light", "dark"],
+    stored: str = "",
 ) -> Iterator[Visit]:
-    """Open `address` in a fresh context and record what it does from its first request on."""
+    """Open `address` in a fresh context and record what it does from its first request on.
+
+    `stored` is JavaScript that runs before the page does: what the browser remembers of it.
+    """
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context.add_init_script(stored)
     opened = Visit(context.new_page())
     context.on("request", lambda request: opened.requests.append(request.url))
     opened.page.on("console", lambda message: opened.complaints.append(message.text))

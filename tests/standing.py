@@ -21,11 +21,13 @@ from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pandas as pd
 import pytest
 
+from flows.private_files import login as login_of
 from tests.conftest import ROOT, small_prices, write_drop
 from unwind.settings import Settings
 
@@ -139,6 +141,7 @@ class Standing:
     """The server as a desk has it."""
 
     url: str
+    login: str
     environment: dict[str, str]
     drop: Path
     lake: Path
@@ -150,13 +153,18 @@ class Standing:
     def api(self) -> str:
         return f"{self.url}/api"
 
+    @property
+    def auth(self) -> tuple[str, str]:
+        user, _, password = self.login.partition(":")
+        return user, password
+
     def ask(self, path: str, **content: Any) -> Any:
-        answer = httpx.post(f"{self.api}{path}", json=content, timeout=30)
+        answer = httpx.post(f"{self.api}{path}", json=content, timeout=30, auth=self.auth)
         answer.raise_for_status()
         return answer.json()
 
     def look(self, path: str) -> Any:
-        answer = httpx.get(f"{self.api}{path}", timeout=30)
+        answer = httpx.get(f"{self.api}{path}", timeout=30, auth=self.auth)
         answer.raise_for_status()
         return answer.json()
 
@@ -194,6 +202,21 @@ class Standing:
         """Stored events of one name about one session."""
         found = self.ask("/events/filter", filter={"event": {"name": [name]}})["events"]
         return [event for event in found if event["payload"]["session"] == session]
+
+    def beat(self, run: str) -> None:
+        """Send a heartbeat of a run, and wait until the server has stored it."""
+        name, resource = "prefect.flow-run.heartbeat", f"prefect.flow-run.{run}"
+        event = {
+            "id": str(uuid4()), "event": name, "resource": {"prefect.resource.id": resource},
+            "occurred": pd.Timestamp.now("UTC").isoformat(),
+        }  # fmt: skip
+        sent = httpx.post(f"{self.api}/events", json=[event], timeout=30, auth=self.auth)
+        sent.raise_for_status()
+        filters = {"event": {"name": [name]}, "resource": {"id": [resource]}}
+        wait_for(
+            "the heartbeat", lambda: self.ask("/events/filter", filter=filters)["events"],
+            patience=60,
+        )  # fmt: skip
 
     def told(self, mark: str) -> list[str]:
         """Texts that reached the webhook and hold `mark`."""
@@ -233,6 +256,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
         hook, taken = stack.enter_context(receiver())
         port = free_port()
         url = f"http://127.0.0.1:{port}"
+        (root / "prefect").mkdir()
+        login = login_of(root / "prefect" / "login")
         kept = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
         environment = kept | {
             "PYTHONPATH": str(ROOT),
@@ -240,6 +265,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
             "DO_NOT_TRACK": "1",
             "PREFECT_HOME": str(root / "prefect"),
             "PREFECT_API_URL": f"{url}/api",
+            "PREFECT_API_AUTH_STRING": login,
             "PREFECT_LOGGING_LEVEL": "ERROR",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -249,13 +275,14 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
             "UNWIND_WEBHOOK_URL": hook,
         }
         served = environment | {
+            "PREFECT_SERVER_API_AUTH_STRING": login,
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.enter_context(postgres(binaries)),
             "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "flows.console.Console",
         }
         prefect = [sys.executable, "-m", "prefect"]
         stack.enter_context(
             running(
-                [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+                [sys.executable, "-m", "flows.serving", "--port", str(port)],
                 root / "server.log", env=served, cwd=ROOT,
             )
         )  # fmt: skip
@@ -270,8 +297,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
             )
         )  # fmt: skip
         yield Standing(
-            url=url, environment=environment, drop=drop, lake=root / "lake", taken=taken,
-            applied=applied, logs=root,
+            url=url, login=login, environment=environment, drop=drop, lake=root / "lake",
+            taken=taken, applied=applied, logs=root,
         )  # fmt: skip
 
 

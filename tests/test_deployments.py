@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
 
+from flows.recovery import SILENCE
 from flows.server import DeclarationError, pool_template, read_automations
 from tests.conftest import ROOT
 
@@ -133,6 +135,28 @@ class TestPools:
             asked = {held.name for held in find_placeholders(template["job_configuration"])}
             assert asked <= set(template["variables"]["properties"])
 
+    def test_a_run_in_the_cluster_may_do_nothing_there(self, pools: dict[str, Any]) -> None:
+        job = pools["desk-kubernetes"]["job_configuration"]["job_manifest"]
+        pod = job["spec"]["template"]["spec"]
+        assert pod["automountServiceAccountToken"] is False
+        assert "serviceAccountName" not in pod
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        # What it writes has a volume: the folders of the Dockerfile, and the lake.
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert {"/tmp", "/var/cache/unwind", "/var/lib/unwind", "/lake"} <= mounted
+        names = {mount["name"] for mount in container["volumeMounts"]}
+        assert names == {volume["name"] for volume in pod["volumes"]}
+
+    def test_every_run_sends_heartbeats_before_it_is_taken_for_dead(
+        self, pools: dict[str, Any]
+    ) -> None:
+        for pool in pools.values():
+            assert 2 * int(pool["variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) < SILENCE
+
     @pytest.mark.parametrize(
         ("pool", "said"),
         [
@@ -187,8 +211,10 @@ class TestContainers:
     def test_dockerfile(self) -> None:
         _tool("hadolint", "deployments/Dockerfile")
         text = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+        # A digest has no default here: a build without one has no name to pull.
+        assert "\nARG PYTHON_DIGEST\n" in text
         assert {line.split()[1] for line in text.splitlines() if line.startswith("FROM")} == {
-            "python:3.11-slim"
+            "python:3.11-slim@${PYTHON_DIGEST}"
         }
         assert "USER 10001:10001" in text
         assert "HEALTHCHECK" in text
@@ -224,6 +250,29 @@ class TestContainers:
         assert passwords
         assert all(value.startswith("${UNWIND_DATABASE_PASSWORD:?") for value in passwords)
 
+    def test_compose_starts_nothing_without_a_login(self) -> None:
+        services = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))["services"]
+        server = services.pop("server")
+        assert server["command"][:3] == ["python", "-m", "flows.serving"]
+        assert server["environment"]["PREFECT_SERVER_API_AUTH_STRING"].startswith(
+            "${UNWIND_LOGIN:?"
+        )
+        for name in ("deploy", "worker", "recovery"):
+            login = services[name]["environment"]["PREFECT_API_AUTH_STRING"]
+            assert login.startswith("${UNWIND_LOGIN:?")
+
+    def test_foreign_images_are_named_by_digest(self) -> None:
+        services = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))["services"]
+        foreign = {
+            service["image"]
+            for service in services.values()
+            if not service["image"].startswith("unwind:")
+        }
+        assert len(foreign) == 1
+        assert all("@${UNWIND_POSTGRES_DIGEST:?" in image for image in foreign)
+        digest = services["server"]["build"]["args"]["PYTHON_DIGEST"]
+        assert digest.startswith("${UNWIND_PYTHON_DIGEST:?")
+
     def test_compose_is_read_by_docker(self) -> None:
         if (
             shutil.which("docker") is None
@@ -235,7 +284,11 @@ class TestContainers:
         subprocess.run(
             ["docker", "compose", "--file", "deployments/compose.yaml", "config", "--quiet"],
             cwd=ROOT, check=True,
-            env=os.environ | {"UNWIND_DATABASE_PASSWORD": "x", "UNWIND_DROP_FOLDER": "/drop"},
+            env=os.environ | dict.fromkeys(
+                ("UNWIND_DATABASE_PASSWORD", "UNWIND_LOGIN", "UNWIND_DROP_FOLDER",
+                 "UNWIND_POSTGRES_DIGEST", "UNWIND_PYTHON_DIGEST"),
+                "sha256:" + "0" * 64,
+            ),
         )  # fmt: skip
 
     def test_yaml_is_tidy(self) -> None:
@@ -244,6 +297,36 @@ class TestContainers:
     def test_shell_parses(self) -> None:
         for name in (".ci/run", "deployments/deploy.sh", "deployments/serve.sh"):
             _tool("bash", "-n", name)
+
+
+class TestBuild:
+    def test_the_backend_that_runs_at_install_is_one_exact_version(self) -> None:
+        content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        assert content["build-system"]["requires"] == ["hatchling==1.33.0"]
+
+
+class TestUmask:
+    """What the flows create is for their user alone."""
+
+    def _made(self, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        code = "import flows, pathlib, sys; pathlib.Path(sys.argv[1]).touch()"
+        return subprocess.run(
+            [sys.executable, "-c", code, str(folder / "made")], cwd=ROOT, check=False,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, umask=0o022,
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    def test_is_private_unless_the_operator_says_otherwise(self, tmp_path: Path) -> None:
+        self._made(tmp_path)
+        assert (tmp_path / "made").stat().st_mode & 0o777 == 0o600
+        (tmp_path / "made").unlink()
+        self._made(tmp_path, UNWIND_UMASK="027")
+        assert (tmp_path / "made").stat().st_mode & 0o777 == 0o640
+
+    def test_a_wrong_one_is_a_sentence(self, tmp_path: Path) -> None:
+        done = self._made(tmp_path, UNWIND_UMASK="public")
+        assert done.returncode == 1
+        assert done.stderr == "unwind: UNWIND_UMASK is octal, e.g. 027; got public\n"
 
 
 # Keys under `worker` and `server` in the schemas that the charts publish.
@@ -282,8 +365,18 @@ class TestHelm:
         config = self._values("worker")["worker"]["config"]
         pool = pools[config["workPool"]]
         assert pool["type"] == config["type"]
-        account = self._values("worker")["serviceAccount"]["name"]
-        assert pool["variables"]["service_account_name"] == account
+
+    def test_nothing_may_gain_rights_or_write_its_root(self) -> None:
+        for name in ("server", "worker"):
+            context = self._values(name)[name]["containerSecurityContext"]
+            assert context["readOnlyRootFilesystem"]
+            assert not context["allowPrivilegeEscalation"]
+
+    def test_the_server_asks_for_a_login(self) -> None:
+        server = self._values("server")["server"]
+        assert server["basicAuth"]["enabled"]
+        assert server["basicAuth"]["existingSecret"]
+        assert self._values("worker")["worker"]["extraEnvVarsSecrets"] == ["unwind-worker-login"]
 
     def test_no_password_stands_in_the_values(self) -> None:
         for name in ("server", "worker"):

@@ -1,5 +1,6 @@
 """What a person sees in Prefect's own pages: dashboard, runs, one run, the form, artifacts."""
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,7 +30,11 @@ def run(standing: Standing, crash_run: str) -> str:
 @contextmanager
 def _page(browser: "Browser", standing: Standing, path: str) -> Iterator[Visit]:
     """A page of the UI; whatever it does, it asks nobody outside."""
-    with visit(browser, f"{standing.url}{path}", width=1400, height=1000, scheme="light") as opened:
+    remembered = base64.b64encode(standing.login.encode()).decode()
+    with visit(
+        browser, f"{standing.url}{path}", width=1400, height=1000, scheme="light",
+        stored=f"localStorage.setItem('prefect-password', '{remembered}')",
+    ) as opened:  # fmt: skip
         yield opened
         assert opened.outside == []
 
@@ -41,6 +46,33 @@ def _sees(opened: Visit, *texts: str) -> None:
 
 def _opens(opened: Visit, tab: str) -> None:
     opened.page.get_by_text(tab, exact=True).first.click(timeout=MILLISECONDS)
+
+
+class TestLogin:
+    def test_is_asked_once_and_opens_the_dashboard(
+        self, chromium: "Browser", standing: Standing
+    ) -> None:
+        with visit(
+            chromium, f"{standing.url}/dashboard", width=1400, height=1000, scheme="light"
+        ) as opened:
+            field = opened.page.locator("input[type=password]")
+            field.wait_for(state="visible", timeout=MILLISECONDS)
+            assert "Flow Runs" not in opened.page.inner_text("body")
+            field.fill(standing.login)
+            opened.page.keyboard.press("Enter")
+            _sees(opened, "Dashboard", "Work Pools")
+            assert opened.outside == []
+
+    @pytest.mark.parametrize("path", ["/v2", "/v2/", "/v2/dashboard", "/docs", "/redoc"])
+    def test_no_page_asks_an_outside_host(
+        self, chromium: "Browser", standing: Standing, path: str
+    ) -> None:
+        """The second user interface is not served; FastAPI's pages load from a foreign host."""
+        with visit(
+            chromium, f"{standing.url}{path}", width=800, height=600, scheme="light"
+        ) as opened:
+            opened.page.wait_for_timeout(1500)
+            assert opened.outside == []
 
 
 class TestPages:
