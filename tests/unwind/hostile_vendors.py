@@ -2,12 +2,16 @@
 
 import json
 import resource
+import socket
 import struct
 import sys
 import tempfile
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -68,6 +72,54 @@ def bombs() -> dict[str, Reply]:
         "wide records": Reply(wide),
         "wide chain": Reply({"optionChain": {"result": [chain], "error": None}}),
     }
+
+
+@contextmanager
+def endless_headers() -> Iterator[str]:
+    """Serve headers that never end, a byte now and then; yield the address."""
+    ended = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with closing(client), suppress(OSError):
+            client.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not ended.wait(0.05):
+                client.sendall(b"a")
+
+    def accept(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        threading.Thread(target=accept, args=(server,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            ended.set()
+            server.shutdown(socket.SHUT_RDWR)
+
+
+NESTED: list[Any] = []
+for _ in range(400):
+    NESTED = [NESTED]
+HOSTILE_CELLS: tuple[Any, ...] = (
+    None, True, [], {}, {"a": 1}, "x" * 100_000, "NaN", "1e999", "²", "1_0", 10**400, 10**25, -1,
+    1e308, -1e308, float("nan"), float("inf"), NESTED, "", 0, "\x00", "=1+1", "9" * 50,
+    "9999-12-31T00:00:00.000", "0001-01-01T00:00:00.000", "2026-02-03T00:00:00+99:99",
+)  # fmt: skip
+
+
+def disfigured(document: Any) -> Iterator[Any]:
+    """Yield a document with each of its nodes replaced in turn by what no vendor documents."""
+    yield from HOSTILE_CELLS
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield {name: one for name, one in document.items() if name != key}
+            for other in disfigured(value):
+                yield document | {key: other}
+    elif isinstance(document, list) and document:
+        for other in disfigured(document[0]):
+            yield [other, *document[1:]]
 
 
 def _ask(source: Partner, table: str) -> str:

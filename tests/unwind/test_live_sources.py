@@ -44,7 +44,7 @@ def everyone(asked: Asked) -> Reply:
     return test_yahoo.vendor(asked)
 
 
-def _source(url: str, settings: Settings, keeping: Timekeeping, **retry: Any) -> CombinedSource:
+def live_source(url: str, settings: Settings, keeping: Timekeeping, **retry: Any) -> CombinedSource:
     terms = settings.sources
     patience = terms.retry.model_copy(update=retry)
     yahoo = terms.yahoo.model_copy(update={"base_url": url, "indices": {"VIX": "^VIX"}})
@@ -76,7 +76,7 @@ class TestOrdinaryEvening:
         self, tmp_path: Path, settings: Settings
     ) -> None:
         with loopback(everyone) as server:
-            source = _source(server.url, settings, Stopwatch(NOW).keeping())
+            source = live_source(server.url, settings, Stopwatch(NOW).keeping())
             told = ingest(tmp_path / "s", source, settings=settings, received_at=NOW)
             again = ingest(tmp_path / "s", source, settings=settings, received_at=NOW)
         assert told.source == "yahoo+crypto+cftc"
@@ -111,7 +111,7 @@ class TestOutage:
     ) -> None:  # fmt: skip
         watch = Stopwatch(NOW)
         with loopback(_down(prefix, reply)) as server:
-            source = _source(server.url, settings, watch.keeping())
+            source = live_source(server.url, settings, watch.keeping())
             ingest(tmp_path / "s", source, settings=settings, received_at=NOW)
         rejected = read_rejected(tmp_path / "s")
         gone = rejected[rejected["rule"] == "gives its table"]
@@ -125,7 +125,7 @@ class TestOutage:
         self, tmp_path: Path, settings: Settings
     ) -> None:
         with loopback(_down(("/v8/",), Reply(PAGE))) as server:
-            source = _source(server.url, settings, Stopwatch(NOW).keeping())
+            source = live_source(server.url, settings, Stopwatch(NOW).keeping())
             with pytest.raises(SourceError, match="yahoo gave no prices: yahoo answers in JSON"):
                 ingest(tmp_path / "s", source, settings=settings, received_at=NOW)
         assert not list((tmp_path / "s").rglob("*.parquet"))
@@ -144,7 +144,7 @@ class TestDrip:
     )
     def test_is_left_in_time(self, prefix: str, table: str, settings: Settings) -> None:
         with loopback(_down((prefix,), Reply("[" + " " * 400 + "]", drip=0.05))) as server:
-            source = _source(
+            source = live_source(
                 server.url, settings, wall_clock(NOW), attempts=1, request_seconds=0.3,
                 total_seconds=0.9,
             )  # fmt: skip

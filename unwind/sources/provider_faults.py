@@ -8,6 +8,9 @@ import pandas as pd
 from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sources.protocol import Fault
 
+# The innermost ones: a recursion has thousands.
+MAX_FRAMES = 20
+
 _log = logging.getLogger(__name__)
 
 
@@ -21,7 +24,8 @@ def provider_failed(label: str, table: str, error: Exception) -> Fault:
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
         chain.append(cause)
     stack = "".join(
-        f"{type(one).__name__}\n{''.join(traceback.format_tb(one.__traceback__))}" for one in chain
+        f"{type(one).__name__}\n{''.join(traceback.format_tb(one.__traceback__, -MAX_FRAMES))}"
+        for one in chain
     )
     _log.error("source %s failed at the table %s: %s", label, table, stack)
     return Fault(

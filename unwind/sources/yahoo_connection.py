@@ -80,6 +80,8 @@ def open_connection(base_url: str, *, allowance: Allowance) -> Any:
                 raise NoAnswer(IN_TIME, told, passing=True) from error
             allowance.count(body)
             response.content = bytes(body)
+            # Not by the header's charset: some codecs take time that grows with the square.
+            response.encoding = "utf-8"
             # 401 is a stale crumb: the library fetches another and asks again.
             if data and response.status_code != 401:
                 text = body.decode("utf-8", errors="replace")
