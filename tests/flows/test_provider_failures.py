@@ -135,7 +135,7 @@ class TestDailyRun:
         rows = quality[quality["rule"] == "provider_failed"].set_index("table")
         assert set(rows.index) == set(EXCEPTIONS)
         for table, name in EXCEPTIONS.items():
-            assert f"{name} while {table} was read" in rows.loc[table, "example"]
+            assert f"{name} while {table} was read" in str(rows.loc[table, "example"])
         assert set(rows["entity"]) == {"crypto"}
         assert rows["remedy"].str.contains("run again").all()
         outcome: Any = state.result()

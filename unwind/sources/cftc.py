@@ -187,7 +187,10 @@ def _week(given: Any, *, now: pd.Timestamp) -> pd.Timestamp | None:
     """Read the day of a report, e.g. "2026-02-03T00:00:00.000"; None for all else."""
     if not isinstance(given, str) or not re.fullmatch(r"[12]\d{3}-\d\d-\d\d(T[0:.]{8,12})?", given):
         return None
-    week = pd.Timestamp(pd.to_datetime(given[:10], errors="coerce", format="%Y-%m-%d"))
+    try:
+        week = pd.Timestamp(given[:10])
+    except ValueError:
+        return None
     return week if EARLIEST <= week <= now.tz_localize(None) else None
 
 
