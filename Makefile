@@ -42,9 +42,10 @@ demo: $(STAMP) ## Run the flows on a simulated February 2026: verdict, lake, rep
 test: $(STAMP) ## Run the test suite (browser tests where a Chromium is found)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-# Six minutes for the kills, as many for the rest: a run that hangs is a fault too.
+# Six minutes for the kills, as many for the rest, and beside them a server that is started nine
+# times to see its dead runs: a run that hangs is a fault too.
 torture: $(STAMP) ## Kill, cut, flip, refuse and fuzz at length; print what was tried
-	timeout 1500 $(BIN)/python -m pytest tests/torture tests/flows/test_scan.py tests/flows/test_spread.py tests/flows/test_universe.py --torture -n 2 --dist loadscope
+	timeout 2700 $(BIN)/python -m pytest tests/torture tests/flows/test_scan.py tests/flows/test_spread.py tests/flows/test_universe.py --torture -n 2 --dist loadscope
 
 audit: $(STAMP) ## Hold constraints.txt against the advisory database of the Python Package Index
 	$(BIN)/python -m tests.audit

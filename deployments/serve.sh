@@ -15,9 +15,8 @@ LOGIN=$PREFECT_HOME/login
 PREFECT_API_AUTH_STRING=$("$BIN/python" -m flows.private_files login "$LOGIN")
 export PREFECT_API_AUTH_STRING
 
-# Each in a process group of its own: Ctrl-C reaches this script alone, and it stops the runs and
-# the worker while the server still takes their last states.
-set -m
+# Server, recovery and worker start in process groups of their own (set -m): Ctrl-C reaches this
+# script alone, and it stops the runs and the worker while the server still takes their last states.
 worker='' recovery='' server=''
 stop() {
     trap - EXIT
@@ -48,6 +47,7 @@ trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+set -m
 (
     export PREFECT_SERVER_API_AUTH_STRING=$PREFECT_API_AUTH_STRING
     if [ -n "${UNWIND_ENCRYPTION_KEY_FILE:-}" ]; then
@@ -59,6 +59,7 @@ trap 'exit 143' TERM
     exec "$BIN/python" -m flows.serving --port "$PORT"
 ) &
 server=$!
+set +m
 healthy() { "$BIN/python" -c "import urllib.request as u; u.urlopen('$PREFECT_API_URL/health', timeout=2)" 2>/dev/null; }
 for _ in $(seq 120); do
     kill -0 "$server" 2>/dev/null || { echo "the server stopped while starting"; exit 1; }
@@ -67,11 +68,15 @@ for _ in $(seq 120); do
 done
 healthy || { echo "the server did not answer within two minutes"; exit 1; }
 
+set -m
 "$BIN/python" -m flows.recovery --pool "$POOL" &
 recovery=$!
+set +m
 BIN=$BIN deployments/deploy.sh
+set -m
 "$BIN/prefect" worker start --pool "$POOL" --type process &
 worker=$!
+set +m
 # The login itself is not printed: terminals scroll back, and supervisors keep what is printed.
 cat <<TEXT
 user interface: http://127.0.0.1:$PORT; it asks once for the login, which is in $LOGIN

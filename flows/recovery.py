@@ -30,7 +30,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.events.filters import (
     EventFilter,
@@ -106,7 +106,8 @@ class Recovery:
             self.signs[run.id] = (sign, since)
             if now - since >= SILENCE and not is_seen_here(run):
                 # Not forced: the server refuses where the run has ended in the meantime.
-                answer = client.set_flow_run_state(run.id, Crashed(message=MESSAGE))
+                crashed: State[None] = Crashed(message=MESSAGE)
+                answer = client.set_flow_run_state(run.id, crashed)
                 if answer.status == SetStateStatus.ACCEPT:
                     gone.append(run.name)
         return gone

@@ -57,11 +57,16 @@ class Visit:
     page: "Page"
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     @property
     def outside(self) -> list[str]:
-        """Requests that left the machine."""
-        return [address for address in self.requests if not _stays(address)]
+        """Requests that left the machine: those that the page's own policy refused did not."""
+        return [
+            address
+            for address in self.requests
+            if not _stays(address) and address not in self.refused
+        ]
 
 
 def _stays(address: str) -> bool:
@@ -87,6 +92,10 @@ def visit(
     context.add_init_script(stored)
     opened = Visit(context.new_page())
     context.on("request", lambda request: opened.requests.append(request.url))
+    context.on(
+        "requestfailed",
+        lambda request: opened.refused.append(request.url) if request.failure == "csp" else None,
+    )
     opened.page.on("console", lambda message: opened.complaints.append(message.text))
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     try:

@@ -2,10 +2,12 @@
 
 import ast
 import re
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
+from flows.serving import serve
 from tests.conftest import ROOT
 
 MODULES = sorted(
@@ -66,9 +68,9 @@ def test_would_be_found(line: str) -> None:
 class TestListensOnLoopback:
     def test_the_server_that_make_serve_starts(self) -> None:
         script = (ROOT / "deployments" / "serve.sh").read_text(encoding="utf-8")
-        assert re.search(r"^HOST=127\.0\.0\.1$", script, re.MULTILINE)
-        (start,) = re.findall(r"server start .*", script)
-        assert '--host "$HOST"' in start
+        (start,) = re.findall(r"-m flows\.serving .*", script)
+        assert "--host" not in start
+        assert signature(serve).parameters["host"].default == "127.0.0.1"
 
     def test_no_code_binds_to_every_address(self) -> None:
         for path in MODULES:
