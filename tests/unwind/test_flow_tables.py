@@ -165,10 +165,39 @@ class TestWrongFile:
         with pytest.raises(FlowTableError, match="must not exceed 16 MB, got 17 MB"):
             read_flow_table(b"x" * 17_000_000, millions=1)
 
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            # The parser compares each attribute of an element with all before it.
+            (
+                b"<html><a " + b" ".join(b"a%d" % number for number in range(200_000)) + b">",
+                "within 20 seconds",
+            ),
+            (b"<html>" + b"<p>" * 600_000, "more than 500,000 elements"),
+            (b"<html><table>" + b"<tr><td>" * 260_000, "elements"),
+            (b"Date,IBIT\n" + b"\n" * 600_000, "must not exceed 500000 cells"),
+            (b"Date" + b"," * 600_000 + b"\n", "must not exceed 500000 cells"),
+            (
+                b"Date," + b",".join(b"F%d" % number for number in range(3_000))
+                + b"\n2026-02-05" + b",1" * 3_000 + b"\n",
+                "must not exceed 256 funds, got 3000",
+            ),
+        ],
+        ids=["attributes", "elements", "rows", "lines", "cells", "funds"],
+    )  # fmt: skip
+    def test_a_bomb_is_a_sentence(self, content: bytes, said: str) -> None:
+        with pytest.raises(FlowTableError, match=said):
+            read_flow_table(content, millions=1)
+
+    def test_a_table_inside_a_table_is_read_once(self) -> None:
+        inner = PAGE[PAGE.index("<table class") : PAGE.index("</body>")]
+        page = "<html>" + "<table><tr><td>" * 20 + inner + "</td></tr></table>" * 20 + "</html>"
+        assert _flows(page) == TRUTH
+
     def test_any_garbage_is_a_sentence_or_figures(self) -> None:
         draw = random.Random(11)
         originals = [CLIPBOARD.encode(), COMMAS.encode(), PAGE.encode()]
-        for _ in range(300):
+        for _ in range(100):
             content = bytearray(draw.choice(originals))
             for _ in range(draw.randint(1, 12)):
                 place = draw.randrange(len(content))

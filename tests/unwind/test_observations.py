@@ -1,11 +1,14 @@
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from unwind.screening import observations
 from unwind.screening.input_tables import INPUT_TABLES
-from unwind.screening.observations import Observations, screen
+from unwind.screening.observations import NUMBER, Observations, screen
 from unwind.sessions import closed_days
-from unwind.sources.protocol import Extract
+from unwind.sources.protocol import Extract, SourceError
 
 RECEIVED = pd.Timestamp("2026-03-01T00:00Z")
 
@@ -23,6 +26,21 @@ def _bar(**changed: object) -> pd.DataFrame:
         "close": 36.1, "adj_close": 36.1, "volume": 284.4e6,
     }  # fmt: skip
     return pd.DataFrame([row | changed])
+
+
+TABLE_ROWS = {
+    "prices": _bar(known_at="2026-02-05T21:15:00Z"),
+    "option_chains": pd.DataFrame(
+        [
+            {
+                "snapshot_at": "2026-02-04T20:00:00Z", "underlying": "IBIT", "contract": "C1",
+                "expiry": "2026-03-20", "strike": 40, "right": "C", "bid": 1, "ask": 1.1,
+                "last": 1, "volume": 5, "open_interest": 10, "implied_vol": 0.5,
+                "underlying_price": 41,
+            }
+        ]
+    ),
+}  # fmt: skip
 
 
 class TestGoodRow:
@@ -74,6 +92,59 @@ class TestBadRow:
         assert fault["row"] == 2
         assert fault["remedy"]
 
+    @pytest.mark.parametrize(
+        ("table", "column", "cell", "rule"),
+        [
+            ("prices", "close", "1" * 65, "close: at most 64 characters"),
+            ("prices", "close", "0" * 1_000_000 + "1x", "close: at most 64 characters"),
+            ("prices", "volume", " " * 1_000_000 + "1", "volume: at most 64 characters"),
+            ("prices", "session", "2026-02-05" + "0" * 1_000_000, "session: at most 64"),
+            ("prices", "symbol", "A" * 1_000_000, "symbol: plain text of 1 to 64"),
+            ("prices", "known_at", "2026-02-05T21:15:00." + "0" * 1_000_000 + "Z", "known_at: at"),
+            ("option_chains", "snapshot_at", "2026-02-05T" + "0" * 1_000_000, "snapshot_at: at"),
+            ("option_chains", "expiry", b"2" * 1_000_000, "expiry: at most 64 characters"),
+        ],
+    )
+    def test_a_long_cell_is_set_aside_unparsed(
+        self, table: str, column: str, cell: object, rule: str
+    ) -> None:
+        rows = pd.concat([TABLE_ROWS[table]] * 2, ignore_index=True).astype("object")
+        rows.loc[1, column] = cell
+        start = time.process_time()
+        observed = _screen(rows, table)
+        assert time.process_time() - start < 5
+        assert len(observed.rows) == 1
+        (fault,) = observed.rejected.to_dict("records")
+        assert fault["rule"].startswith(rule)
+        assert fault["row"] == 2
+        assert len(fault["value"]) == 64
+        assert fault["remedy"]
+
+    def test_digits_that_end_as_no_number_take_linear_time(self) -> None:
+        start = time.process_time()
+        assert pd.Series(["1" * 1_000_000 + "x"]).str.fullmatch(NUMBER).tolist() == [False]
+        assert time.process_time() - start < 5
+
+    @pytest.mark.parametrize(
+        "text", ["1", "1.", ".5", "-1.5", "+1e5", "1.e-3", " 1 ", "1E+5", "inf", "-Infinity"]
+    )
+    def test_a_number_is_what_it_was(self, text: str) -> None:
+        assert pd.Series([text]).str.fullmatch(NUMBER).all()
+
+    @pytest.mark.parametrize("text", ["", ".", "1e", "1_0", "1,0", "３", "0x1", "nan", "1 2", "e5"])
+    def test_what_is_not_a_number_stays_none(self, text: str) -> None:
+        assert not pd.Series([text]).str.fullmatch(NUMBER).any()
+
+    def test_more_faults_than_can_be_named_are_a_sentence(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observations, "MAX_FAULTS", 5)
+        monkeypatch.setattr(observations, "VALIDATED_ROWS", 2)
+        rows = pd.concat([_bar(close=-1.0)] * 6, ignore_index=True)
+        with pytest.raises(SourceError, match=r"prices.parquet breaks rules more than 5 times"):
+            _screen(rows)
+        assert len(_screen(rows.head(5)).rejected) == 5
+
     def test_a_closed_day_is_open_to_series_that_trade_on_it(self) -> None:
         assert _screen(_bar(session="2026-02-07", symbol="BTC-USD")).rejected.empty
 
@@ -115,6 +186,12 @@ class TestImpossibleRange:
 
 
 class TestColumns:
+    def test_a_long_name_is_cut_and_put_on_one_line(self) -> None:
+        observed = _screen(_bar(**{"a\nb\u202e" + "c" * 1_000_000: 1}))
+        (fault,) = observed.rejected.to_dict("records")
+        assert fault["rule"] == "unknown column a b " + "c" * 60
+        assert fault["column"] == "a b " + "c" * 60
+
     def test_an_unknown_one_is_named_and_ignored(self) -> None:
         observed = _screen(_bar(colour="red"))
         assert len(observed.rows) == 1

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
+from unwind.declarations.texts import published
+
 SCHEMA_VERSION = 2
 
 DATE = pa.date32()
@@ -57,7 +59,7 @@ class Table:
         return (*self.entity, *SLOT)
 
     def arrow(self, rows: pd.DataFrame) -> pa.Table:
-        """Cast `rows` to the schema, sorted by its key.
+        """Cast `rows` to the schema, sorted by its key, texts as they may be published.
 
         Raises
         ------
@@ -69,7 +71,9 @@ class Table:
             raise ValueError(f"table {self.name} misses {missing}; declared in unwind/tables.py")
         if unknown := [name for name in rows.columns if name not in names]:
             raise ValueError(f"table {self.name} has undeclared {unknown}; declare them first")
-        ordered = rows[names].sort_values(list(self.key), kind="stable", ignore_index=True)
+        texts = [column.name for column in self.columns if column.type == TEXT]
+        safe = rows[names].assign(**{name: published(rows[name]) for name in texts})
+        ordered = safe.sort_values(list(self.key), kind="stable", ignore_index=True)
         if ordered.duplicated(list(self.key)).any():
             twice = ordered.loc[ordered.duplicated(list(self.key)), list(self.key)].iloc[0].tolist()
             raise ValueError(

@@ -322,7 +322,9 @@ def contract_markdown(tables: list[Table]) -> str:
     """Return docs/tables.md."""
     parts = [
         "# Output tables\n\nPrinted by `unwind tables --markdown` from `unwind/tables.py`; "
-        "do not edit by hand.\n"
+        "do not edit by hand.\n\nA text is one line without control or direction characters. Text "
+        "that begins with = + - or @ (codes of + - / alone excepted) is published with an "
+        "apostrophe before it, which spreadsheets do not show.\n"
     ]
     for table in tables:
         parts.append(

@@ -118,6 +118,12 @@ def is_simulated(source: str) -> bool:
     return source.startswith("simulated")
 
 
+def is_printed(text: str) -> bool:
+    """Tell whether text is free of control, direction and line-break characters."""
+    # `isprintable` is quick, and strict about spaces that are not ASCII.
+    return text.isprintable() or not any(unicodedata.category(sign) in _UNPRINTED for sign in text)
+
+
 def plain(text: object) -> str:
     """Put text on one line, without control or direction characters; a null is the en dash."""
     if is_null(text):

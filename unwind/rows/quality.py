@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from features.panel import Panel
+from unwind.declarations.texts import published
 from unwind.rows.moment import Moment, stamped
 from unwind.settings import Settings
 
@@ -55,6 +56,8 @@ def _quarantined(panel: Panel, rejected: pd.DataFrame, moment: Moment) -> pd.Dat
     # A fault of the asking concerns the session that was asked for, and no other.
     asked = (rejected["row"] == 0) & (rejected["column"] == "") & rejected["session"].notna()
     held = rejected[known & recent & (~asked | (rejected["session"] == moment.stamp))]
+    # Two hostile names may be published alike; they are one row, not two of one key.
+    held = held.assign(entity=published(held["entity"]), rule=published(held["rule"]))
     rows = []
     for (table, entity, rule), group in held.groupby(["table", "entity", "rule"], sort=True):
         first = group.iloc[0]

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.pandas as pa
 
+from unwind.declarations.texts import FORMULA_SIGNS
+from unwind.reading.formatting import is_printed
+
 LEAST_PRICE, MOST_PRICE = 1e-9, 1e12
 # Of what is no price: more dollars, shares or coins than there are, and few enough to be added up.
 LARGEST = 1e18
-# No control, direction or line character, and no beginning that a spreadsheet runs as a formula.
-PLAIN_TEXT = (
-    r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}"
-)
+# Characters of a cell, and of a column's name in a message.
+MAX_CELL = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,16 @@ def _bounded(values: pd.Series) -> pd.Series:
 
 def _plain_text(values: pd.Series) -> pd.Series:
     """Whether each is plain; a name is looked at once, however many rows carry it."""
-    distinct = pd.Series(values.unique(), dtype="str")
-    return values.isin(distinct[distinct.str.fullmatch(PLAIN_TEXT)])
+    return values.isin(
+        [
+            name
+            for name in map(str, values.unique())
+            if 1 <= len(name) <= MAX_CELL
+            and is_printed(name)
+            # A spreadsheet would run it as a formula.
+            and not name.startswith(FORMULA_SIGNS)
+        ]
+    )
 
 
 def _finite(values: pd.Series) -> pd.Series:

@@ -12,11 +12,16 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from unwind.screening.input_tables import InputTable
-from unwind.sources.protocol import Extract, Fault
+from unwind.reading.formatting import plain
+from unwind.screening.input_tables import MAX_CELL, InputTable
+from unwind.sources.protocol import Extract, Fault, SourceError
 
 EARLIEST = pd.Timestamp("1970-01-01")
-NUMBER = r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*|\s*[+-]?(?:inf|Infinity)\s*"
+# No digit can be matched in two ways: the time is linear in the length.
+NUMBER = r"\s*[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|Infinity)\s*"
+# Past this many faults a table is not market data, and naming each would fill the memory.
+MAX_FAULTS = 1_000_000
+VALIDATED_ROWS = 100_000
 
 REJECTED_COLUMNS = (
     "table", "entity", "rule", "severity", "origin", "row", "column", "value", "remedy",
@@ -74,6 +79,11 @@ def screen(
     Returns
     -------
     Observations
+
+    Raises
+    ------
+    SourceError
+        The rows break more rules than can be named one by one.
     """
     raw = extract.rows.reset_index(drop=True).apply(_legible)
     ledger = _Ledger(extract.origin, table)
@@ -89,28 +99,32 @@ def screen(
     for name in raw.columns.difference([*table.columns, "known_at"], sort=True):
         ledger.whole_file(
             "unknown column",
-            str(name),
+            plain(str(name)[: 2 * MAX_CELL])[:MAX_CELL],
             "remove it or rename it; it was ignored",
             severity="warning",
         )
 
     rows = pd.DataFrame(index=raw.index)
     bad = pd.Series(False, index=raw.index)
+    given, long = _within_cells(raw, table)
     for name in (table.event, *table.dates):
         rows[name], faults = (
-            _instants(raw[name]) if table.instant and name == table.event else _dates(raw[name])
+            _instants(given[name]) if table.instant and name == table.event else _dates(given[name])
         )
+        faults &= ~long.get(name, faults & False)
         rule = "time with a zone" if table.instant and name == table.event else "date"
         bad |= ledger.add(raw, rows, faults, name, rule, "write ISO 8601, e.g. 2026-02-05")
+    for name, faults in long.items():
+        bad |= ledger.add(raw, rows, faults, name, f"at most {MAX_CELL} characters", "correct it")
     for name in table.texts:
         rows[name] = raw[name].astype("str").where(raw[name].notna(), "")
     for name in table.numbers:
-        given = raw[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
-        rows[name] = _numbers(given)
-        faults = rows[name].isna() & given.notna()
+        cells = given[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
+        rows[name] = _numbers(cells)
+        faults = rows[name].isna() & cells.notna()
         bad |= ledger.add(raw, rows, faults, name, "number", "use a decimal point, no separators")
     rows["known_at"], faults = (
-        _instants(raw["known_at"])
+        _instants(given["known_at"])
         if "known_at" in raw.columns
         else (pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]"), bad & False)
     )
@@ -175,9 +189,35 @@ def _legible(values: pd.Series) -> pd.Series:
         values = values.astype("object")
     if values.dtype != "object":
         return values
+    # Of a long one only the beginning: a character is four bytes at most.
     return values.map(
-        lambda held: held.decode("utf-8", "backslashreplace") if isinstance(held, bytes) else held
+        lambda cell: (
+            cell[: 4 * (MAX_CELL + 1)].decode("utf-8", "backslashreplace")
+            if isinstance(cell, bytes)
+            else cell
+        )
     )
+
+
+def _within_cells(
+    raw: pd.DataFrame, table: InputTable
+) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """Blank the dates and numbers of too many characters, which no parser then reads.
+
+    Texts have a rule of their own.
+    """
+    given, long = raw.copy(), {}
+    for name in (table.event, *table.dates, *table.numbers, "known_at"):
+        if name not in raw.columns or raw[name].dtype.kind not in "OSU":
+            continue
+        if isinstance(raw[name].dtype, pd.StringDtype):
+            faults = (raw[name].str.len() > MAX_CELL).astype(bool)
+        else:
+            faults = raw[name].map(lambda cell: isinstance(cell, str) and len(cell) > MAX_CELL)
+            faults = faults.astype(bool)
+        if faults.any():
+            given[name], long[name] = raw[name].mask(faults), faults
+    return given, long
 
 
 def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -228,17 +268,23 @@ def _check_values(
     table: InputTable, raw: pd.DataFrame, rows: pd.DataFrame, ledger: "_Ledger"
 ) -> pd.Series:
     bad = pd.Series(False, index=raw.index)
-    try:
-        table.checks().validate(rows, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        for (column, check), group in cases.groupby(["column", "check"], sort=True):
-            rule, _, remedy = str(check).partition("|")
-            faults = raw.index.isin(group["index"].dropna().astype("int64"))
-            bad |= ledger.add(
-                raw, rows, pd.Series(faults, index=raw.index), str(column), rule,
-                remedy or "fill it in",
-            )  # fmt: skip
+    checks = table.checks()
+    faulty: dict[tuple[str, str], list[pd.Series]] = {}
+    failures = 0
+    # A part at a time: pandera lays out every failure before any can be counted.
+    for start in range(0, len(rows), VALIDATED_ROWS):
+        try:
+            checks.validate(rows.iloc[start : start + VALIDATED_ROWS], lazy=True)
+        except pa.errors.SchemaErrors as error:
+            for (column, check), group in error.failure_cases.groupby(["column", "check"]):
+                places = group["index"].dropna().astype("int64")
+                faulty.setdefault((str(column), str(check)), []).append(places)
+            failures += len(error.failure_cases)
+            ledger.refuse_beyond(failures)
+    for (column, check), parts in sorted(faulty.items()):
+        rule, _, remedy = check.partition("|")
+        faults = pd.Series(raw.index.isin(pd.concat(parts)), index=raw.index)
+        bad |= ledger.add(raw, rows, faults, column, rule, remedy or "fill it in")
     return bad
 
 
@@ -269,6 +315,14 @@ class _Ledger:
         self.origin = origin
         self.table = table
         self.parts: list[pd.DataFrame] = []
+
+    def refuse_beyond(self, more: int) -> None:
+        """Refuse a table with more faults than can be named one by one."""
+        if sum(len(part) for part in self.parts) + more > MAX_FAULTS:
+            raise SourceError(
+                f"{self.origin} breaks rules more than {MAX_FAULTS:,} times, which is not market "
+                "data; check what wrote it"
+            )
 
     def whole_file(self, rule: str, value: str, remedy: str, *, severity: str = "error") -> None:
         """Name a fault of the file itself; `row` is 0."""
@@ -301,7 +355,8 @@ class _Ledger:
         """Name every faulty row and hand the mask back."""
         if not faults.any():
             return faults
-        entity = raw[self.table.entity][faults].astype("str").str.slice(0, 64)
+        self.refuse_beyond(int(faults.sum()))
+        entity = raw[self.table.entity][faults].astype("str").str.slice(0, MAX_CELL)
         event = rows[self.table.event][faults]
         if self.table.instant:
             event = event.dt.tz_localize(None)
@@ -314,7 +369,7 @@ class _Ledger:
                     "severity": severity,
                     "row": raw.index[faults] + 1,
                     "column": column,
-                    "value": given.astype("str").str.slice(0, 64),
+                    "value": given.astype("str").str.slice(0, MAX_CELL),
                     "remedy": remedy,
                     "session": event.dt.normalize(),
                     "known_at": rows["known_at"][faults]

@@ -1,20 +1,15 @@
 """The drop folder: one Parquet or CSV file a table, read as it lies there."""
 
-from io import BytesIO
+import os
 from pathlib import Path
-
-import pandas as pd
-import pyarrow.parquet as pq
+from typing import BinaryIO
 
 from unwind.reading.formatting import plain
 from unwind.screening.input_tables import INPUT_TABLES
 from unwind.sources.protocol import Extract, Fault, SourceError, SourceUnavailable
+from unwind.sources.table_files import MAX_BYTES, bound, read_csv, read_parquet
 
 SUFFIXES = (".parquet", ".csv")
-# Beyond these a file is no desk's market data: a few kilobytes of Parquet can unpack to billions of
-# equal rows.
-MOST_BYTES = 2 * 1024**3
-MOST_ROWS = 20_000_000
 
 
 class FilesSource:
@@ -65,33 +60,37 @@ class FilesSource:
         return frozenset()
 
     def extract(self, table: str) -> Extract:
-        """Read one file whole.
+        """Read the declared columns of one file.
 
         Raises
         ------
         SourceUnavailable
-            The file cannot be opened at this moment; the flow tries again.
+            The file cannot be read at this moment; the flow tries again.
         SourceError
-            It can be opened and is no Parquet or CSV; trying again would not help.
+            It can be opened and is no Parquet or CSV, or exceeds a bound; trying again would not
+            help.
         """
         path = self._paths[table]
         try:
-            _bound(path.stat().st_size, MOST_BYTES, "bytes", path.name)
-            content = BytesIO(path.read_bytes())
+            with path.open("rb") as file:
+                return self._extract(file, path, table)
         except OSError as error:  # a share that drops out may be back in a moment
             raise SourceUnavailable(
                 f"{path.name} cannot be opened now ({error.strerror}); "
                 "check the folder and its permissions"
             ) from error
+
+    def _extract(self, file: BinaryIO, path: Path, table: str) -> Extract:
+        bound(os.fstat(file.fileno()).st_size, MAX_BYTES, "bytes", path.name)
+        columns = (*INPUT_TABLES[table].columns, "known_at")
+        read = read_parquet if path.suffix.lower() == ".parquet" else read_csv
         try:
-            rows = (
-                _parquet(content, path.name)
-                if path.suffix.lower() == ".parquet"
-                else _text(content, path.name)
-            )
+            rows = read(file, path.name, columns)
         except (SourceError, MemoryError):
             raise
         except Exception as error:  # any reader fault is a fault of the file
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's fault; Arrow's own have no number
             raise SourceError(
                 f"{path.name} cannot be read ({type(error).__name__}: {plain(error)[:120]}); "
                 "write it again as Parquet or UTF-8 CSV"
@@ -107,37 +106,3 @@ class FilesSource:
             )
             for name in self._strangers
         )  # fmt: skip
-
-
-def _parquet(content: BytesIO, name: str) -> pd.DataFrame:
-    _bound(pq.read_metadata(content).num_rows, MOST_ROWS, "rows", name)
-    content.seek(0)
-    return pd.read_parquet(content)
-
-
-def _text(content: BytesIO, name: str) -> pd.DataFrame:
-    """Read a CSV as it stands: screening parses it, so that a fault names what was written."""
-    if b"\x00" in content.getvalue():
-        raise SourceError(
-            f"{name} cannot be read (it holds NUL bytes, so it is no text); "
-            "write it again as Parquet or UTF-8 CSV"
-        )
-    try:
-        header = pd.read_csv(content, dtype="str", encoding="utf-8-sig", header=None, nrows=1)
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame()
-    names = header.iloc[0].dropna()
-    if twice := sorted(set(names[names.duplicated()])):
-        raise SourceError(
-            f"{name} has the column {plain(twice[0])} twice; keep the one that counts"
-        )
-    content.seek(0)
-    return pd.read_csv(content, dtype="str", encoding="utf-8-sig", keep_default_na=True)
-
-
-def _bound(held: int, most: int, unit: str, name: str) -> None:
-    if held > most:
-        raise SourceError(
-            f"{name} holds {held:,} {unit}, which is no market data (at most {most:,}); "
-            "check what wrote it, or split it"
-        )

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.sources.flow_tables import LARGEST_BYTES, FlowTable, FlowTableError, read_flow_table
+from unwind.sources.flow_tables import MAX_BYTES, FlowTable, FlowTableError, read_flow_table
+from unwind.sources.protocol import SourceError
+from unwind.sources.table_files import read_parquet
 from unwind.storage.durable import folder_lock, remove_drafts, write_atomically
 
 TABLE = "etf_flows"
@@ -49,10 +51,10 @@ def imported(
         )
     try:
         if file == "-":
-            content = sys.stdin.buffer.read(LARGEST_BYTES + 1)
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with Path(file).open("rb") as handle:
-                content = handle.read(LARGEST_BYTES + 1)
+                content = handle.read(MAX_BYTES + 1)
     except OSError as error:
         raise FlowTableError(
             f"{file} cannot be opened ({error.strerror}); name a readable file, or - for input"
@@ -154,7 +156,10 @@ def _held(path: Path) -> pd.DataFrame:
             }
         )  # fmt: skip
     try:
-        held = pd.read_parquet(path)
+        with path.open("rb") as file:
+            held = read_parquet(file, path.name, COLUMNS)
+    except SourceError as error:
+        raise FlowTableError(str(error)) from error
     except Exception as error:  # any reader fault is a fault of the file
         raise FlowTableError(
             f"{path.name} cannot be read ({type(error).__name__}); restore it before an import"

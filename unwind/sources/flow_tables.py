@@ -6,15 +6,23 @@ averages below the days.
 """
 
 import csv
+import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import date, datetime
-from io import BytesIO, StringIO
+from io import StringIO
+from pathlib import Path
 
 import pandas as pd
 
-LARGEST_BYTES = 16_000_000
-LARGEST_CELLS = 500_000
+from unwind.reading.formatting import plain
+from unwind.sources.html_tables import MAX_CELL, MAX_MEMORY, MAX_SECONDS
+
+MAX_BYTES = 16_000_000
+MAX_CELLS = 500_000
+MAX_FUNDS = 256
 TOTAL = "TOTAL"
 # Totals are rounded as the funds are, to a tenth: a dozen of them may be off by half a unit each.
 ROUNDING = 0.05
@@ -64,9 +72,9 @@ def read_flow_table(content: bytes, *, millions: float) -> FlowTable:
         It is too large, is no text, holds no table with a date a row and a fund a column, or holds
         a cell that is neither a figure nor a dash.
     """
-    if len(content) > LARGEST_BYTES:
+    if len(content) > MAX_BYTES:
         raise FlowTableError(
-            f"a flow table must not exceed {LARGEST_BYTES // 1_000_000} MB, got "
+            f"a flow table must not exceed {MAX_BYTES // 1_000_000} MB, got "
             f"{len(content) / 1e6:.0f} MB; save the table alone"
         )
     grids = _grids(content)
@@ -98,56 +106,49 @@ def _grids(content: bytes) -> list[list[list[str]]]:
     delimiter = max("\t;,", key=lambda sign: (sample.count(sign), sign == "\t"))
     if "\t" in sample:
         delimiter = "\t"
+    rows, cells = [], 0
     try:
-        rows = list(csv.reader(StringIO(text), delimiter=delimiter, strict=True))
+        for row in csv.reader(StringIO(text), delimiter=delimiter, strict=True):
+            cells += 1 + len(row)
+            _bound_cells(cells)
+            rows.append([cell.strip()[:MAX_CELL] for cell in row])
     except csv.Error as error:
         raise FlowTableError(
             f"a flow table must be CSV or tab-separated text, got {error}; save it again"
         ) from error
-    return [_bounded([[cell.strip() for cell in row] for row in rows])]
+    return [[row for row in rows if any(row)]]
 
 
 def _html_grids(content: bytes) -> list[list[list[str]]]:
-    try:
-        from lxml import html
-    except ImportError as error:
+    """Parse a page in a process of its own: libxml2 has no bound on memory or time."""
+    program = Path(__file__).with_name("html_tables.py")
+    # Isolated: nothing in the working folder is imported.
+    parsed = subprocess.run(
+        [sys.executable, "-I", str(program)], input=content, capture_output=True, check=False
+    )
+    if parsed.returncode:
+        told = parsed.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
         raise FlowTableError(
-            "a saved page needs lxml, which is not installed; pip install lxml, or save it as CSV"
-        ) from error
-    # The HTML parser knows no entities but HTML's own, so nothing expands; it opens no address.
-    parser = html.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False)
-    try:
-        root = html.parse(BytesIO(content), parser=parser).getroot()
-    except (OSError, ValueError, AssertionError) as error:
-        raise FlowTableError(
-            f"a saved page must be HTML, got {str(error)[:80]!r}; save it again"
-        ) from error
-    if root is None:
-        raise FlowTableError("a saved page must hold a table, got none; save it again")
-    grids = []
-    for table in root.iter("table"):
-        rows = [
-            [" ".join(cell.text_content().split()) for cell in line if cell.tag in ("td", "th")]
-            for line in table.iter("tr")
-        ]
-        grids.append(_bounded(rows))
-    return grids
-
-
-def _bounded(rows: list[list[str]]) -> list[list[str]]:
-    cells = sum(len(row) for row in rows)
-    if cells > LARGEST_CELLS:
-        raise FlowTableError(
-            f"a flow table must not exceed {LARGEST_CELLS} cells, got {cells}; save the table alone"
+            f"a saved page must be read within {MAX_SECONDS} seconds and {MAX_MEMORY // 1024**2} "
+            f"MB of memory, got {plain(told)[:120] or 'neither'}; save the table alone"
         )
-    return [row for row in rows if any(row)]
+    grids: list[list[list[str]]] = json.loads(parsed.stdout)
+    _bound_cells(sum(1 + len(row) for grid in grids for row in grid))
+    return [[row for row in grid if any(row)] for grid in grids]
+
+
+def _bound_cells(cells: int) -> None:
+    if cells > MAX_CELLS:
+        raise FlowTableError(
+            f"a flow table must not exceed {MAX_CELLS} cells, got {cells}; save the table alone"
+        )
 
 
 def _day(text: str) -> date | None:
-    plain = " ".join(text.split())
+    line = " ".join(text.split())
     for form in _DATES:
         try:
-            return datetime.strptime(plain, form).date()  # noqa: DTZ007 - a date has no zone
+            return datetime.strptime(line, form).date()  # noqa: DTZ007 - a date has no zone
         except ValueError:
             continue
     return None
@@ -221,6 +222,11 @@ def _funds(header: list[list[str]], *, width: int) -> dict[int, str]:
             if place < width and name.strip().lower() == "total":
                 best[place] = TOTAL
     funds = {place: name.upper() for place, name in sorted(best.items()) if place < width}
+    if len(funds) > MAX_FUNDS:
+        raise FlowTableError(
+            f"a flow table must not exceed {MAX_FUNDS} funds, got {len(funds)}; "
+            "save the table alone"
+        )
     doubled = sorted({name for name in funds.values() if [*funds.values()].count(name) > 1})
     if doubled:
         raise FlowTableError(
@@ -231,11 +237,11 @@ def _funds(header: list[list[str]], *, width: int) -> dict[int, str]:
 
 def _figure(cell: str, number: int, fund: str, millions: float) -> float | None:
     """Read "(1,175.3)", "−12.0", "$3.4" or "-" (no figure yet)."""
-    plain = cell.replace("\u00a0", " ").replace("$", "").replace(" ", "").rstrip("*†")
-    if plain.lower() in _NOTHING:
+    written = cell.replace("\u00a0", " ").replace("$", "").replace(" ", "").rstrip("*†")
+    if written.lower() in _NOTHING:
         return None
-    negative = plain.startswith("(") and plain.endswith(")")
-    bare = plain[1:-1] if negative else plain
+    negative = written.startswith("(") and written.endswith(")")
+    bare = written[1:-1] if negative else written
     if not _NUMBER.match(bare) or (negative and bare[0] in "-−+"):
         raise FlowTableError(
             f"a flow must be a figure like (175.3) or a dash, got {cell[:40]!r} for {fund} in row "
