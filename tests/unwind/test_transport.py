@@ -1,5 +1,6 @@
 """Asking: attempts, waits and time are bounded; what cannot be had is a fault with a remedy."""
 
+import gzip
 from collections.abc import Callable
 
 import httpx
@@ -140,6 +141,20 @@ class TestTimeIsUsedUp:
         assert transport.ask("IBIT", _failing()).answer == "rows"
 
 
+class TestManyAnswers:
+    """Each within its bound, together beyond what a table may take."""
+
+    def test_end_the_table_and_the_next_starts_anew(self) -> None:
+        transport = _transport(Stopwatch(NOW))
+        body = bytearray(b" " * 900_000)
+        for _ in range(2):
+            transport.allowance.count(body)
+        with pytest.raises(NoAnswer, match="over 2 MB or 4,000,000 values in one table"):
+            transport.allowance.count(body)
+        transport.begin()
+        transport.allowance.count(body)
+
+
 class TestWireFaults:
     """Over a real socket; the clock of the requests is real, the waits between are not."""
 
@@ -177,6 +192,24 @@ class TestWireFaults:
         assert caught.value.told == told
         assert caught.value.passing is passing
         assert caught.value.wait_seconds == (9 if reply.status == 429 else None)
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            (gzip.compress(b"[1]"), None),
+            (gzip.compress(b"[1, 2, 3, 4]")[:-12], "an incomplete body came back"),
+            (b"[1]", "no gzip came back"),
+            (gzip.compress(b" " * 20_000), "over 0.01 MB"),
+        ],
+    )
+    def test_a_compressed_body_is_whole_or_named(self, body: bytes, told: str | None) -> None:
+        reply = Reply(body, headers={"Content-Encoding": "gzip"})
+        if told is None:
+            assert self._ask(reply) == [1]
+            return
+        with pytest.raises(NoAnswer) as caught:
+            self._ask(reply)
+        assert caught.value.told == told
 
     def test_nobody_listens(self) -> None:
         with httpx.Client() as client, pytest.raises(NoAnswer, match="no connection"):
