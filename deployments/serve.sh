@@ -22,14 +22,11 @@ stop() {
     trap - EXIT
     trap '' INT TERM
     local runs=''
-    if [ -n "$worker" ]; then
-        # Asked to stop, a worker takes no run more and waits for its own; these are its children.
-        runs=$(ps -A -o pid= -o ppid= | awk -v worker="$worker" '$2 == worker { print $1 }') || true
-        signal INT "$worker"
-    fi
+    # Before their worker: it ends at once, and its runs with it, and reports none of them.
+    [ -z "$worker" ] || runs=$(ps -A -o pid= -o ppid= | awk -v worker="$worker" '$2 == worker { print $1 }') || true
     for run in $runs; do signal TERM "$run"; done
-    for process in $runs $worker; do await "$process"; done
-    for process in $recovery $server; do
+    for run in $runs; do await "$run"; done
+    for process in $worker $recovery $server; do
         signal TERM "$process"
         await "$process"
     done
