@@ -120,6 +120,14 @@ class TestBadRow:
         assert len(fault["value"]) == 64
         assert fault["remedy"]
 
+    @pytest.mark.parametrize("cell", [None, float("nan"), pd.NaT, ""])
+    def test_a_row_without_its_instant_is_set_aside(self, cell: object) -> None:
+        rows = TABLE_ROWS["option_chains"].astype("object")
+        rows["snapshot_at"] = pd.Series([cell], dtype="object")
+        observed = _screen(rows, "option_chains")
+        assert observed.rows.empty
+        assert observed.rejected["rule"].tolist() == ["snapshot_at: time with a zone"]
+
     def test_digits_that_end_as_no_number_take_linear_time(self) -> None:
         start = time.process_time()
         assert pd.Series(["1" * 1_000_000 + "x"]).str.fullmatch(NUMBER).tolist() == [False]

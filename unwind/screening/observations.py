@@ -111,7 +111,8 @@ def screen(
         rows[name], faults = (
             _instants(given[name]) if table.instant and name == table.event else _dates(given[name])
         )
-        faults &= ~long.get(name, faults & False)
+        # Unlike known_at, none of these may be missing.
+        faults = (faults | rows[name].isna()) & ~long.get(name, faults & False)
         rule = "time with a zone" if table.instant and name == table.event else "date"
         bad |= ledger.add(raw, rows, faults, name, rule, "write ISO 8601, e.g. 2026-02-05")
     for name, faults in long.items():
