@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.correlation import correlation_with_base, pair_standings, rolling_correlation
 from unwind.calendar import publication_instant
 from unwind.indicators.context import Slot
 from unwind.market.store import ingest
@@ -43,14 +44,19 @@ def compile_stage(stages: tuple[str, ...]) -> None:
         estimate(context)
     if "conclude" in stages:
         conclude(context, market)
+    if "scan" in stages:
+        returns = context.panel.returns[["IBIT", "IGV", "GLD"]].iloc[-120:]
+        rolling_correlation(returns)
+        list(pair_standings(returns.to_numpy(copy=True), stop=2))
+        correlation_with_base(returns.convert_dtypes(), base="IBIT")  # another memory layout
 
 
 def main() -> None:
-    """Two processes: the correlation kernels take about as long as all others."""
+    """Two processes: the links of a session take about as long to compile as all else."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Spawned: a forked process would share the parent's thread pool.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        list(pool.map(compile_stage, [("measure", "conclude"), ("estimate",)]))
+        list(pool.map(compile_stage, [("measure",), ("estimate", "conclude", "scan")]))
 
 
 if __name__ == "__main__":
