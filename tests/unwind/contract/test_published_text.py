@@ -15,7 +15,7 @@ from unwind.calendar import publication_instant
 from unwind.contract.columns import TEXT, Column, Table
 from unwind.contract.published_text import published
 from unwind.contract.tables import TABLES
-from unwind.indicators.context import Moment
+from unwind.indicators.context import Slot
 from unwind.indicators.data_quality import quality_rows
 from unwind.market.store import ingest
 from unwind.pipeline import load_market, observe
@@ -112,11 +112,11 @@ class TestDropFolderOfHostileNames:
             received_at=pd.Timestamp("2026-02-05T21:20Z"),
         )  # fmt: skip
         market = load_market(tmp_path / "store")
-        moment = Moment(
+        moment = Slot(
             as_of=day, cutoff=publication_instant(day, settings.publication), source="files"
         )
-        panel = observe(market, moment, settings=settings)
-        rows = quality_rows(panel, market.rejected, moment, settings=settings)
+        context = observe(market, moment, settings=settings)
+        rows = quality_rows(context, market.rejected)
         table = TABLES["quality"].arrow(rows).to_pandas()
         assert {"'=cmd|' /C calc'!A0", "'=cmd.csv"} <= set(table["entity"])
         assert "unknown column =1+1" in set(table["rule"])
