@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from features._typing import Floats
 from features._validation import require_confidence
@@ -158,7 +158,7 @@ def fit_gpd(
     converged = xi > MIN_REGULAR_XI + 1e-3 and w < _GRID[-1]
     lower, upper = None, None
     if converged and interval:
-        allowance = float(stats.chi2.ppf(confidence, 1)) / 2
+        allowance = float(2 * special.gammaincinv(0.5, confidence)) / 2
 
         def edge(w: Floats, sign: int) -> Floats:
             shapes = [_tau(w, excesses) / rate for rate in _rates(w, excesses, best - allowance)]
@@ -291,7 +291,7 @@ def _log_tail_edge(w: Floats, fit: GpdFit, distance: float, sign: int) -> Floats
         reaches = 1 + tau * distance > 0
         span = np.where(tau == 0, distance, np.log1p(tau * distance) / tau)
     reduced = -count * (np.log(slopes / count) + 1) - logs
-    allowance = stats.chi2.ppf(fit.confidence, 1) / 2 + reduced - fit.log_likelihood
+    allowance = 2 * special.gammaincinv(0.5, fit.confidence) / 2 + reduced - fit.log_likelihood
     possible = (allowance >= 0) & (logs / count >= MIN_XI)
     # An admissible distribution that ends below the level: the probability may be zero.
     edge = np.where(possible & ~reaches, -np.inf, -sign * np.inf)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from features._typing import Floats
 from models._checks import finite_values, varies
@@ -42,7 +42,7 @@ class StudentFit:
 def normal_tail(sigma: float, *, two_sided: bool = True) -> float:
     """P(Z > σ), or P(|Z| > σ) when two-sided, for a standard normal Z; `sigma` not negative."""
     _require_magnitude(sigma)
-    return float(stats.norm.sf(sigma)) * (2 if two_sided else 1)
+    return float(special.ndtr(-sigma)) * (2 if two_sided else 1)
 
 
 def student_tail(sigma: float, *, nu: float, two_sided: bool = True) -> float:
@@ -58,7 +58,7 @@ def student_tail(sigma: float, *, nu: float, two_sided: bool = True) -> float:
         raise ValueError(f"nu must be above 2 for a unit variance to exist, got {nu}")
     # ν → ∞ is the normal limit, which the scaling cannot take.
     scale = math.sqrt(nu / (nu - 2)) if math.isfinite(nu) else 1.0
-    return float(stats.t.sf(sigma * scale, nu)) * (2 if two_sided else 1)
+    return float(special.stdtr(nu, -sigma * scale)) * (2 if two_sided else 1)
 
 
 def fit_student(sample: Floats, *, min_observations: int = 100) -> StudentFit:

@@ -11,7 +11,7 @@ from math import ceil, isfinite
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import poch, stdtrit
 
 from features._typing import Floats
 from models._checks import require_level
@@ -144,8 +144,14 @@ def student_risk(nu: float, *, level: float) -> TailRisk:
     require_level(level)
     if not nu > 2:
         raise ValueError(f"nu must be above 2 for a unit variance to exist, got {nu}")
-    x, scale = float(stats.t.ppf(level, nu)), float(np.sqrt((nu - 2) / nu))
-    beyond = float(stats.t.pdf(x, nu)) * (nu + x * x) / ((nu - 1) * level)
+    # The formulas of scipy.stats.t, whose import costs more than a second.
+    x, scale = float(stdtrit(nu, level)), float(np.sqrt((nu - 2) / nu))
+    density = np.exp(
+        np.log(poch(0.5 * nu, 0.5))
+        - 0.5 * (np.log(nu) + np.log(np.pi))
+        - (nu + 1) / 2 * np.log1p(x * x / nu)
+    )
+    beyond = float(density) * (nu + x * x) / ((nu - 1) * level)
     return TailRisk(level=level, value_at_risk=-x * scale, expected_shortfall=beyond * scale)
 
 

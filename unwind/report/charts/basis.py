@@ -4,11 +4,13 @@ Bands are the error that the mismatch of clocks and spot sources leaves. `width`
 `WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from unwind.contract.text import interval, number, session
 from unwind.indicators.mechanisms.views import BasisView
@@ -27,6 +29,11 @@ from unwind.report.charts.drawing import (
 )
 from unwind.report.charts.palette import INKS
 from unwind.report.charts.svg import styled, svg_of
+
+if TYPE_CHECKING:
+    # Charts are drawn in a run; what only reads their captions does not wait for the library.
+    from matplotlib.axes import Axes
+
 
 PERCENT = 100.0
 # The newest session first: it alone is drawn strong.

@@ -4,18 +4,24 @@ The horizontal axis of a history counts sessions: a weekend takes no room and a 
 a gap.
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from unwind.contract.text import number, plain, session
 from unwind.report.charts.palette import INKS, SHADED
+
+if TYPE_CHECKING:
+    # Charts are drawn in a run; what only reads their captions does not wait for the library.
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 # In CSS pixels: one figure for a page, one for a telephone, whose text would else shrink.
 WIDE = 704
@@ -44,6 +50,8 @@ def canvas(
 
 def sheet(*, width: int, height: int) -> Figure:
     """Return an empty figure in pixels: 72 per inch make a point a pixel."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width / 72, height / 72), dpi=72)
     figure.patch.set_visible(False)
     return figure
@@ -58,6 +66,8 @@ def panel(
     figure: Figure, *, top: float, foot: float, right: float = 34.0, left: float = 34.0
 ) -> Axes:
     """Add axes, so many pixels from each edge of the figure."""
+    from matplotlib.ticker import MaxNLocator
+
     width, height = 72 * figure.get_size_inches()
     axes: Axes = figure.add_axes(
         (
@@ -82,6 +92,8 @@ def panel(
 
 def write_levels(axes: Axes, text_of: Callable[[float], str]) -> None:
     """Write the ticks of the value axis with `text_of`."""
+    from matplotlib.ticker import FuncFormatter
+
     axes.yaxis.set_major_formatter(FuncFormatter(lambda level, _: text_of(float(level))))
 
 

@@ -8,7 +8,6 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Rectangle
 
 from unwind.contract.text import interval, number, plain, session
 from unwind.report.charts.drawing import (
@@ -124,6 +123,8 @@ def heat_map(
     width, name : int, str
         See the module.
     """
+    from matplotlib.patches import Rectangle
+
     with styled(len(values), of="counterpart"):
         figure = sheet(width=width, height=int(HEAD + LINE * len(values) + 4))
         axes = panel(figure, top=HEAD, foot=4, left=LABEL, right=2)

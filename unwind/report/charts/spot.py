@@ -3,9 +3,11 @@
 `width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from features.derivatives import LONG, SHORT, Zone
 from unwind.contract.text import instant, number, percent
@@ -13,6 +15,11 @@ from unwind.indicators.mechanisms.views import BarrierView, GammaView
 from unwind.report.charts.drawing import note, panel, sheet, write_levels
 from unwind.report.charts.palette import INKS
 from unwind.report.charts.svg import styled, svg_of
+
+if TYPE_CHECKING:
+    # Charts are drawn in a run; what only reads their captions does not wait for the library.
+    from matplotlib.axes import Axes
+
 
 MILLION = 1e6
 ZONES = {SHORT: "deleveraging", LONG: "third"}
@@ -174,6 +181,8 @@ def barrier_text(view: BarrierView) -> str:
 
 def _spot_axis(axes: Axes, *, base: str, ends: tuple[float, float]) -> None:
     axes.set_xlim(*ends)
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda spot, _: number(spot, decimals=0)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))

@@ -5,6 +5,8 @@ The same input gives the same bytes. Text stays text, colours are CSS variables
 many fit on one page, and there is no inline style, so that a page may forbid it.
 """
 
+from __future__ import annotations
+
 import io
 import re
 import threading
@@ -12,13 +14,15 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from matplotlib import style
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-
 from unwind.report.charts.palette import PALETTE, PAPER, ROLE_OF
+
+if TYPE_CHECKING:
+    # Charts are drawn in a run; what only reads their captions does not wait for the library.
+    from matplotlib.figure import Figure
+
 
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -36,12 +40,16 @@ def styled(drawn: int, *, of: str = "session") -> Iterator[None]:
     """Draw inside under the report's style, one chart at a time; refuse to draw nothing."""
     if drawn < 1:
         raise ValueError(f"a chart needs at least 1 {of}, got 0; say so in words instead")
+    from matplotlib import style
+
     with _ONE_AT_A_TIME, style.context(["default", _STYLE]):
         yield
 
 
 def svg_of(figure: Figure, *, name: str, title: str, description: str) -> str:
     """Print the figure and make it fit to stand inside a page: see the module's docstring."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     printed = io.StringIO()
     unsaid = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     FigureCanvasSVG(figure).print_svg(printed, metadata=unsaid)
