@@ -186,8 +186,13 @@ def unexplained_rise(
         )
         if np.isnan(adjusted.adjusted):
             return float("nan")
-        gap = np.arctanh(adjusted.adjusted) - np.arctanh(adjusted.baseline)
-        rises.append(gap / np.sqrt(1 / (adjusted.n_recent - 3) + 1 / (adjusted.n_baseline - 3)))
+        # A correlation of exactly one has an infinite z; three rows have no standard error.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gap = np.arctanh(adjusted.adjusted) - np.arctanh(adjusted.baseline)
+            error = np.sqrt(
+                np.divide(1.0, adjusted.n_recent - 3) + np.divide(1.0, adjusted.n_baseline - 3)
+            )
+            rises.append(gap / error)
     return float(min(rises, key=abs))
 
 

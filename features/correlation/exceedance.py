@@ -219,7 +219,10 @@ def downside_excess(downside: DownsideCorrelation) -> float:
     if np.isnan(downside.value):
         return float("nan")
     expected = normal_downside(downside.correlation)
-    return float((np.arctanh(downside.value) - np.arctanh(expected)) * np.sqrt(downside.n - 3))
+    # A correlation of exactly one has an infinite z.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = np.arctanh(downside.value) - np.arctanh(expected)
+        return float(gap * np.sqrt(downside.n - 3))
 
 
 def normal_downside(rho: ArrayLike) -> Floats:

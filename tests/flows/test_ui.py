@@ -95,7 +95,7 @@ class TestPages:
             _sees(opened, f"daily {SESSION}", "Artifacts")
             keep_picture(opened, "prefect-run")
             _opens(opened, "Task Runs")
-            _sees(opened, "reach the verdict", "write the report", "tell the desk")
+            _sees(opened, "reach the verdict", "write the report", "send the alerts")
             _opens(opened, "Artifacts")
             _sees(opened, "verdict", "why", "attribution")
             keep_picture(opened, "prefect-run-artifacts")

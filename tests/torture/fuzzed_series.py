@@ -15,6 +15,7 @@ from features.correlation import (
     correlation_strips,
     correlation_with_base,
     downside_correlation,
+    downside_excess,
     ewma_correlation_with_base,
     exceedance_test,
     family_wise,
@@ -28,6 +29,7 @@ from features.correlation import (
     rolling_correlation,
     steiger_z,
     turmoil_correlation,
+    unexplained_rise,
 )
 from features.cross_section import (
     absorption_ratio,
@@ -41,6 +43,7 @@ from features.cross_section import (
     full_sample_connectedness,
     generalised_variance_decomposition,
     joint_tail_loss,
+    last_percentile,
     ledoit_wolf,
     marchenko_pastur,
     momentum_spread,
@@ -79,6 +82,7 @@ from features.fund_flows import (
     dating_match,
     flow_design,
     inflow_without_expansion,
+    premium,
     rolled_assets,
     unfinished_funds,
     vendor_conflict,
@@ -155,10 +159,14 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x["A"].to_numpy(), variance_increase=x["B"].to_numpy())),
     downside_correlation: ("any", lambda x, g: downside_correlation(
         x["A"], x["B"], min_exceedances=5)),
+    downside_excess: ("any", lambda x, g: downside_excess(downside_correlation(
+        x["A"], x["B"], min_exceedances=5))),
     normal_downside: ("any", lambda x, g: normal_downside(x["A"].to_numpy())),
     partial_correlation: ("any", lambda x, g: partial_correlation(
         x["A"], x["B"], x[["C"]], min_observations=10)),
     adjust_for_volatility: ("any", lambda x, g: adjust_for_volatility(
+        x["A"], x["B"], window=20, min_observations=10)),
+    unexplained_rise: ("any", lambda x, g: unexplained_rise(
         x["A"], x["B"], window=20, min_observations=10)),
     compare_dependent_correlations: ("any", lambda x, g: compare_dependent_correlations(
         x["A"], x["B"], x["C"], confidence=0.95)),
@@ -171,6 +179,8 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     full_sample_connectedness: ("any", lambda x, g: full_sample_connectedness(
         x, lags=1, horizon=5)),
     robust_z: ("any", lambda x, g: robust_z(x, window=20, min_observations=10)),
+    last_percentile: ("share", lambda x, g: last_percentile(
+        x if len(x) else x.reindex([0]), min_observations=20)),
     baseline_count: ("any", lambda x, g: baseline_count(x, window=20)),
     records: ("any", lambda x, g: records(x, min_observations=10)),
     worst_since: ("any", lambda x, g: worst_since(x["A"])),
@@ -183,6 +193,7 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     trailing_volatility: ("any", lambda x, g: trailing_volatility(
         x["A"], window=20, min_observations=10)),
     contrarian_spread: ("any", lambda x, g: contrarian_spread(x)),
+    premium: ("any", lambda x, g: premium(prices(x["A"]), prices(x["B"]))),
     rolled_assets: ("any", lambda x, g: rolled_assets(
         x["A"], prices(x["B"]), opening=1e9)),
     calendar_indicators: ("share", lambda x, g: calendar_indicators(pd.DatetimeIndex(x.index))),

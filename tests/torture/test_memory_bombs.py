@@ -22,7 +22,7 @@ from unwind.sources.files import FilesSource
 from unwind.contract.source import SourceError
 
 def peak():
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 
 settings, before = load_settings(), peak()
 resource.setrlimit(resource.RLIMIT_AS, (8 * 1024**3, 8 * 1024**3))

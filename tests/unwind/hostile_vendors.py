@@ -171,7 +171,9 @@ def main(provider: str, url: str, names: list[str]) -> None:
 
             yfinance.set_tz_cache_location(str(Path(folder)))
         said = {name: ASKING[provider](f"{url}/{place}") for place, name in enumerate(names)}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    # Not ru_maxrss: that of a child begins with the memory of the process that started it.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = 1024 * int(status.split("VmHWM:")[1].split()[0])
     sys.stdout.write(json.dumps({"said": said, "peak": peak}))
 
 

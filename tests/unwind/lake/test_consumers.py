@@ -124,7 +124,7 @@ class TestPage:
         sheet = load_workbook(desk / "regimes.xlsx")["regimes"]
         head, *rows = sheet.iter_rows(values_only=True)
         assert [row[head.index("score")] for row in rows] == [1.0, 2.5]
-        assert rows[1][head.index("headline")] == "=1+1"
+        assert rows[1][head.index("headline")] == "'=1+1"
         cell = sheet.cell(3, head.index("headline") + 1)
         assert cell.data_type == "s"
 
