@@ -88,7 +88,9 @@ def unconditional_coverage(
     hits, paired = _violations(returns, value_at_risk, level, min_observations)
     n, x = int(paired.sum()), int(hits[paired].sum())
     ratio = _coverage_ratio(x, n, level)
-    return _tested("unconditional coverage", ratio, special.chdtrc(1, max(ratio, 0.0)), x, n, level)
+    return _tested(
+        "unconditional coverage", ratio, float(special.chdtrc(1, max(ratio, 0.0))), x, n, level
+    )
 
 
 def conditional_coverage(
@@ -112,7 +114,9 @@ def conditional_coverage(
         reason += "; read unconditional coverage alone"
         return _abstained("conditional coverage", reason, x, n, level)
     both = ratio + _coverage_ratio(x, n, level)
-    return _tested("conditional coverage", both, special.chdtrc(2, max(both, 0.0)), x, n, level)
+    return _tested(
+        "conditional coverage", both, float(special.chdtrc(2, max(both, 0.0))), x, n, level
+    )
 
 
 def expected_shortfall_test(
