@@ -20,7 +20,7 @@ def implied_gap(
         Annual, decimal: an index of thirty days' implied volatility. Index: sessions, increasing.
     variance : Series
         Forecast at the end of each session: mean variance of a session over the life of `implied`
-        (`models.variance_forecasts`), decimal². Aligned by session.
+        (`models.volatility`), decimal². Aligned by session.
     window, min_observations : int
         As in `robust_z`.
 

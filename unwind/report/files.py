@@ -45,7 +45,7 @@ def write_report_file(
     return put_page(lake, page, context.slot)
 
 
-def put_page(lake: Path, page: str, moment: Slot) -> Path:
+def put_page(lake: Path, page: str, slot: Slot) -> Path:
     """Put a page in the place of its session and cut-off; clear what a killed run left there.
 
     Raises
@@ -57,7 +57,7 @@ def put_page(lake: Path, page: str, moment: Slot) -> Path:
     Damaged
         A link leads out of the lake.
     """
-    name = f"reports/{moment.as_of.isoformat()}/{moment.cutoff:%Y%m%dT%H%MZ}.html"
+    name = f"reports/{slot.as_of.isoformat()}/{slot.cutoff:%Y%m%dT%H%MZ}.html"
     target = require_inside(lake, name)
     with folder_lock(lake):
         make_folder(target.parent)
@@ -67,11 +67,11 @@ def put_page(lake: Path, page: str, moment: Slot) -> Path:
 
 
 def _tables_before(
-    snapshot: Snapshot, previous: date, moment: Slot
+    snapshot: Snapshot, previous: date, slot: Slot
 ) -> dict[str, pd.DataFrame] | None:
     """Rows of the session before, as the run's cut-off saw them; None where it has none."""
     try:
-        return session_day(snapshot, as_of=previous, cutoff=moment.cutoff).tables
+        return session_day(snapshot, as_of=previous, cutoff=slot.cutoff).tables
     except LakeError:
         return None
 

@@ -207,7 +207,7 @@ def publish_universe(
     lake: Path,
     walked: Walked,
     link: dict[str, object] | None,
-    moment: Slot,
+    slot: Slot,
     *,
     settings: Settings,
 ) -> Path:
@@ -226,16 +226,16 @@ def publish_universe(
             got=int(walked.assets["n"].max()),
             what="a universe (its longest asset)",
         )
-    folder = lake / "universe" / f"{moment.as_of}-{moment.source.replace(':', '-')}"
+    folder = lake / "universe" / f"{slot.as_of}-{slot.source.replace(':', '-')}"
     names = [column.name for column in PATHS.columns]
     tables = {
         "paths": pa.Table.from_pandas(
             walked.paths[names], schema=PATHS.schema, preserve_index=False
         ),
-        "assets": ASSETS.arrow(_stamped(walked.assets, moment, settings)),
+        "assets": ASSETS.arrow(_stamped(walked.assets, slot, settings)),
     }
     if link is not None:
-        tables["links"] = LINKS.arrow(_stamped(pd.DataFrame([link]), moment, settings))
+        tables["links"] = LINKS.arrow(_stamped(pd.DataFrame([link]), slot, settings))
     with folder_lock(folder):
         for name, table in tables.items():
             write = partial(pq.write_table, table, compression="zstd")
@@ -243,5 +243,5 @@ def publish_universe(
     return folder
 
 
-def _stamped(rows: pd.DataFrame, moment: Slot, settings: Settings) -> pd.DataFrame:
-    return moment.stamped(rows.assign(known_at=moment.cutoff), settings=settings)
+def _stamped(rows: pd.DataFrame, slot: Slot, settings: Settings) -> pd.DataFrame:
+    return slot.stamped(rows.assign(known_at=slot.cutoff), settings=settings)

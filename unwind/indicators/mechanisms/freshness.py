@@ -76,7 +76,7 @@ def standing(
         What its newest row describes; None where there is none.
     known : list of Series
         The known_at of everything that a value of it rests on.
-    panel, moment
+    context : RunContext
     usual, limit : int
         Sessions that it lags at most when nothing is wrong, and how many more it may be stale.
     """

@@ -119,8 +119,7 @@ def future_inputs(context: RunContext) -> dict[str, pd.DataFrame]:
 
     Parameters
     ----------
-    inputs : mapping of str to DataFrame
-        Input table → its rows known at the cut-off.
+    context : RunContext
 
     Returns
     -------
@@ -175,8 +174,8 @@ def futures_history(held: Mapping[str, pd.DataFrame], context: RunContext) -> Fu
     ----------
     held : mapping of str to DataFrame
         From `future_inputs`.
-    panel : Panel
-        Its sessions are the rows.
+    context : RunContext
+        The sessions of its panel are the rows.
     """
     chosen = context.settings.futures
     sessions = context.panel.sessions[-(2 * chosen.window + 2) :]

@@ -81,7 +81,7 @@ class BarrierView:
     Attributes
     ----------
     density : DataFrame
-        From `features.barriers.notional_density`.
+        From `features.derivatives.notional_density`.
     notes : DataFrame
         note, barrier, notional (USD), probability (of a touch within the horizon).
     curve : Series

@@ -17,7 +17,7 @@ def index_levels(
         The input table `implied_vol` known at the cut-off; may be empty.
     names : set of str
         The indices wanted.
-    panel, moment
+    context : RunContext
 
     Returns
     -------
