@@ -5,8 +5,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.bench
 KERNELS := $(VENV)/.kernels
-# Not compiled here: of two gigabytes a run imports a tenth, and compiles that as it goes.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PINNED := --quiet --constraint constraints.txt
+# uv installs in a tenth of pip's time, but does not read pip's configuration: where that names an
+# index of its own, and where uv is not there or fails, pip installs. Neither compiles here: of two
+# gigabytes a run imports a tenth, and compiles that as it goes.
+define install
+	@if $(PIP) config list | grep -qE '\.(index-url|no-index)=' || ! $(PIP) install $(PINNED) uv \
+	|| ! $(BIN)/uv pip install --python $(BIN)/python $(PINNED) --editable '$(1)'; \
+	then $(PIP) install $(PINNED) --no-compile --editable '$(1)'; fi
+endef
 DEMO := demo
 
 # Telemetry off; Prefect keeps its database inside the project, so `make serve` shows what
@@ -33,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: unwind needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[dev]'
+	$(call install,.[dev])
 	@touch $(STAMP)
 
 $(KERNELS): $(STAMP) $(shell grep -rl --include='*.py' njit features models)
@@ -69,7 +77,7 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 
 $(BENCH): $(STAMP)
-	$(INSTALL) '.[bench]'
+	$(call install,.[bench])
 	@touch $(BENCH)
 
 bench: $(BENCH) ## Print speed ratios against peers and limits, in one interleaved run
