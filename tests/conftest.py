@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,11 +32,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture", action="store_true", help="run tests/torture at length")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+# Fixtures of a session that take longest to make: the tests of each go to one worker.
+SERVERS = ("standing", "prefect_server")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
     if not config.getoption("--torture"):
         for item in items:
             if item.get_closest_marker("at_length"):
                 item.add_marker(pytest.mark.skip(reason="runs at length: make torture"))
+    # A module shares fixtures, so it stays together too. The servers come first and the single
+    # functions last: many short modules at the end leave no worker idle.
+    groups: dict[str, list[pytest.Function]] = {name: [] for name in SERVERS}
+    for item in reversed(items):
+        module = item.nodeid.partition("::")[0]
+        group = next((name for name in SERVERS if name in item.fixturenames), module)
+        item.add_marker(pytest.mark.xdist_group(group))
+        groups.setdefault(group, []).append(item)
+    items[:] = [item for group in groups.values() for item in reversed(group)]
 
 
 @pytest.fixture(scope="session")
@@ -105,25 +120,58 @@ def plain_market(
 
 
 @pytest.fixture(scope="session")
-def analysis(
-    plain_market: Market, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> Callable[[date], Analysis]:
-    """A session of the plain market; each is analysed once, whichever process asks first."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
+    """A value by its name; each is made once, whichever process of the run asks first."""
     base = tmp_path_factory.getbasetemp()
     # The workers of one run share the folder above theirs; without workers it outlives the run.
     folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    def analysed(day: date) -> Analysis:
-        path = folder / f"analysis-{day}.pickle"
+    def made(name: str, make: Callable[[], Any]) -> Any:
+        path = folder / f"{name}.pickle"
         with FileLock(path.with_suffix(".lock")):
             if not path.exists():
-                cutoff = publication_instant(day, settings.publication)
-                slot = Slot(as_of=day, cutoff=cutoff, source="files")
-                path.write_bytes(pickle.dumps(analyse(plain_market, slot, settings=settings)))
-            made: Analysis = pickle.loads(path.read_bytes())
-            return made
+                path.write_bytes(pickle.dumps(make()))
+            return pickle.loads(path.read_bytes())
 
-    return analysed
+    return made
+
+
+def analysed(market: Market, day: date, known: date, settings: Settings) -> Analysis:
+    """A session as it was known at the publication of that or of a later one."""
+    cutoff = publication_instant(known, settings.publication)
+    return analyse(market, Slot(as_of=day, cutoff=cutoff, source="files"), settings=settings)
+
+
+@pytest.fixture(scope="session")
+def analysis(
+    once: Callable[[str, Callable[[], Any]], Any], plain_market: Market, settings: Settings
+) -> Callable[[date], Analysis]:
+    """A session of the plain market."""
+    return lambda day: once(f"plain-{day}", lambda: analysed(plain_market, day, day, settings))
+
+
+@pytest.fixture(scope="session")
+def real_market(
+    once: Callable[[str, Callable[[], Any]], Any], market_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory, settings: Settings,
+) -> Market:  # fmt: skip
+    def make() -> Market:
+        store = tmp_path_factory.mktemp("real") / "market"
+        ingest(store, FilesSource(market_folder), settings=settings, received_at=RECEIVED)
+        return load_market(store)
+
+    market: Market = once("real-market", make)
+    return market
+
+
+@pytest.fixture(scope="session")
+def real_analysis(
+    once: Callable[[str, Callable[[], Any]], Any], real_market: Market, settings: Settings
+) -> Callable[[date, date], Analysis]:
+    """A session of the real market, as it was known at the publication of that or a later one."""
+    return lambda day, known: once(
+        f"real-{day}-{known}", lambda: analysed(real_market, day, known, settings)
+    )
 
 
 @pytest.fixture(scope="session")

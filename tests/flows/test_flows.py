@@ -1,12 +1,12 @@
 """Flows: the gate and the parameters without a server, a few true runs with one."""
 
 import importlib
-import json
 import logging
 import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ import pytest
 from prefect import Flow, Task, flow
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 from pydantic import ValidationError
 
-from flows.__main__ import FLOWS
+from flows.__main__ import FLOWS, main
 from flows.backfill import backfill
 from flows.daily import daily
 from flows.morning_after import morning_after
@@ -34,6 +34,7 @@ from unwind.lake.snapshots import latest, read
 from unwind.settings import Settings, load_settings
 from unwind.sources.files import FilesSource
 
+DAYS = (date(2026, 2, 4), date(2026, 2, 5))
 # Long after every session of these tests.
 RAN = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -224,28 +225,33 @@ class TestOutage:
         assert source.outages == (0 if arrives else 9 - 1 - ingest_source.retries)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Evenings:
+    """Two sessions, each by a daily run of its own, and the state of the second run."""
+
+    lake: Path
+    state: State[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def evenings(
+    prefect_server: None, drop: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Evenings:
+    lake = tmp_path_factory.mktemp("evenings")
+    for day in DAYS:
+        state = daily(source=_files(drop), lake=str(lake), as_of=day, return_state=True)
+        assert state.is_completed(), state.message
+    return Evenings(lake=lake, state=state)
+
+
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_server")
 class TestDaily:
-    def test_publishes_reports_and_explains(
-        self, drop: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        with caplog.at_level(logging.INFO, logger="prefect.flow_runs"):
-            state = daily(
-                source=_files(drop), lake=str(tmp_path), as_of=date(2026, 2, 5), return_state=True
-            )
-        assert state.is_completed()
-        outcome = state.result()
-        for line in (
-            "session 2026-02-05, cut-off 2026-02-05 21:15 UTC",
-            "source files, rows read: prices ",
-            f"snapshot {outcome['snapshot']}",
-            f"state {outcome['state']}: ",
-            f"report {outcome['report']}",
-        ):
-            assert line in caplog.text
+    def test_publishes_reports_and_explains(self, evenings: Evenings) -> None:
+        state, outcome = evenings.state, evenings.state.result()
         assert Path(outcome["report"]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-        assert outcome["headline"] == read(latest(tmp_path), "regimes")["headline"].item()
+        published = read(latest(evenings.lake), "regimes", as_of=DAYS[-1])
+        assert outcome["headline"] == published["headline"].item()
         with get_client(sync_client=True) as client:
             run = client.read_flow_run(state.state_details.flow_run_id)
             found = client.read_artifacts()
@@ -256,13 +262,24 @@ class TestDaily:
             "data-quality",
         }  # fmt: skip
 
-    def test_run_twice_leaves_the_same_bytes(self, drop: Path, tmp_path: Path) -> None:
-        asked = {"source": _files(drop), "lake": str(tmp_path), "as_of": date(2026, 2, 4)}
-        first = daily(**asked, return_state=True).result()
-        before = _bytes(tmp_path)
-        second = daily(**asked, return_state=True).result()
-        assert second == first
-        assert _bytes(tmp_path) == before
+    def test_run_twice_leaves_the_same_bytes_and_logs_what_it_did(
+        self, evenings: Evenings, drop: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        outcome, before = evenings.state.result(), _bytes(evenings.lake)
+        with caplog.at_level(logging.INFO, logger="prefect.flow_runs"):
+            again = daily(
+                source=_files(drop), lake=str(evenings.lake), as_of=DAYS[-1], return_state=True
+            )
+        assert again.result() == outcome
+        assert _bytes(evenings.lake) == before
+        for line in (
+            "session 2026-02-05, cut-off 2026-02-05 21:15 UTC",
+            "source files, rows read: prices ",
+            f"snapshot {outcome['snapshot']}",
+            f"state {outcome['state']}: ",
+            f"report {outcome['report']}",
+        ):
+            assert line in caplog.text
 
     def test_that_takes_too_long_ends_as_timed_out(
         self, drop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -293,18 +310,6 @@ class TestDaily:
         )  # fmt: skip
         assert state.is_failed()
         assert "does not exist; name an existing folder" in str(state.message)
-
-    def test_simulated_data_says_so_everywhere(self, tmp_path: Path) -> None:
-        state = daily(
-            source={"kind": "simulated", "scenario": "calm"}, lake=str(tmp_path),
-            as_of=date(2026, 2, 5), return_state=True,
-        )  # fmt: skip
-        outcome = state.result()
-        assert outcome["headline"].startswith("SIMULATED DATA")
-        snapshot = latest(tmp_path)
-        for path in snapshot.path.rglob("*.parquet"):
-            assert set(pd.read_parquet(path)["source"]) == {"simulated:calm"}
-        assert "SIMULATED DATA" in Path(outcome["report"]).read_text(encoding="utf-8").upper()
 
 
 @pytest.mark.prefect
@@ -341,19 +346,16 @@ class TestReplay:
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_server")
 class TestBackfill:
-    def test_equals_the_daily_runs_byte_for_byte(self, drop: Path, tmp_path: Path) -> None:
+    def test_equals_the_daily_runs_byte_for_byte(
+        self, evenings: Evenings, drop: Path, tmp_path: Path
+    ) -> None:
+        """Chunks of several sessions: tests/unwind/test_pipeline.py, TestBackfill."""
         state = backfill(
-            source=_files(drop), first=date(2026, 2, 3), last=date(2026, 2, 5),
-            lake=str(tmp_path / "all"), chunk=2, return_state=True,
+            source=_files(drop), first=DAYS[0], last=DAYS[-1], lake=str(tmp_path), chunk=1,
+            return_state=True,
         )  # fmt: skip
-        assert state.result()["sessions"] == 3
-        for day in (3, 4, 5):
-            daily(
-                source=_files(drop), lake=str(tmp_path / "each"), as_of=date(2026, 2, day),
-                return_state=True,
-            ).result()  # fmt: skip
-        whole, single = latest(tmp_path / "all"), latest(tmp_path / "each")
-        assert whole.manifest["files"] == single.manifest["files"]
+        assert state.result()["sessions"] == 2
+        assert latest(tmp_path).manifest["files"] == latest(evenings.lake).manifest["files"]
 
     def test_an_empty_range_is_a_sentence(self, drop: Path, tmp_path: Path) -> None:
         state = backfill(
@@ -368,91 +370,36 @@ class TestShell:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["daily", "--path", "nowhere"], "drop folder nowhere does not exist"),
-            (["daily", "--source", "simulated", "--scenario", "x"], "no scenario x; there are"),
-            (["daily", "--source", "bloomberg"], "no source bloomberg; there are files, yahoo"),
-            (["daily", "--source", "simulated", "--source", "files"], "never combined"),
+            ("daily --path nowhere", "drop folder nowhere does not exist"),
+            ("daily --source simulated --scenario x", "no scenario x; there are"),
+            ("daily --source bloomberg", "no source bloomberg; there are files, yahoo"),
+            ("daily --source simulated --source files", "never combined"),
             (
-                [
-                    "backfill",
-                    "--path",
-                    ".",
-                    "--from",
-                    "2026-02-03",
-                    "--to",
-                    "2026-02-05",
-                    "--chunk",
-                    "0",
-                ],
+                "backfill --path . --from 2026-02-03 --to 2026-02-05 --chunk 0",
                 "--chunk: Input should be greater than or equal to 1",
             ),
-            (["daily", "--settings", "none.toml"], "settings file none.toml does not exist"),
+            ("daily --settings none.toml", "settings file none.toml does not exist"),
             (
-                ["replay", "--as-of", "2026-02-05", "--path", ".", "--cutoffs", "noon"],
+                "replay --as-of 2026-02-05 --path . --cutoffs noon",
                 "cutoffs must be UTC instants with commas between, got 'noon'",
             ),
         ],
     )
     def test_a_fault_is_one_sentence_before_any_server_starts(
-        self, arguments: list[str], said: str, tmp_path: Path
-    ) -> None:
+        self, arguments: str, said: str, capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        assert main(arguments.split()) == 2
+        printed = capsys.readouterr()
+        assert said in printed.err
+        assert "Traceback" not in printed.err
+        assert printed.out == ""
+
+    def test_a_fault_ends_the_process_with_its_status(self) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "flows", *arguments], capture_output=True, text=True,
-            cwd=ROOT, check=False,
+            [sys.executable, "-m", "flows", "daily", "--settings", "none.toml"],
+            capture_output=True, text=True, cwd=ROOT, check=False,
         )  # fmt: skip
         assert done.returncode == 2
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
+        assert done.stderr.startswith("unwind: settings file none.toml does not exist")
+        assert done.stderr.count("\n") == 1
         assert done.stdout == ""
-
-
-@pytest.mark.prefect
-@pytest.mark.market
-@pytest.mark.usefixtures("prefect_server")
-class TestFebruary2026:
-    """The acceptance run of the daily service: real data, real flow, read through the shell."""
-
-    def test_show_prints_the_facts_of_the_event(self, market_folder: Path, tmp_path: Path) -> None:
-        backfill(
-            source=_files(market_folder), first=date(2026, 2, 4), last=date(2026, 2, 6),
-            lake=str(tmp_path), return_state=True,
-        ).result()  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-m", "unwind.cli", "show", "--lake", str(tmp_path),
-             "--as-of", "2026-02-05", "--json"],
-            capture_output=True, text=True, check=True, cwd=ROOT,
-        )  # fmt: skip
-        told = json.loads(done.stdout)
-        assert told["state"] == "DELEVERAGING"
-        moves = {row["asset"]: row["simple_return"] for row in told["returns"]}
-        assert round(100 * moves["IBIT"], 2) == -13.16
-        assert round(100 * moves["GLD"], 2) == -2.66
-        volume = {row["measure"]: row for row in told["volumes"] if row["asset"] == "IBIT"}
-        assert round(volume["volume_shares"]["value"] / 1e6, 1) == 284.4
-        assert all(row["is_record"] for row in volume.values())
-        assert round(volume["volume_shares"]["record_multiple"], 2) == 1.69
-        assert round(volume["volume_dollars"]["record_multiple"], 2) == 1.27
-        path = [
-            (row["as_of"][-2:], round(row["value"], 2), row["after"])
-            for row in told["correlation_path"]
-            if row["pair"] == "IBIT~IGV"
-        ]
-        assert path == [("04", 0.25, False), ("05", 0.49, False), ("06", 0.63, True)]
-        printed = subprocess.run(
-            [sys.executable, "-m", "unwind.cli", "show", "--lake", str(tmp_path),
-             "--as-of", "2026-02-05"],
-            capture_output=True, text=True, check=True, cwd=ROOT,
-        )  # fmt: skip
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        # Names of snapshots and paths across sessions depend on how many were published.
-        lines = [
-            line.rstrip()
-            for line in printed.stdout.splitlines()
-            if "→" not in line and not line.startswith("snapshot")
-        ]
-        assert len(lines) > 40
-        assert [line for line in lines if line not in readme] == []
-        example = (ROOT / "docs" / "february-2026.md").read_text(encoding="utf-8")
-        evidence = lines[lines.index("Behind the tested links") :]
-        assert len(evidence) > 10
-        assert [line for line in evidence if line not in example] == []

@@ -68,12 +68,19 @@ class TestCarelessOperator:
 
 
 class TestRehearsal:
-    def test_a_simulation_may_lie_in_the_future(self, tmp_path: Path) -> None:
+    def test_a_simulation_may_lie_in_the_future_and_says_so_everywhere(
+        self, tmp_path: Path
+    ) -> None:
         state = daily(
             source={"kind": "simulated", "scenario": "calm", "event": SESSION},
             lake=str(tmp_path), as_of=SESSION, return_state=True,
         )  # fmt: skip
         assert state.is_completed(), state.message
-        rows = read(latest(tmp_path), "regimes")
+        outcome, snapshot = state.result(), latest(tmp_path)
+        rows = read(snapshot, "regimes")
         assert rows["as_of"].tolist() == [SESSION]
         assert rows["cutoff"].item() > pd.Timestamp.now("UTC")
+        assert outcome["headline"].startswith("SIMULATED DATA")
+        for path in snapshot.path.rglob("*.parquet"):
+            assert set(pd.read_parquet(path)["source"]) == {"simulated:calm"}
+        assert "SIMULATED DATA" in Path(outcome["report"]).read_text(encoding="utf-8").upper()

@@ -1,6 +1,7 @@
 """Late data and revisions, through the functions that the flows call; copies and full disks."""
 
 import errno
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from unwind.indicators.context import Slot
 from unwind.lake.publish import publish
 from unwind.lake.snapshots import latest, read
 from unwind.market.store import ingest, read_vintages
-from unwind.pipeline import analyse, load_market
+from unwind.pipeline import Analysis, analyse, load_market
 from unwind.report.difference import difference
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
@@ -25,18 +26,21 @@ PUBLISHED, LATER = pd.Timestamp("2026-02-05T21:15Z"), pd.Timestamp("2026-02-07T0
 
 class TestLateData:
     def test_adds_vintages_and_leaves_what_was_said(
-        self, drop: Path, tmp_path: Path, settings: Settings
+        self, analysis: Callable[[date], Analysis], drop: Path, tmp_path: Path, settings: Settings
     ) -> None:
         lake = tmp_path / "lake"
+
+        def published(rows: dict[str, pd.DataFrame]) -> str:
+            return publish(lake, rows, settings=settings, source="files", run="run").name
 
         def run(source: FilesSource, received: pd.Timestamp, cutoff: pd.Timestamp) -> str:
             ingest(lake / "market", source, settings=settings, received_at=received)
             market = load_market(lake / "market")
             moment = Slot(as_of=SESSION, cutoff=cutoff, source="files")
-            rows = analyse(market, moment, settings=settings).tables
-            return publish(lake, rows, settings=settings, source="files", run="run").name
+            return published(analyse(market, moment, settings=settings).tables)
 
-        first = run(FilesSource(drop), RECEIVED, PUBLISHED)
+        ingest(lake / "market", FilesSource(drop), settings=settings, received_at=RECEIVED)
+        first = published(analysis(SESSION).tables)
         prices = pd.read_parquet(drop / "prices.parquet")
         chosen = (prices["symbol"] == "IGV") & (prices["session"] == "2026-02-05")
         late = prices[chosen].assign(known_at=pd.Timestamp("2026-02-06T12:00Z"))

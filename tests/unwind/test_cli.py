@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.conftest import ROOT
 from unwind.cli import app
 from unwind.lake.publish import publish
 from unwind.pipeline import Analysis, stacked
@@ -134,3 +135,46 @@ class TestBadInput:
         with pytest.raises(SystemExit):
             cli.main()
         assert "no report for 2026-02-05; run `python -m flows daily" in capsys.readouterr().err
+
+
+@pytest.mark.market
+class TestFebruary2026:
+    """The acceptance test of the daily service: real data, read through the shell."""
+
+    def test_show_prints_the_facts_of_the_event(
+        self, real_analysis: Callable[[date, date], Analysis], tmp_path: Path, settings: Settings
+    ) -> None:
+        days = [date(2026, 2, day) for day in (4, 5, 6)]
+        rows = stacked([real_analysis(day, day).tables for day in days])
+        publish(tmp_path, rows, settings=settings, source="files", run="test")
+        show = ("show", "--lake", tmp_path, "--as-of", "2026-02-05")
+        told = json.loads(_run(*show, "--json"))
+        assert told["state"] == "DELEVERAGING"
+        moves = {row["asset"]: row["simple_return"] for row in told["returns"]}
+        assert round(100 * moves["IBIT"], 2) == -13.16
+        assert round(100 * moves["GLD"], 2) == -2.66
+        volume = {row["measure"]: row for row in told["volumes"] if row["asset"] == "IBIT"}
+        assert round(volume["volume_shares"]["value"] / 1e6, 1) == 284.4
+        assert all(row["is_record"] for row in volume.values())
+        assert round(volume["volume_shares"]["record_multiple"], 2) == 1.69
+        assert round(volume["volume_dollars"]["record_multiple"], 2) == 1.27
+        path = [
+            (row["as_of"][-2:], round(row["value"], 2), row["after"])
+            for row in told["correlation_path"]
+            if row["pair"] == "IBIT~IGV"
+        ]
+        assert path == [("04", 0.25, False), ("05", 0.49, False), ("06", 0.63, True)]
+        printed = _run(*show)
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        # Names of snapshots and paths across sessions depend on how many were published.
+        lines = [
+            line.rstrip()
+            for line in printed.splitlines()
+            if "→" not in line and not line.startswith("snapshot")
+        ]
+        assert len(lines) > 40
+        assert [line for line in lines if line not in readme] == []
+        example = (ROOT / "docs" / "february-2026.md").read_text(encoding="utf-8")
+        evidence = lines[lines.index("Behind the tested links") :]
+        assert len(evidence) > 10
+        assert [line for line in evidence if line not in example] == []

@@ -13,8 +13,9 @@ from tests.conftest import RECEIVED, small_prices, write_drop
 from unwind.calendar import publication_instant
 from unwind.contract.tables import TABLES
 from unwind.indicators.context import Slot
+from unwind.lake.publish import publish
 from unwind.market.store import ingest
-from unwind.pipeline import Analysis, Market, analyse, load_market, observe
+from unwind.pipeline import Analysis, Market, analyse, analyse_sessions, load_market, observe
 from unwind.settings import Settings
 from unwind.simulation.source import simulate_market
 from unwind.sources.files import FilesSource
@@ -111,10 +112,10 @@ class TestPrefixInvariance:
         ],
     )
     def test_on_the_real_market(
-        self, day: date, known: date, market_folder: Path, tmp_path: Path, settings: Settings
-    ) -> None:
-        market = _market(market_folder, tmp_path / "all", settings)
-        whole = _published(market, day, settings, known)
+        self, day: date, known: date, real_analysis: Callable[[date, date], Analysis],
+        market_folder: Path, tmp_path: Path, settings: Settings,
+    ) -> None:  # fmt: skip
+        whole = _typed(real_analysis(day, known).tables)
         short = _without_later_rows(market_folder, tmp_path / "short", known)
         prefix = _published(_market(short, tmp_path / "then", settings), day, settings, known)
         self._equal(whole, prefix)
@@ -148,6 +149,21 @@ class TestRows:
         ):
             silent = tables[name][tables[name][column].isna() & tables[name]["reason"].isna()]
             assert silent.empty, name
+
+
+class TestBackfill:
+    def test_a_chunk_of_sessions_leaves_the_bytes_of_one_by_one(
+        self, analysis: Callable[[date], Analysis], plain_market: Market, tmp_path: Path,
+        settings: Settings,
+    ) -> None:  # fmt: skip
+        days = [date(2026, 2, day) for day in (4, 5)]
+        slots = [_moment(day, settings) for day in days]
+        together = analyse_sessions(plain_market, slots, settings=settings, workers=1)
+        how = {"settings": settings, "source": "files", "run": "test"}
+        whole = publish(tmp_path / "whole", together.tables, **how)
+        for day in days:
+            single = publish(tmp_path / "single", analysis(day).tables, **how)
+        assert whole.manifest["files"] == single.manifest["files"]
 
 
 class TestLateListing:
@@ -234,11 +250,9 @@ class TestMissingBase:
 
 
 @pytest.fixture(scope="module")
-def days(
-    market_folder: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> dict[int, dict[str, pd.DataFrame]]:
-    market = _market(market_folder, tmp_path_factory.mktemp("store"), settings)
-    return {day: _published(market, date(2026, 2, day), settings) for day in (3, 4, 5, 6)}
+def days(real_analysis: Callable[[date, date], Analysis]) -> dict[int, dict[str, pd.DataFrame]]:
+    sessions = {day: date(2026, 2, day) for day in (3, 4, 5, 6)}
+    return {day: _typed(real_analysis(when, when).tables) for day, when in sessions.items()}
 
 
 @pytest.mark.market

@@ -79,7 +79,9 @@ class Table:
             raise ValueError(
                 f"table {self.name}: the key {twice} stands twice; rows must be unique"
             )
-        return pa.Table.from_pandas(ordered, schema=self.schema, preserve_index=False)
+        written = pa.Table.from_pandas(ordered, schema=self.schema, preserve_index=False)
+        # Without pandas' own notes: the bytes do not tell in how many runs a month was written.
+        return written.replace_schema_metadata(self.schema.metadata)
 
 
 # One run fills one slot: a session, seen from a cut-off, from one source, under one desk.

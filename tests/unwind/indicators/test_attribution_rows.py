@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from unwind.indicators.evidence import Evidence
 from unwind.pipeline import Market, conclude, observe, observe_next
 from unwind.settings import Settings, SettingsError, parse_settings
 from unwind.simulation.source import SimulatedSource
-from unwind.sources.files import FilesSource
 
 EVENT = date(2026, 2, 5)
 FIRST, LATE = "2026-02-05T21:15Z", "2026-02-09T21:15Z"
@@ -49,13 +47,6 @@ def late(market: Market, settings: Settings) -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def held(settings: Settings) -> tuple[dict[str, Evidence], bool]:
     return evidence_of("yen_carry", 7, settings)
-
-
-@pytest.fixture(scope="module")
-def real(
-    tmp_path_factory: pytest.TempPathFactory, market_folder: Path, settings: Settings
-) -> Market:
-    return market_of(FilesSource(market_folder), tmp_path_factory.mktemp("real"), settings)
 
 
 class TestEventDay:
@@ -198,7 +189,7 @@ class TestRealEvents:
             (date(2025, 6, 11), "2025-06-13T20:15Z", {"ordinary", None}),
         ],
     )
-    def test_names(self, real: Market, settings: Settings, day, cutoff, allowed) -> None:
-        first = _tables(real, settings, cutoff, day)["attribution"].iloc[0]
+    def test_names(self, real_market: Market, settings: Settings, day, cutoff, allowed) -> None:
+        first = _tables(real_market, settings, cutoff, day)["attribution"].iloc[0]
         named = first["named"] if isinstance(first["named"], str) else None
         assert named in allowed, first["sentence"]

@@ -26,7 +26,6 @@ from unwind.market.store import ingest
 from unwind.pipeline import Market, load_market, observe
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
 from unwind.simulation.source import SimulatedSource
-from unwind.sources.files import FilesSource
 
 FIRST, EVENT, LAST = date(2025, 3, 3), date(2026, 2, 5), date(2026, 2, 13)
 NEXT_MORNING = {EVENT: "2026-02-06T14:30Z", date(2026, 2, 6): "2026-02-07T14:30Z"}
@@ -183,10 +182,9 @@ class TestPrefix:
 
 class TestMissingInput:
     def test_prices_alone_give_nulls_with_reasons(
-        self, drop: Path, tmp_path: Path, settings: Settings
+        self, plain_market: Market, settings: Settings
     ) -> None:
-        ingest(tmp_path, FilesSource(drop), settings=settings, received_at=RECEIVED)
-        rows = _rows(load_market(tmp_path), _moment(EVENT, settings), settings)
+        rows = _rows(plain_market, _moment(EVENT, settings), settings)
         assert len(rows) == 22
         for row in rows.values():
             assert np.isnan(row.value)
@@ -279,21 +277,14 @@ class TestSettings:
             parse_settings(raw, origin="desk.toml")
 
 
-@pytest.fixture(scope="module")
-def real(
-    market_folder: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> Market:
-    store = tmp_path_factory.mktemp("real")
-    ingest(store, FilesSource(market_folder), settings=settings, received_at=RECEIVED)
-    return load_market(store)
-
-
 @pytest.mark.market
 class TestFebruary2026:
     """shared/event.md, claim 8: near-month basis 3.3 % on 5 February, 9 % on the 6th."""
 
-    def test_a_basis_is_a_band_wider_than_the_claim(self, real: Market, settings: Settings) -> None:
-        row = _rows(real, _moment(EVENT, settings, NEXT_MORNING[EVENT]), settings)
+    def test_a_basis_is_a_band_wider_than_the_claim(
+        self, real_market: Market, settings: Settings
+    ) -> None:
+        row = _rows(real_market, _moment(EVENT, settings, NEXT_MORNING[EVENT]), settings)
         near = row["near_basis", "CME"]
         # one source and clock says 2.4 %, another 7.9 %: both lie inside, and so does the claim
         assert near.value == pytest.approx((63_000 / 62_909.86 - 1) * 365 / 22, rel=1e-3)
@@ -301,32 +292,34 @@ class TestFebruary2026:
         assert "BTCUSDT hourly to 2026-02-06 00:00 UTC; +0.33% over" in (near.detail or "")
 
     def test_no_change_of_these_days_exceeds_its_band(
-        self, real: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
         for day, cutoff in NEXT_MORNING.items():
-            rows = _rows(real, _moment(day, settings, cutoff), settings)
+            rows = _rows(real_market, _moment(day, settings, cutoff), settings)
             for name in ("near_basis_change", "calendar_basis_change"):
                 assert rows[name, "CME"].category == "inside the band"
             # weekly positions are all that is public of CME's open interest
             assert rows["open_interest_type", "CME"].category == "unknown"
             assert rows["open_interest_type", "CME"].quality == "missing"
 
-    def test_friday_stands_at_the_futures_own_close(self, real: Market, settings: Settings) -> None:
+    def test_friday_stands_at_the_futures_own_close(
+        self, real_market: Market, settings: Settings
+    ) -> None:
         friday = date(2026, 2, 6)
-        rows = _rows(real, _moment(friday, settings, NEXT_MORNING[friday]), settings)
+        rows = _rows(real_market, _moment(friday, settings, NEXT_MORNING[friday]), settings)
         assert "spot BTCUSDT hourly to 2026-02-06 22:00 UTC" in (
             rows["near_basis", "CME"].detail or ""
         )
         assert 0.027 < rows["near_basis", "CME"].value < 0.068
 
     def test_the_stated_clock_is_the_one_that_scatters_least(
-        self, real: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
         """Spot an hour earlier or later than the stated close fits the futures worse."""
         history = _history(
-            real, _moment(date(2026, 2, 12), settings, "2026-02-13T14:30Z"), settings
+            real_market, _moment(date(2026, 2, 12), settings, "2026-02-13T14:30Z"), settings
         )
-        bars = real.vintages["crypto_hourly"].drop_duplicates("bar_start_utc")
+        bars = real_market.vintages["crypto_hourly"].drop_duplicates("bar_start_utc")
         close = bars.set_index("bar_start_utc")["close"]
         curve, clock = history.curve, history.clock
         nearest = curve.settle.bfill(axis=1).iloc[:, 0]

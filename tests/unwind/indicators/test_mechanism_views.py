@@ -1,7 +1,6 @@
 """The figures behind the charts are the published ones, on simulated and on real data."""
 
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,6 @@ from unwind.pipeline import Market, observe
 from unwind.report.mechanisms import chart_texts
 from unwind.settings import Settings
 from unwind.simulation.source import SimulatedSource
-from unwind.sources.files import FilesSource
 
 EVENT = date(2026, 2, 5)
 WEEK = [pd.Timestamp(day) for day in ("2026-02-04", "2026-02-03", "2026-01-28")]
@@ -39,11 +37,8 @@ def seen(simulated: Market, settings: Settings) -> tuple[MechanismViews, pd.Data
 
 
 @pytest.fixture(scope="module")
-def real(
-    market_folder: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> tuple[MechanismViews, pd.DataFrame]:
-    market = market_of(FilesSource(market_folder), tmp_path_factory.mktemp("real"), settings)
-    return looked_at(market, settings)
+def real(real_market: Market, settings: Settings) -> tuple[MechanismViews, pd.DataFrame]:
+    return looked_at(real_market, settings)
 
 
 def check_flow(views: MechanismViews, rows: pd.DataFrame) -> None:

@@ -68,11 +68,6 @@ def stored(folder: Path, store: Path, settings: Settings) -> Market:
 
 
 @pytest.fixture(scope="module")
-def plain(drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Market:
-    return stored(drop, tmp_path_factory.mktemp("store"), settings)
-
-
-@pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Market:
     market = simulate_market(
         "multi_strat_unwind", seed=1, first=date(2024, 11, 1), last=date(2026, 2, 12),
@@ -99,17 +94,17 @@ class TestPricesAlone:
     """A folder without anything optional gives rows that say what is missing."""
 
     def test_each_null_has_its_reason_and_each_row_its_clock(
-        self, plain: Market, settings: Settings
+        self, plain_market: Market, settings: Settings
     ) -> None:
-        rows = rows_of(plain, DAY, settings)
+        rows = rows_of(plain_market, DAY, settings)
         null = rows["value"].isna()
         assert (null == (rows["quality"] == MISSING)).all()
         assert (null == rows["reason"].notna()).all()
         assert (rows["known_at"] <= rows["cutoff"]).all()
         assert (pd.to_datetime(rows["describes"]) <= pd.Timestamp(DAY)).all()
 
-    def test_says_which_input_is_missing(self, plain: Market, settings: Settings) -> None:
-        reasons = rows_of(plain, DAY, settings)["reason"]
+    def test_says_which_input_is_missing(self, plain_market: Market, settings: Settings) -> None:
+        reasons = rows_of(plain_market, DAY, settings)["reason"]
         assert reasons[("flow_surprise", "IBIT")] == "no ETF flows are on file"
         assert reasons[("turnover", "IBIT")] == "no ETF flows are on file"
         assert reasons[("put_share", "IBIT")] == "no option chain of IBIT is on file"
@@ -117,9 +112,9 @@ class TestPricesAlone:
         assert reasons[("published_zscore", "universe")] == "no published z-score was known"
 
     def test_prices_are_enough_for_volume_yen_and_rebound(
-        self, plain: Market, settings: Settings
+        self, plain_market: Market, settings: Settings
     ) -> None:
-        values = rows_of(plain, DAY, settings)["value"]
+        values = rows_of(plain_market, DAY, settings)["value"]
         for key in (
             ("record_multiple_shares", "IBIT"), ("volume_surprise", "IBIT"),
             ("carry_unwind", "USDJPY"), ("rebound_slope", "universe"),
@@ -127,9 +122,9 @@ class TestPricesAlone:
             assert np.isfinite(values[key]), key
 
     def test_with_and_without_inputs_the_keys_are_the_same(
-        self, plain: Market, simulated: Market, settings: Settings
+        self, plain_market: Market, simulated: Market, settings: Settings
     ) -> None:
-        one, two = (rows_of(market, DAY, settings).index for market in (plain, simulated))
+        one, two = (rows_of(market, DAY, settings).index for market in (plain_market, simulated))
         own_clock = "published_zscore"
         assert set(one.drop(own_clock, level=0)) == set(two.drop(own_clock, level=0))
 
@@ -480,19 +475,14 @@ class TestOrganicDemand:
         assert shorts["2026-02-06"] == reported["2026-02-03"]
 
 
-@pytest.fixture(scope="module")
-def era(
-    market_folder: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> Market:
-    return stored(market_folder, tmp_path_factory.mktemp("store"), settings)
-
-
 @pytest.mark.market
 class TestFebruary2026:
     """shared/event.md from the real data; flows of a session are known on the morning after."""
 
-    def test_flows_of_5_february_and_their_conflict(self, era: Market, settings: Settings) -> None:
-        rows = rows_of(era, DAY, settings)
+    def test_flows_of_5_february_and_their_conflict(
+        self, real_market: Market, settings: Settings
+    ) -> None:
+        rows = rows_of(real_market, DAY, settings)
         assert rows.loc[("flow", "IBIT"), "value"] == -175.3
         assert rows.loc[("flow", "TOTAL"), "value"] == -434.1
         assert rows.loc[("flow", "IBIT"), "describes"] == date(2026, 2, 5)
@@ -501,16 +491,16 @@ class TestFebruary2026:
         assert told["value"] == pytest.approx(-373.44 + 175.3)
         assert rows.loc[("vendor_dating_lag", "IBIT"), "value"] == 1
 
-    def test_flows_of_6_february(self, era: Market, settings: Settings) -> None:
-        rows = rows_of(era, date(2026, 2, 9), settings)
+    def test_flows_of_6_february(self, real_market: Market, settings: Settings) -> None:
+        rows = rows_of(real_market, date(2026, 2, 9), settings)
         assert rows.loc[("flow", "IBIT"), "value"] == 231.6
         assert rows.loc[("flow", "TOTAL"), "value"] == 371.1
         assert rows.loc[("vendor_conflict", "IBIT"), "category"] == "signs differ"
 
     def test_the_surprise_of_all_funds_is_positive_on_either_reading(
-        self, era: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
-        rows = rows_of(era, DAY, settings)
+        rows = rows_of(real_market, DAY, settings)
         expected = rows.loc[("flow_expected", "TOTAL"), "value"]
         # the article's $0.5 to $1 billion, and its own reading of the flow, +371.1
         assert -1000 < expected < -500
@@ -518,8 +508,10 @@ class TestFebruary2026:
         assert surprise["value"] == pytest.approx(-434.1 - expected)
         assert min(surprise["value"], 371.1 - expected) > 0
 
-    def test_volume_is_a_record_of_neither_twice(self, era: Market, settings: Settings) -> None:
-        rows = rows_of(era, date(2026, 2, 5), settings)
+    def test_volume_is_a_record_of_neither_twice(
+        self, real_market: Market, settings: Settings
+    ) -> None:
+        rows = rows_of(real_market, date(2026, 2, 5), settings)
         assert rows.loc[("record_multiple_shares", "IBIT"), "value"] == pytest.approx(
             1.69, abs=0.005
         )
@@ -531,24 +523,24 @@ class TestFebruary2026:
         assert told["z"] > 3
 
     def test_most_of_the_fall_came_while_equities_traded(
-        self, era: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
-        rows = rows_of(era, date(2026, 2, 5), settings)
+        rows = rows_of(real_market, date(2026, 2, 5), settings)
         share = rows.loc[("move_share", "us_cash")]
         assert share["lower"] > 0.5
         assert rows.loc["move_share", "value"].sum() == pytest.approx(1)
         assert rows.loc[("move", "whole"), "value"] == pytest.approx(np.log(1 - 0.132), abs=0.005)
 
     def test_the_base_regained_two_thirds_the_day_after(
-        self, era: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
         # 41.57 → 36.10 → +9.92 %
-        assert rows_of(era, DAY, settings).loc[("regained", "IBIT"), "value"] == pytest.approx(
-            0.0992 * 36.10 / (41.57 - 36.10), abs=0.002
-        )
+        assert rows_of(real_market, DAY, settings).loc[
+            ("regained", "IBIT"), "value"
+        ] == pytest.approx(0.0992 * 36.10 / (41.57 - 36.10), abs=0.002)
 
-    def test_the_yen_did_not_rise(self, era: Market, settings: Settings) -> None:
-        rows = rows_of(era, date(2026, 2, 5), settings)
+    def test_the_yen_did_not_rise(self, real_market: Market, settings: Settings) -> None:
+        rows = rows_of(real_market, date(2026, 2, 5), settings)
         # 156.92 → 157.04 yen per dollar, 16:00 to 16:00 New York
         yen = rows.loc[("yen_move", "USDJPY")]
         assert yen["value"] == pytest.approx(np.log(157.036 / 156.920), abs=1e-5)
@@ -557,8 +549,10 @@ class TestFebruary2026:
         assert rows.loc[("carry_unwind", "USDJPY"), "value"] == pytest.approx(0.066, abs=0.001)
         assert rows.loc[("carry_unwind", "USDJPY"), "category"] == "risk down"
 
-    def test_a_chain_before_the_close_is_partial(self, era: Market, settings: Settings) -> None:
-        rows = rows_of(era, date(2026, 2, 13), settings)
+    def test_a_chain_before_the_close_is_partial(
+        self, real_market: Market, settings: Settings
+    ) -> None:
+        rows = rows_of(real_market, date(2026, 2, 13), settings)
         share = rows.loc[("put_share", "IBIT")]
         assert share["value"] == pytest.approx(339598 / (240475 + 339598))
         assert share["quality"] == "partial"
@@ -566,9 +560,11 @@ class TestFebruary2026:
 
 @pytest.mark.market
 class TestCrash:
-    def test_10_october_2025_came_after_the_close(self, era: Market, settings: Settings) -> None:
+    def test_10_october_2025_came_after_the_close(
+        self, real_market: Market, settings: Settings
+    ) -> None:
         """The cascade of Friday 20:50–21:30 UTC lies in the window of Monday's session."""
-        rows = rows_of(era, date(2025, 10, 13), settings)
+        rows = rows_of(real_market, date(2025, 10, 13), settings)
         after = rows.loc[("move", "after_close")]
         assert after["value"] < -0.02
         assert after["z"] < -4
@@ -578,9 +574,9 @@ class TestCrash:
         assert "is below 2%" in rows.loc[("move_share", "after_close"), "reason"]
 
     def test_5_august_2024_is_the_yen_with_risk_assets(
-        self, era: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
-        rows = rows_of(era, date(2024, 8, 5), settings)
+        rows = rows_of(real_market, date(2024, 8, 5), settings)
         # seven months after the listing a z has errors enough behind it
         assert rows.loc[("volume_surprise", "IBIT"), "n"] >= 20
         assert rows.loc[("flow_surprise", "TOTAL"), "n"] >= 20
@@ -592,9 +588,9 @@ class TestCrash:
 @pytest.mark.market
 class TestDegradedVendor:
     def test_without_volume_the_flow_is_expected_without_it(
-        self, era: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
-        rows = rows_of(era, date(2026, 8, 20), settings)
+        rows = rows_of(real_market, date(2026, 8, 20), settings)
         told = rows.loc[("flow_surprise", "IBIT")]
         assert np.isfinite(told["value"])
         assert "no volume of IBIT: expected without it" in told["detail"]

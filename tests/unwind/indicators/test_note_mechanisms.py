@@ -2,7 +2,6 @@
 
 import math
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from features.derivatives import knock_in_put
 from tests.conftest import small_prices, write_drop
 from tests.unwind.contexts import run_context
 from tests.unwind.mechanism_markets import (
-    Selected,
     changed,
     cut_to,
     market_of,
@@ -203,16 +201,14 @@ class TestFebruary2026:
     """event.md, claim 12: barriers at 43.6, crossed before 5 February, and near 38–39."""
 
     def test_the_november_note_had_gone_and_the_cluster_was_next(
-        self, market_folder: Path, tmp_path: Path, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
-        source = Selected(FilesSource(market_folder), ("prices",))
-        real = market_of(source, tmp_path, settings)
         held = pd.DataFrame(
             [note("November", 43.6, "american"), note("cluster", 38.5, "american")]
         ).assign(known_at=pd.Timestamp("2025-11-15T05:00Z"))
         for name in ("issued_at", "maturity"):
             held[name] = held[name].astype("datetime64[us]")
-        real = changed(real, structured_notes=held)
+        real = changed(real_market, structured_notes=held)
         before, after = (
             rows_of(notes_block, real, moment_of(day, settings), settings)
             for day in (date(2026, 2, 4), date(2026, 2, 5))

@@ -224,21 +224,15 @@ class TestShortHistory:
         assert "SPY: variance forecasts needs at least 251" in row.reason
 
 
-@pytest.fixture(scope="module")
-def real(
-    market_folder: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings
-) -> Market:
-    source = Selected(FilesSource(market_folder), (*TABLES, "crypto_hourly"))
-    return market_of(source, tmp_path_factory.mktemp("real"), settings)
-
-
 @pytest.mark.market
 class TestFebruary2026:
-    def test_a_utc_day_is_known_when_it_has_ended(self, real: Market, settings: Settings) -> None:
+    def test_a_utc_day_is_known_when_it_has_ended(
+        self, real_market: Market, settings: Settings
+    ) -> None:
         # event.md: DVOL closed at 53.47 on the 4th and at 82.62 on the 5th, at 24:00 UTC.
         key = ("implied_gap", "DVOL")
-        at_once = chain_rows(real, EVENT, settings)[key]
-        next_morning = chain_rows(real, EVENT, settings, "2026-02-06T14:30Z")[key]
+        at_once = chain_rows(real_market, EVENT, settings)[key]
+        next_morning = chain_rows(real_market, EVENT, settings, "2026-02-06T14:30Z")[key]
         assert at_once.describes == pd.Timestamp("2026-02-04")
         assert at_once.detail.startswith("DVOL 53.5% less")
         assert next_morning.describes == pd.Timestamp("2026-02-05")
@@ -248,14 +242,16 @@ class TestFebruary2026:
         assert next_morning.z > 3 > at_once.z
 
     def test_the_front_of_the_vix_inverted_on_the_fifth(
-        self, real: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
         for day, category in ((date(2026, 2, 5), "inverted"), (date(2026, 2, 6), "upward")):
-            row = chain_rows(real, day, settings)[("term_ratio", "VIX9D/VIX")]
+            row = chain_rows(real_market, day, settings)[("term_ratio", "VIX9D/VIX")]
             assert row.category == category
 
-    def test_dealers_were_short_below_the_flip(self, real: Market, settings: Settings) -> None:
-        rows = chain_rows(real, date(2026, 2, 12), settings)
+    def test_dealers_were_short_below_the_flip(
+        self, real_market: Market, settings: Settings
+    ) -> None:
+        rows = chain_rows(real_market, date(2026, 2, 12), settings)
         exposure, flip = rows[("gamma_exposure", "IBIT")], rows[("gamma_flip", "IBIT")]
         # 37.05 that evening, some 65,400 dollars a bitcoin
         assert exposure.category == "short"
@@ -265,11 +261,11 @@ class TestFebruary2026:
         assert flip.category == "open above"
 
     def test_junk_volatilities_do_not_reach_the_chain(
-        self, real: Market, settings: Settings
+        self, real_market: Market, settings: Settings
     ) -> None:
         moment = moment_of(date(2026, 2, 12), settings)
-        panel = observe(real, moment, settings=settings).panel
-        chains = real.known("option_chains", cutoff=moment.cutoff)
+        panel = observe(real_market, moment, settings=settings).panel
+        chains = real_market.known("option_chains", cutoff=moment.cutoff)
         snapshot = newest_snapshot(
             chains, run_context(panel=panel, moment=moment, settings=settings)
         )
@@ -283,10 +279,12 @@ class TestFebruary2026:
         near = near[(near["strike"] / snapshot.price).between(0.9, 1.1)]
         assert (near["volatility"] - near["implied_vol"]).abs().median() < 0.04
 
-    def test_the_profile_is_there_for_a_chart(self, real: Market, settings: Settings) -> None:
+    def test_the_profile_is_there_for_a_chart(
+        self, real_market: Market, settings: Settings
+    ) -> None:
         moment = moment_of(date(2026, 2, 13), settings)
-        panel = observe(real, moment, settings=settings).panel
-        chains = real.known("option_chains", cutoff=moment.cutoff)
+        panel = observe(real_market, moment, settings=settings).panel
+        chains = real_market.known("option_chains", cutoff=moment.cutoff)
         snapshot = newest_snapshot(
             chains, run_context(panel=panel, moment=moment, settings=settings)
         )

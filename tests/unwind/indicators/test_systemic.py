@@ -29,7 +29,7 @@ from unwind.contract.estimates import SYSTEMIC
 from unwind.indicators.context import Slot
 from unwind.indicators.risk.systemic import systemic_rows
 from unwind.market.store import ingest
-from unwind.pipeline import analyse, load_market, observe
+from unwind.pipeline import Market, analyse, load_market, observe
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
 from unwind.sources.files import FilesSource
 
@@ -41,9 +41,8 @@ def moment_of(day: date, settings: Settings, *, cutoff: str | None = None) -> Sl
     return Slot(as_of=day, cutoff=pd.Timestamp(stood), source="files")
 
 
-def panel_of(folder: Path, store: Path, day: date, settings: Settings) -> Panel:
-    ingest(store, FilesSource(folder), settings=settings, received_at=RECEIVED)
-    return observe(load_market(store), moment_of(day, settings), settings=settings).panel
+def panel_of(market: Market, day: date, settings: Settings) -> Panel:
+    return observe(market, moment_of(day, settings), settings=settings).panel
 
 
 def rows_of(panel: Panel, day: date, settings: Settings) -> pd.DataFrame:
@@ -55,8 +54,8 @@ def rows_of(panel: Panel, day: date, settings: Settings) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def panel(drop: Path, tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Panel:
-    return panel_of(drop, tmp_path_factory.mktemp("store"), DAY, settings)
+def panel(plain_market: Market, settings: Settings) -> Panel:
+    return panel_of(plain_market, DAY, settings)
 
 
 @pytest.fixture(scope="module")
@@ -285,13 +284,13 @@ class TestHoliday:
 
 class TestIndexLevel:
     def test_it_is_no_asset_of_the_cross_section(
-        self, drop: Path, tmp_path: Path, rows: pd.DataFrame
+        self, plain_market: Market, rows: pd.DataFrame
     ) -> None:
         raw = tomllib.loads(DEFAULT_PATH.read_text(encoding="utf-8"))
         raw["universe"]["counterparts"].append("VIX")
         raw["universe"]["context"].remove("VIX")
         asked = parse_settings(raw, origin="desk.toml")
-        with_level = rows_of(panel_of(drop, tmp_path, DAY, asked), DAY, asked)
+        with_level = rows_of(panel_of(plain_market, DAY, asked), DAY, asked)
         pd.testing.assert_series_equal(with_level["value"], rows["value"])
 
 
@@ -389,10 +388,8 @@ class TestSettings:
 class TestFebruary2026:
     """The event is narrow: the cross-section shook, yet the sleeves did not all lose."""
 
-    def test_what_the_table_says(
-        self, market_folder: Path, tmp_path: Path, settings: Settings
-    ) -> None:
-        rows = rows_of(panel_of(market_folder, tmp_path, DAY, settings), DAY, settings)
+    def test_what_the_table_says(self, real_market: Market, settings: Settings) -> None:
+        rows = rows_of(panel_of(real_market, DAY, settings), DAY, settings)
         assert rows.loc[("turbulence", "universe"), "percentile"] > 0.95
         assert rows.loc[("correlation_surprise", "universe"), "value"] < 1
         assert rows.loc[("degrossing", "sleeves"), "value"] == 0

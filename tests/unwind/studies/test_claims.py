@@ -1,6 +1,7 @@
 """The claims of February 2026: verdicts follow from rules, and what is missing is said."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -8,13 +9,9 @@ import pandas as pd
 import pytest
 
 from unwind.contract.tables import TABLES
-from unwind.indicators.context import Slot
 from unwind.lake.snapshots import Snapshot
-from unwind.market.store import ingest
-from unwind.pipeline import analyse, load_market
+from unwind.pipeline import Analysis
 from unwind.report.session import SessionDay
-from unwind.settings import Settings
-from unwind.sources.files import FilesSource
 from unwind.studies.claims import (
     CONFIRMED,
     CONTESTED,
@@ -148,22 +145,10 @@ class TestFebruary2026:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def found(
-        cls, market_folder: Path, settings: Settings, tmp_path_factory: pytest.TempPathFactory
-    ) -> dict[int, Finding]:
-        store = tmp_path_factory.mktemp("claims")
-        late = pd.Timestamp("2026-02-10T21:15Z")
-        ingest(store, FilesSource(market_folder), settings=settings, received_at=late)
-        market = load_market(store)
-        days = [day for day in DAYS if day < late.date()]
+    def found(cls, real_analysis: Callable[[date, date], Analysis]) -> dict[int, Finding]:
+        known = date(2026, 2, 10)
         sessions = {
-            day: day_of(
-                day,
-                analyse(
-                    market, Slot(as_of=day, cutoff=late, source="files"), settings=settings
-                ).tables,
-            )
-            for day in days
+            day: day_of(day, real_analysis(day, known).tables) for day in DAYS if day < known
         }
         return {one.number: finding for one, finding in judge(CLAIMS, sessions)}
 
