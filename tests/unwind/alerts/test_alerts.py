@@ -14,11 +14,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
 from unwind.alerts.ledger import Alert, mark, read_ledger, write_intent
 from unwind.alerts.notices import Notice, notice_due
+from unwind.cli import app
 from unwind.files.location import LakeError
 from unwind.lake.alert_log import LOG
 from unwind.lake.identity import IDENTITY
@@ -444,10 +446,9 @@ class TestCommand:
     def test_lists_what_was_told(self, tmp_path: Path, settings: Settings) -> None:
         _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
         for options in ([], ["--json"]):
-            printed = subprocess.run(
-                [sys.executable, "-m", "unwind.cli", "alerts", "--lake", str(tmp_path), *options],
-                cwd=ROOT, check=True, capture_output=True, text=True,
-            ).stdout  # fmt: skip
+            done = CliRunner().invoke(app, ["alerts", "--lake", str(tmp_path), *options])
+            assert done.exit_code == 0, done.output
+            printed = done.output
             assert "IBIT: CALM → WATCH, session 2026-02-05" in printed
             assert "intent" in printed
         assert pd.Timestamp(json.loads(printed)[0]["notice"]["as_of"]) == pd.Timestamp(DAY)
