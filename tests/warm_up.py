@@ -49,6 +49,9 @@ def compile_stage(stages: tuple[str, ...]) -> None:
         rolling_correlation(returns)
         list(pair_standings(returns.to_numpy(copy=True), stop=2))
         correlation_with_base(returns.convert_dtypes(), base="IBIT")  # another memory layout
+        fixed = returns.to_numpy(copy=True)
+        fixed.flags.writeable = False  # a type of its own to the compiler
+        rolling_correlation(fixed)
 
 
 def main() -> None:
