@@ -4,12 +4,25 @@ import ast
 import importlib
 import subprocess
 import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
 FAMILIES = ("correlation", "cross_section", "derivatives", "fund_flows")
+
+
+@cache
+def _imports() -> list[tuple[Path, ast.ImportFrom]]:
+    return [
+        (path, node)
+        for package in ("features", "models", "unwind", "flows")
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    ]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -24,11 +37,8 @@ class TestExports:
         public = set(importlib.import_module(f"features.{family}").__all__)
         wrong = [
             f"{path.relative_to(ROOT)}: {alias.name} from {node.module}"
-            for package in ("features", "models", "unwind", "flows")
-            for path in (ROOT / package).rglob("*.py")
+            for path, node in _imports()
             if (ROOT / "features" / family) not in path.parents
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.ImportFrom)
             and (node.module or "").startswith(f"features.{family}.")
             for alias in node.names
             if alias.name in public

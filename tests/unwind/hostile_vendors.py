@@ -162,15 +162,17 @@ def _cftc(url: str) -> str:
 ASKING: dict[str, Callable[[str], str]] = {"yahoo": _yahoo, "crypto": _crypto, "cftc": _cftc}
 
 
-def main(provider: str, url: str, names: list[str]) -> None:
-    """Ask for each bomb; print what was said and the memory that it took at most, in bytes."""
+def main(url: str, names: list[str]) -> None:
+    """Ask each provider for each bomb; print what was said and the peak of the memory, in bytes."""
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
     with tempfile.TemporaryDirectory() as folder:
-        if provider == "yahoo":
-            import yfinance
+        import yfinance
 
-            yfinance.set_tz_cache_location(str(Path(folder)))
-        said = {name: ASKING[provider](f"{url}/{place}") for place, name in enumerate(names)}
+        yfinance.set_tz_cache_location(str(Path(folder)))
+        said = {
+            provider: {name: ask(f"{url}/{provider}/{place}") for place, name in enumerate(names)}
+            for provider, ask in ASKING.items()
+        }
     # Not ru_maxrss: that of a child begins with the memory of the process that started it.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = 1024 * int(status.split("VmHWM:")[1].split()[0])
@@ -178,4 +180,4 @@ def main(provider: str, url: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2:])
