@@ -54,7 +54,7 @@ demo: $(KERNELS) ## Run the flows on a simulated February 2026: verdict, lake, r
 	@echo; $(BIN)/unwind explain --lake $(DEMO)/lake --as-of 2026-02-05
 
 test: $(KERNELS) ## Run the test suite (browser tests where a Chromium is found)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Six minutes for the kills, as many for the rest, and beside them a server that is started nine
 # times to see its dead runs: a run that hangs is a fault too.

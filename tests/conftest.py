@@ -5,6 +5,7 @@ import os
 import pickle
 from collections.abc import Callable, Generator, Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +45,40 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
-# Fixtures of a session that take longest to make: the tests of each go to one worker.
-SERVERS = ("standing", "prefect_server")
+# The servers that tests share, and what a module that needs one says.
+SERVERS = {"standing": "standing: Standing", "prefect": "prefect_server"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
+@cache
+def shared_by(module: str) -> str:
+    """The server that a module's tests share, or the module: what one worker runs in one piece."""
+    text = (ROOT / module).read_text(encoding="utf-8")
+    return next((name for name, sign in SERVERS.items() if sign in text), module)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under `--dist loadfile` each server is started by one worker alone."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class BySharedServer(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_by(super()._split_scope(nodeid))
+
+    return BySharedServer(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--torture"):
         for item in items:
             if item.get_closest_marker("at_length"):
                 item.add_marker(pytest.mark.skip(reason="runs at length: make torture"))
-    # A module shares fixtures, so it stays together too. The servers come first and the single
-    # functions last: many short modules at the end leave no worker idle.
-    groups: dict[str, list[pytest.Function]] = {name: [] for name in SERVERS}
+    # The servers come first, and the single functions last: short modules end the run evenly.
+    groups: dict[str, list[pytest.Item]] = {name: [] for name in SERVERS}
     for item in reversed(items):
-        module = item.nodeid.partition("::")[0]
-        group = next((name for name in SERVERS if name in item.fixturenames), module)
-        item.add_marker(pytest.mark.xdist_group(group))
-        groups.setdefault(group, []).append(item)
+        groups.setdefault(shared_by(item.nodeid.partition("::")[0]), []).append(item)
     items[:] = [item for group in groups.values() for item in reversed(group)]
 
 
