@@ -20,6 +20,7 @@ from unwind.commands.options import (
     day_of,
     instant_of,
     print_json,
+    session_known_by,
     session_of,
 )
 from unwind.errors import UserError
@@ -55,7 +56,7 @@ Cutoff = Annotated[
 ]
 KnownBy = Annotated[
     str | None,
-    typer.Option("--known-by", help="Read the snapshot that was in force at this instant."),
+    typer.Option("--known-by", help="Show what was known by this UTC instant, and nothing later."),
 ]
 
 
@@ -73,14 +74,9 @@ def _tell(
     from rich.console import Console
 
     from unwind.lake.snapshots import schema_notes
-    from unwind.report import session as reading
 
     at = None if cutoff is None else instant_of("--cutoff", cutoff)
-    day, passed = answered(
-        lake,
-        lambda snapshot: reading.session_day(snapshot, as_of=day_of(as_of), cutoff=at),
-        known_by=known_by,
-    )
+    day, passed = session_known_by(lake, as_of=day_of(as_of), cutoff=at, known_by=known_by)
     notes = schema_notes(day.snapshot)
     if as_json:
         print_json({**machine(day), "passed_over": passed, "schema_notes": notes})
