@@ -86,16 +86,30 @@ def cut_instants(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return _local(sessions, CUT_TIME, CUT_ZONE)
 
 
-def futures_closes(sessions: pd.DatetimeIndex, week_close: Publication) -> pd.Series:
+def early_closes(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Sessions of which the exchange closes before the cut."""
+    closes = cash_hours(sessions)[1]
+    return sessions[closes < cut_instants(sessions)]
+
+
+def expiry_instants(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Close of the exchange on each day, in UTC; 16:00 New York where the calendar has none."""
+    closes = pd.Series(cash_hours(days)[1])
+    return pd.DatetimeIndex(closes.fillna(pd.Series(cut_instants(days)))).as_unit("us")
+
+
+def futures_closes(
+    sessions: pd.DatetimeIndex, week_close: Publication, *, without_weekend_from: date
+) -> pd.Series:
     """Where a futures' day ends, in UTC, by session: with the UTC day, on Friday at the week's end.
 
-    Daily bars of CME's bitcoin futures are UTC days; trading stops on Friday at 16:00 Chicago,
-    21:00 or 22:00 UTC.
+    Daily bars of CME's bitcoin futures are UTC days. Trading stopped on Friday at 16:00 Chicago,
+    21:00 or 22:00 UTC, until it went on through the weekend, `without_weekend_from` on.
     """
     days = (sessions + pd.Timedelta(days=1)).tz_localize("UTC")
-    friday = pd.Series(sessions.day_of_week == 4, sessions)
+    closing = (sessions.day_of_week == 4) & (sessions < pd.Timestamp(without_weekend_from))
     return pd.Series(_local(sessions, week_close.time, week_close.zone), sessions).where(
-        friday, pd.Series(days, sessions)
+        pd.Series(closing, sessions), pd.Series(days, sessions)
     )
 
 
@@ -113,9 +127,7 @@ def publication_instant(session: date, publication: Publication) -> pd.Timestamp
     return _local(stamps, publication.time, publication.zone)[0]
 
 
-def sessions_served(
-    instants: pd.DatetimeIndex, publication: Publication
-) -> pd.DatetimeIndex:
+def sessions_served(instants: pd.DatetimeIndex, publication: Publication) -> pd.DatetimeIndex:
     """First session whose own run sees what is known at each instant; NaT beyond the calendar."""
     sessions = all_sessions()
     cutoffs = _local(sessions, publication.time, publication.zone)

@@ -86,3 +86,57 @@ class TestShutdown:
         pd.testing.assert_series_equal(
             rows["drop"][columns], rows["right"][columns], check_names=False
         )
+
+
+class TestTwoVenues:
+    """The first by name lacks two of its bars at 16:00; the other quotes 3 % more."""
+
+    @pytest.mark.parametrize(
+        ("day", "move"),
+        [("2026-01-21", 0.53), ("2026-01-22", -0.89), ("2026-01-28", -0.30), ("2026-01-29", -5.51)],
+    )
+    def test_no_return_runs_from_one_to_the_other(
+        self, day: str, move: float, tmp_path: Path, settings: Settings
+    ) -> None:
+        market = dropped(
+            tmp_path / "store", [build("venues_two_first_has_gap", tmp_path) / "drop"], settings
+        )
+        analysis = analysed(market, day, settings)
+        assert _simple(analysis, "BTC-USD") == pytest.approx(move, abs=0.02)
+        quality = analysis.tables["quality"]
+        (told,) = quality.loc[quality["rule"] == "one of several venues", "example"]
+        assert told.startswith("Kraken at every session; Binance lacks ")
+
+
+class TestRoundTheClock:
+    """Bitcoin futures without a weekend; the simulated basis is 6 % at the end of every bar."""
+
+    @pytest.mark.parametrize("day", ["2026-05-26", "2026-06-01", "2026-06-08", "2026-06-15"])
+    def test_the_futures_day_of_a_friday_ends_with_the_utc_day(
+        self, day: str, tmp_path: Path, settings: Settings
+    ) -> None:
+        market = dropped(
+            tmp_path / "store", [build("cme_round_the_clock", tmp_path) / "drop"], settings
+        )
+        rows = analysed(market, day, settings).tables["mechanisms"]
+        basis = rows[(rows["indicator"] == "basis") & (rows["item"] == "30d")].iloc[0]
+        assert basis["value"] == pytest.approx(0.06, abs=0.002)
+        change = rows[rows["indicator"] == "basis_change"].iloc[0]
+        assert change["lower"] <= 0 <= change["upper"]
+
+
+class TestHalfDay:
+    @pytest.mark.parametrize(
+        ("day", "half"),
+        [("2025-11-28", "2025-11-28"), ("2025-12-01", "2025-11-28"), ("2025-12-24", "2025-12-24")],
+    )
+    def test_two_clocks_are_named(
+        self, day: str, half: str, tmp_path: Path, settings: Settings
+    ) -> None:
+        market = dropped(
+            tmp_path / "store", [build("halfday_btc_clock", tmp_path) / "drop"], settings
+        )
+        analysis = analysed(market, day, settings)
+        assert named(analysis, "BTC-USD", half)
+        assert named(analysis, "USDJPY", half)
+        assert not named(analysis, "IBIT", half)

@@ -62,7 +62,9 @@ class Quantity:
         """Return the rules of a value; each check's `error` is "rule|remedy"."""
         rules = [pa.Check(_is_finite, error="finite number|write a plain decimal number")]
         if self.positive:
-            rules.append(pa.Check.gt(0, error=f"positive|correct the {self.unit} or leave it empty"))
+            rules.append(
+                pa.Check.gt(0, error=f"positive|correct the {self.unit} or leave it empty")
+            )
         elif self.low == 0:
             rules.append(pa.Check.ge(0, error="not negative|correct it or leave it empty"))
         bounds = f"within {self.low:g} and {self.high:g}"

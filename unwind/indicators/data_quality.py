@@ -9,6 +9,13 @@ from unwind.indicators.context import RunContext
 # Quarantined rows older than this no longer touch a published window.
 QUARANTINE_SESSIONS = 252
 
+# Notes of the panel that are warnings, and what to do; the others are proxies that stand in daily.
+WARNED = {
+    "missing price": "ask the vendor",
+    "two clocks": "read the move of both sessions together",
+    "gap of the venue": "ask the venue for the bar, or leave it out",
+}
+
 
 def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
     """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows."""
@@ -18,12 +25,10 @@ def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
             "table": "prices",
             "entity": today["symbol"],
             "rule": today["rule"],
-            "severity": np.where(today["rule"] == "missing price", "warning", "info"),
+            "severity": np.where(today["rule"].isin(list(WARNED)), "warning", "info"),
             "count": 1,
             "example": today["detail"],
-            "remedy": np.where(
-                today["rule"] == "missing price", "ask the vendor", "give the better series"
-            ),
+            "remedy": today["rule"].map(WARNED).fillna("give the better series"),
         }
     )
     absent = [

@@ -185,8 +185,8 @@ def _forgotten(held: list[Snapshot], kept: set[str]) -> list[str]:
             "reads the snapshot in force, without later cut-offs"
             if answer is None
             else f"reads {answer.name}, which stood at "
-            f"{_clock(datetime.fromisoformat(answer.manifest['knowledge']))}, and of later sessions "
-            "the snapshot in force"
+            f"{_clock(datetime.fromisoformat(answer.manifest['knowledge']))}, and of later "
+            "sessions the snapshot in force"
         )
         for first, last, answer in stretches
     ]

@@ -210,7 +210,7 @@ def _overdue(
     if table.series:
         starts = held.groupby(table.series)[table.event].min().rename("first").reset_index()
         first = rows[table.series].merge(starts, on=table.series, how="left")["first"]
-        overdue &= (rows[table.event].to_numpy() > first.to_numpy())
+        overdue &= rows[table.event].to_numpy() > first.to_numpy()
     else:
         overdue &= (rows[table.event] > held[table.event].min()).to_numpy()
     key = list(table.key)

@@ -49,7 +49,7 @@ def unit_faults(rows: pd.DataFrame, table: InputTable) -> tuple[Fault, ...]:
                     entity=str(named),
                     rule="change of unit",
                     severity="warning",
-                    value=f"times {10 ** row.decades:.3g} since {row.since:%Y-%m-%d}",
+                    value=f"times {10**row.decades:.3g} since {row.since:%Y-%m-%d}",
                     remedy=f"ask the vendor; the unit is {quantity.unit}",
                     column=column,
                     session=row.at,

@@ -26,7 +26,8 @@ PROVISIONS = (
         lag="Tuesday's positions, known on the third federal business day after at 15:30 New York "
         "(Friday, in a week without a holiday), or on the day of unwind/cftc_publications.csv",
         limits="weekly; publication stops in a government shutdown, and what is published later "
-        "carries no date of its own: known dates are in that file; contracts not under [sources.cftc.contracts] are left out",
+        "carries no date of its own: known dates are in that file; contracts not under "
+        "[sources.cftc.contracts] are left out",
     ),
 )
 # The site's own names carry "_all" in some columns and not in others.

@@ -1,4 +1,4 @@
-"""`unwind show --known-by`: what was known at an instant, on lakes of daily runs and of backfills."""
+"""`unwind show --known-by`, on lakes of daily runs and of backfills."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings as limits
+from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -68,9 +69,7 @@ class TestBackfill:
 
     def test_before_the_first_is_a_sentence(self, backfilled: Path) -> None:
         with pytest.raises(UserError, match="no session before that cut-off"):
-            session_known_by(
-                str(backfilled), as_of=None, cutoff=None, known_by="2026-02-04T21:14Z"
-            )
+            session_known_by(str(backfilled), as_of=None, cutoff=None, known_by="2026-02-04T21:14Z")
 
 
 class TestDailyRuns:

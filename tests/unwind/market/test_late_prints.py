@@ -35,9 +35,7 @@ class Store:
     def drop(self, at: pd.Timestamp, prices: pd.DataFrame, **tables: pd.DataFrame) -> None:
         self.n += 1
         folder = write_drop(self.folder / f"drop-{self.n}", prices, **tables)
-        ingest(
-            self.folder / "store", FilesSource(folder), settings=self.settings, received_at=at
-        )
+        ingest(self.folder / "store", FilesSource(folder), settings=self.settings, received_at=at)
 
     def known(self, symbol: str, session: object, table: str = "prices") -> pd.Timestamp:
         rows = read_vintages(self.folder / "store", table)

@@ -96,7 +96,12 @@ class TestWrongUnit:
             pytest.skip("the real market data has no such table")
         observed = _screen(pd.read_parquet(path), table)
         assert "error" not in set(observed.rejected["severity"])
-        assert not observed.rejected["rule"].astype("str").str.contains("code for a missing value").any()
+        assert (
+            not observed.rejected["rule"]
+            .astype("str")
+            .str.contains("code for a missing value")
+            .any()
+        )
         assert unit_faults(observed.rows, INPUT_TABLES[table]) == ()
 
 
@@ -110,21 +115,21 @@ def _series(table: str, column: str, values: np.ndarray, **texts: str) -> pd.Dat
 
 CHANGES = {
     # column: what it looks like, the other unit, rows until it is named
-    ("perpetuals", "funding_rate_daily", "venue"): (3e-4, 100.0, 3),
-    ("perpetuals", "open_interest_btc", "venue"): (1e5, 0.2, 1),
-    ("equity_factors_pct", "Mom", ""): (0.6, 0.01, 3),
-    ("etf_flows", "net_flow_usd_m", "fund"): (80.0, 1e3, 3),
-    ("implied_vol", "close", "index"): (0.5, 100.0, 1),
-    ("cftc_positions", "open_interest_btc", "venue"): (8e4, 0.2, 1),
-    ("open_interest", "open_interest_usd", "venue"): (6e9, 1e-6, 1),
+    ("perpetuals", "funding_rate_daily"): (3e-4, 100.0, 3),
+    ("perpetuals", "open_interest_btc"): (1e5, 0.2, 1),
+    ("equity_factors_pct", "Mom"): (0.6, 0.01, 3),
+    ("etf_flows", "net_flow_usd_m"): (80.0, 1e3, 3),
+    ("implied_vol", "close"): (0.5, 100.0, 1),
+    ("cftc_positions", "open_interest_btc"): (8e4, 0.2, 1),
+    ("open_interest", "open_interest_usd"): (6e9, 1e-6, 1),
 }
 
 
 class TestChangeOfUnit:
     @pytest.mark.parametrize("seed", range(5))
     @pytest.mark.parametrize("change", CHANGES)
-    def test_is_named_with_its_session(self, change: tuple[str, str, str], seed: int) -> None:
-        (table, column, name), (size, factor, rows_until) = change, CHANGES[change]
+    def test_is_named_with_its_session(self, change: tuple[str, str], seed: int) -> None:
+        (table, column), (size, factor, rows_until) = change, CHANGES[change]
         generator = np.random.default_rng(seed)
         level = INPUT_TABLES[table].numbers[column].level
         noise = (
@@ -133,7 +138,7 @@ class TestChangeOfUnit:
             else generator.standard_t(4, 120)
         )
         values = size * noise
-        texts = {text: "A" for text in INPUT_TABLES[table].texts}
+        texts = dict.fromkeys(INPUT_TABLES[table].texts, "A")
         before = _series(table, column, values, **texts)
         assert unit_faults(before, INPUT_TABLES[table]) == ()
         changed = np.where(np.arange(120) >= 80, factor, 1.0) * values
