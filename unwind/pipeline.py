@@ -16,6 +16,7 @@ from features.venues import one_venue
 from models.errors import NotEnoughData
 from unwind.calendar import all_sessions, cut_instants, early_closes, sessions_between
 from unwind.contract.inputs import INPUT_TABLES
+from unwind.errors import did_you_mean
 from unwind.indicators.attribution import account, attribution_rows, evidence_rows
 from unwind.indicators.context import RunContext, Slot
 from unwind.indicators.data_quality import quality_rows
@@ -106,7 +107,9 @@ def observe(
         prices = prices[prices["session"] <= slot.stamp]
     base = settings.universe.base
     if prices.empty or not (every_symbol or (prices["symbol"] == base).any()):
-        raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {slot.cutoff}")
+        hint = did_you_mean(base, () if prices.empty else set(prices["symbol"])).lstrip("; ")
+        what = f"prices of {base} by {slot.cutoff}" + (f" ({hint})" if hint else "")
+        raise NotEnoughData(need=1, got=0, what=what)
     symbols = tuple(sorted(prices["symbol"].unique())) if every_symbol else settings.symbols
     panel = to_sessions(
         prices, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of, settings=settings

@@ -19,7 +19,8 @@ DAY = pd.Timestamp("2026-02-05")
 def _screen(rows: pd.DataFrame, table: str) -> Observations:
     return screen(
         Extract(f"{table}.parquet", rows), INPUT_TABLES[table], received_at=RECEIVED,
-        closed_days=closed_days(), everyday_symbols=frozenset({"BTC-USD", "ETH-USD", "USDJPY"}),
+        closed_days=closed_days(),
+        everyday_symbols=frozenset({"BTC-USD", "ETH-USD", "USDJPY", "VIX"}),
     )  # fmt: skip
 
 
