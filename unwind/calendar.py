@@ -92,7 +92,7 @@ def early_closes(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return sessions[closes < cut_instants(sessions)]
 
 
-def expiry_instants(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def market_closes(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Close of the exchange on each day, in UTC; 16:00 New York where the calendar has none."""
     closes = pd.Series(cash_hours(days)[1])
     return pd.DatetimeIndex(closes.fillna(pd.Series(cut_instants(days)))).as_unit("us")

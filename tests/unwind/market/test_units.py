@@ -1,5 +1,7 @@
 """Units, bounds and codes for "missing" of every numeric input column."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Extract
 from unwind.market.screening import Observations, screen
 from unwind.market.unit_changes import unit_faults
+from unwind.simulation.scenarios import SCENARIOS
+from unwind.simulation.source import SimulatedSource
 
 RECEIVED = pd.Timestamp("2026-11-22T00:00Z")
 COLUMNS = [(table, column) for table in INPUT_TABLES for column in INPUT_TABLES[table].numbers]
@@ -157,3 +161,29 @@ class TestChangeOfUnit:
         table = INPUT_TABLES["perpetuals"]
         daily = [unit_faults(rows.iloc[:n], table) for n in range(1, 61)]
         assert {fault for faults in daily for fault in faults} == set(unit_faults(rows, table))
+
+
+class TestSimulatedMarket:
+    """Shocks of every scenario break no bound, hold no code and change no unit."""
+
+    @pytest.mark.parametrize(
+        ("scenario", "seed"),
+        [
+            ("multi_strat_unwind", 1),
+            ("crypto_liquidation", 1),
+            *(
+                pytest.param(scenario, seed, marks=pytest.mark.at_length)
+                for scenario in SCENARIOS
+                for seed in range(2, 31)
+            ),
+        ],
+    )
+    def test_raises_no_false_alarm(self, scenario: str, seed: int) -> None:
+        source = SimulatedSource(
+            scenario, seed=seed, first=date(2024, 6, 3), last=date(2026, 3, 10),
+            event=date(2026, 2, 5),
+        )  # fmt: skip
+        for name in source.tables():
+            observed = _screen(source.extract(name).rows, name)
+            assert observed.rejected.empty
+            assert unit_faults(observed.rows, INPUT_TABLES[name]) == ()
