@@ -218,7 +218,7 @@ INPUT_TABLES = {
                 "volume": CONTRACTS,
                 "open_interest": CONTRACTS,
                 "implied_vol": QUOTED_VOLATILITY,
-                "underlying_price": STRIKE,
+                "underlying_price": PRICE,
             },
         ),
         InputTable(

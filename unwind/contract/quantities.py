@@ -32,7 +32,7 @@ class Quantity:
     low, high : float
         Bounds, both included: no market was ever outside them, and the wrong unit is.
     positive : bool
-        Zero is not a value either; vendors write it for "missing".
+        Zero is not a value either.
     codes : tuple of float
         Codes for "missing" inside the bounds, or beside the common ones.
     step : float or None
@@ -56,7 +56,7 @@ class Quantity:
         size = values.abs()
         common = size.isin((*NINES, *FILLS)) | (size == LARGEST_FLOAT)
         outside = (values < self.low) | (values > self.high)
-        return (common & outside) | values.isin((*self.codes, *((0.0,) if self.positive else ())))
+        return (common & outside) | values.isin(self.codes)
 
     def checks(self) -> list[pa.Check]:
         """Return the rules of a value; each check's `error` is "rule|remedy"."""
@@ -67,11 +67,11 @@ class Quantity:
             )
         elif self.low == 0:
             rules.append(pa.Check.ge(0, error="not negative|correct it or leave it empty"))
-        bounds = f"within {self.low:g} and {self.high:g}"
+        bounds = f"within {_written(self.low)} and {_written(self.high)}"
         if not self.positive and self.low == 0:
-            bounds = f"at most {self.high:g}"
+            bounds = f"at most {_written(self.high)}"
         elif self.low == -self.high:
-            bounds = f"within ±{self.high:g}"
+            bounds = f"within ±{_written(self.high)}"
         rules.append(
             pa.Check(self._is_within, error=f"{bounds}|correct it; the unit is {self.unit}")
         )
@@ -87,12 +87,18 @@ class Quantity:
         return named | values.between(self.low, self.high) | values.isna()
 
 
+def _written(bound: float) -> str:
+    """Write 1e18 and 1e-9 as people do."""
+    return f"{bound:.10g}".replace("e+", "e").replace("e-0", "e-")
+
+
 def _is_finite(values: pd.Series) -> pd.Series:
     return values.abs() != float("inf")
 
 
 # Beyond these no market quotes; of what is not a price: more than there is, and few enough to add.
-PRICE = Quantity(unit="price", low=1e-9, high=1e12, positive=True)
+# Vendors write 0 for a price that is missing.
+PRICE = Quantity(unit="price", low=1e-9, high=1e12, positive=True, codes=(0.0,))
 STRIKE = Quantity(unit="price", low=1e-6, high=1e8, positive=True)
 # −1 is how some feeds write "no quote" and "no volume".
 QUOTE = Quantity(unit="price", low=0, high=1e8, codes=(-1.0,))
@@ -108,17 +114,18 @@ PREMIUM = Quantity(unit="decimal (0.001 is 0.1 %)", low=-0.25, high=0.25, step=1
 PREMIUM_EXTREME = Quantity(unit="decimal (0.001 is 0.1 %)", low=-0.25, high=0.25)
 # The lowest close of any such index was 7.5, the highest 325: a share of 1 is never above 4.
 VOLATILITY_INDEX = Quantity(
-    unit="annual percent", low=5, high=600, positive=True, step=10.0, level=True
+    unit="annual percent", low=5, high=600, positive=True, codes=(0.0,), step=10.0, level=True
 )
 # Vendors print junk up to 15; the same volatility in percent lies above 20.
 QUOTED_VOLATILITY = Quantity(unit="annual, as a share of 1", low=0, high=20)
 # October 1987 was −17 %, the worst day of momentum −18 %.
 FACTOR = Quantity(unit="percent per day", low=-30, high=30, step=100.0)
 RISK_FREE = Quantity(unit="percent per day", low=-0.05, high=0.1)
-# The smallest printed flow in dollars, 100,000, lies above the largest in millions.
+# The smallest printed flow in dollars, 100,000, lies above the largest in millions. Issuers print
+# two decimals: −99.99 is a figure here.
 FLOW = Quantity(
     unit="millions of US dollars", low=-50_000, high=50_000, step=1000.0,
-    codes=(-99.99, -999.0, -999.99, -9999.0, -9999.99, 9999.0, 9999.99),
+    codes=(-999.0, -999.99, -9999.0, -9999.99, 9999.0, 9999.99),
 )  # fmt: skip
 NOTIONAL = Quantity(unit="US dollars", low=1_000, high=1e11, positive=True)
 ZSCORE = Quantity(unit="standard deviations", low=-50, high=50)
