@@ -46,11 +46,10 @@ def one_venue(bars: pd.DataFrame, *, cuts: pd.DatetimeIndex) -> VenueChoice:
         the rows does not matter. One venue for the whole span: two venues differ by more than an
         hour's move, so a series that changes between them has returns that nobody earned.
     """
-    several = (
-        bars.groupby("symbol")["venue"].nunique().loc[lambda venues: venues > 1].index
-        if len(bars)
-        else []
-    )
+    several: list[str] = []
+    if len(bars):
+        venues = bars.groupby("symbol")["venue"].nunique()
+        several = [str(symbol) for symbol in venues.index[venues > 1]]
     chosen: dict[str, str] = {}
     gaps: dict[str, pd.DatetimeIndex] = {}
     lacking: dict[str, str] = {}
@@ -64,9 +63,9 @@ def one_venue(bars: pd.DataFrame, *, cuts: pd.DatetimeIndex) -> VenueChoice:
         at_cut = {venue: cuts.intersection(stamps) for venue, stamps in ends.items()}
         best = min(ends, key=lambda venue: (-len(at_cut[venue]), -len(ends[venue]), venue))
         everyone = cuts.intersection(own["bar_start_utc"] + HOUR)
-        chosen[str(symbol)] = best
-        gaps[str(symbol)] = everyone.difference(at_cut[best])
-        lacking[str(symbol)] = ", ".join(
+        chosen[symbol] = best
+        gaps[symbol] = everyone.difference(at_cut[best])
+        lacking[symbol] = ", ".join(
             f"{venue} lacks {len(everyone) - len(at_cut[venue])} of {len(everyone)}"
             for venue in sorted(ends)
             if venue != best

@@ -132,7 +132,7 @@ def sessions_served(instants: pd.DatetimeIndex, publication: Publication) -> pd.
     sessions = all_sessions()
     cutoffs = _local(sessions, publication.time, publication.zone)
     place = cutoffs.searchsorted(instants, side="left")
-    return sessions.append(pd.DatetimeIndex([pd.NaT]))[place]
+    return pd.DatetimeIndex([*sessions, pd.NaT])[place]
 
 
 def _local(days: pd.DatetimeIndex, clock: time, zone: str) -> pd.DatetimeIndex:

@@ -155,7 +155,7 @@ class TestChangeOfUnit:
         said = pd.Timestamp(faults[0].value.split("since ")[1])
         assert said == first or (not level and first <= said <= faults[0].session)
         assert {fault.column for fault in faults} == {column}
-        rows_after = slice(80, 81) if level else slice(82, 90)
+        rows_after = slice(80, 81) if level else slice(80, 90)
         near = before[INPUT_TABLES[table].event].iloc[rows_after]
         assert faults[0].session in near.tolist()
 
