@@ -218,11 +218,11 @@ def _clock_notes(
     """Note returns of which one end is later than the funds' early close."""
     if early_closes is None:
         return []
-    sessions = returns.index
+    sessions = pd.DatetimeIndex(returns.index)
     parts = []
     for symbol in dict.fromkeys(symbols):
         for early in early_closes.intersection(sessions) if symbol in returns else ():
-            place = int(sessions.get_loc(early))
+            place = int(sessions.searchsorted(early))
             both = sessions[place : place + 2]
             both = both[returns.loc[both, symbol].notna()]
             detail = f"{early:%Y-%m-%d}: the exchange closed early, this price is of 16:00 or later"

@@ -62,7 +62,7 @@ def one_venue(bars: pd.DataFrame, *, cuts: pd.DatetimeIndex) -> VenueChoice:
         }
         at_cut = {venue: cuts.intersection(stamps) for venue, stamps in ends.items()}
         best = min(ends, key=lambda venue: (-len(at_cut[venue]), -len(ends[venue]), venue))
-        everyone = cuts.intersection(own["bar_start_utc"] + HOUR)
+        everyone = cuts.intersection(pd.DatetimeIndex(own["bar_start_utc"]) + HOUR)
         chosen[symbol] = best
         gaps[symbol] = everyone.difference(at_cut[best])
         lacking[symbol] = ", ".join(

@@ -19,7 +19,8 @@ NINES = tuple(
 FILLS = (2.0**31, 2.0**31 - 1, 1e20, 1e30, 9.969209968386869e36, 3.4028234663852886e38)
 LARGEST_FLOAT = float(np.finfo(np.float64).max)
 
-MISSING = "code for a missing value|nothing to do: it counts as missing; leave such cells empty"
+MISSING = "code for a missing value"
+MISSING_REMEDY = "nothing to do: it counts as missing; leave such cells empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

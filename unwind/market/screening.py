@@ -13,7 +13,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from unwind.contract.inputs import MAX_CELL, InputTable
-from unwind.contract.quantities import MISSING
+from unwind.contract.quantities import MISSING, MISSING_REMEDY
 from unwind.contract.source import Extract, Fault, SourceError
 from unwind.contract.text import plain
 
@@ -126,7 +126,7 @@ def screen(
         faults = rows[name].isna() & cells.notna()
         bad |= ledger.add(raw, rows, faults, name, "number", "use a decimal point, no separators")
         codes = table.numbers[name].is_code(rows[name])
-        ledger.add(raw, rows, codes, name, *MISSING.split("|"), severity="warning")
+        ledger.add(raw, rows, codes, name, MISSING, MISSING_REMEDY, "warning")
         rows[name] = rows[name].mask(codes)
     rows["known_at"], faults = (
         _instants(given["known_at"])

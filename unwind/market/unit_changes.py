@@ -53,12 +53,12 @@ def unit_faults(rows: pd.DataFrame, table: InputTable) -> tuple[Fault, ...]:
                     entity=str(named),
                     rule="change of unit",
                     severity="warning",
-                    value=f"times {10**row.decades:.3g} since {row.since:%Y-%m-%d}",
+                    value=f"times {10 ** row['decades']:.3g} since {row['since']:%Y-%m-%d}",
                     remedy=f"ask the vendor; the unit is {quantity.unit}",
                     column=column,
-                    session=row.at,
+                    session=row["at"],
                 )
-                for row in found.itertuples()
+                for row in found.to_dict("records")
             ]
     return tuple(faults)
 
