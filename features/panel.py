@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.venues import VenueChoice, one_venue
+
 NOTE_COLUMNS = ("session", "symbol", "rule", "detail")
 
 
@@ -66,6 +68,7 @@ def align(
     utc_day_symbols: tuple[str, ...],
     proxied_symbols: tuple[str, ...],
     level_symbols: tuple[str, ...],
+    early_closes: pd.DatetimeIndex | None = None,
 ) -> Panel:
     """Align exchange, round-the-clock and weekday series to one row per session.
 
@@ -74,7 +77,8 @@ def align(
     prices : DataFrame
         | session | symbol | close | adj_close | volume | known_at |, one row per key.
     hourly : DataFrame
-        | bar_start_utc | symbol | close | known_at |, one venue per symbol; may be empty.
+        | bar_start_utc | symbol | venue | close | known_at |; may be empty. Of several venues the
+        one with most bars at the cuts is read, and noted.
     symbols : tuple of str
         Columns of the panel, in this order; one without a price is a column of NaN.
     sessions : DatetimeIndex of shape (n_sessions,)
@@ -89,6 +93,9 @@ def align(
         Series whose daily bar ends at an unstated hour near the cut; noted at every session.
     level_symbols : tuple of str
         Index levels: they pay no dividend and have a plain close only.
+    early_closes : DatetimeIndex or None
+        Sessions on which the exchange closed before its cut. The prices of series that trade on are
+        later than the funds' on them, and so are the ends of two returns: both are noted.
 
     Returns
     -------
@@ -107,6 +114,8 @@ def align(
             f"cuts must hold one instant per session, got {len(cuts)} for {len(sessions)}; "
             "pass cut_instants(sessions)"
         )
+    venues = one_venue(hourly, cuts=cuts)
+    hourly = venues.bars
     selected = prices[prices["symbol"].isin(symbols)]
     wide = {
         name: _pivot(selected, name).reindex(index=sessions, columns=list(symbols))
@@ -126,18 +135,24 @@ def align(
     second = plain.apply(np.log).diff()
     returns = first.fillna(second)
     shares = wide["volume"].where(wide["volume"] > 0)
+    notes = _notes(
+        returns, first, better, close,
+        utc_day_symbols=utc_day_symbols, proxied_symbols=proxied_symbols,
+        level_symbols=level_symbols,
+    )  # fmt: skip
+    clocks = [*hourly_symbols, *utc_day_symbols, *proxied_symbols]
+    extra = [
+        *_venue_notes(venues, hourly_symbols, sessions=sessions, cuts=cuts),
+        *_clock_notes(returns, clocks, early_closes),
+    ]
     return Panel(
         returns=returns,
         close=close.fillna(better),
         shares=shares,
         dollars=shares * wide["close"],
         known_at=_running_latest(known),
-        notes=_notes(
-            returns, first, better, close,
-            utc_day_symbols=utc_day_symbols, proxied_symbols=proxied_symbols,
-            level_symbols=level_symbols,
-        ),
-    )  # fmt: skip
+        notes=pd.concat([notes, *extra], ignore_index=True) if extra else notes,
+    )
 
 
 def _pivot(rows: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -175,6 +190,48 @@ def _running_latest(known: pd.DataFrame) -> pd.DataFrame:
             index=column.index,
         )
     )
+
+
+def _venue_notes(
+    venues: VenueChoice,
+    hourly_symbols: dict[str, str],
+    *,
+    sessions: pd.DatetimeIndex,
+    cuts: pd.DatetimeIndex,
+) -> list[pd.DataFrame]:
+    """Note the venue that a series is of at every session, and each session that it lacks."""
+    parts = []
+    for symbol, name in hourly_symbols.items():
+        if name not in venues.chosen:
+            continue
+        venue, missing = venues.chosen[name], cuts.isin(venues.gaps[name])
+        detail = f"{venue} at every session; {venues.lacking[name]} bars at the cut"
+        parts.append(_note(sessions, symbol, "one of several venues", detail))
+        detail = f"{venue} has no bar at the cut, another venue has one"
+        parts.append(_note(sessions[missing], symbol, "gap of the venue", detail))
+    return parts
+
+
+def _clock_notes(
+    returns: pd.DataFrame, symbols: list[str], early_closes: pd.DatetimeIndex | None
+) -> list[pd.DataFrame]:
+    """Note returns of which one end is later than the funds' early close."""
+    if early_closes is None:
+        return []
+    sessions = pd.DatetimeIndex(returns.index)
+    parts = []
+    for symbol in dict.fromkeys(symbols):
+        for early in early_closes.intersection(sessions) if symbol in returns else ():
+            place = int(sessions.searchsorted(early))
+            both = sessions[place : place + 2]
+            both = both[returns.loc[both, symbol].notna()]
+            detail = f"{early:%Y-%m-%d}: the exchange closed early, this price is of 16:00 or later"
+            parts.append(_note(both, symbol, "two clocks", detail))
+    return parts
+
+
+def _note(sessions: pd.DatetimeIndex, symbol: str, rule: str, detail: str) -> pd.DataFrame:
+    return pd.DataFrame({"session": sessions, "symbol": symbol, "rule": rule, "detail": detail})
 
 
 def _notes(

@@ -134,10 +134,12 @@ def demo(*, lake: Annotated[str, OPTIONS["lake"]] = "demo/lake") -> int:
 
 
 def finish(name: str, state: Any, *, as_json: bool = False) -> int:
-    """Print the outcome; a failed run is one sentence and exit status 1."""
+    """Print the outcome; a failed run is one sentence, with status 2 where input was refused."""
     if not state.is_completed():
+        from flows.faults import is_refusal
+
         sys.stderr.write(f"unwind: {state.message}\n")
-        return 1
+        return 2 if is_refusal(state.result(raise_on_failure=False)) else 1
     outcome = state.result() if state.name == "Completed" else {"skipped": state.message}
     if as_json:
         sys.stdout.write(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n")

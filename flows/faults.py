@@ -8,12 +8,22 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from models.errors import NotEnoughData
+from unwind.calendar import CalendarError
+from unwind.contract.source import SourceError, SourceUnavailable
 from unwind.errors import UserError
+from unwind.settings import SettingsError
 
 Parameters = ParamSpec("Parameters")
 Outcome = TypeVar("Outcome")
 
 READABLE = (UserError, NotEnoughData)
+# Faults of what was given; a provider that does not answer, a disk and a server are the machine's.
+_OF_INPUT = (CalendarError, SettingsError, SourceError, NotEnoughData)
+
+
+def is_refusal(error: object) -> bool:
+    """Whether a run ended because its input was refused."""
+    return isinstance(error, _OF_INPUT) and not isinstance(error, SourceUnavailable)
 
 
 def readable_faults(
@@ -26,6 +36,6 @@ def readable_faults(
         try:
             return flow(*args, **kwargs)
         except READABLE as error:
-            return Failed(message=str(error))
+            return Failed(message=str(error), data=error)
 
     return run

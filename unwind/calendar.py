@@ -3,10 +3,14 @@
 import warnings
 from datetime import date, time
 from functools import lru_cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from pandas.tseries.holiday import USFederalHolidayCalendar
 
 from unwind.errors import UserError
 from unwind.settings.shared import Lag, Publication
@@ -17,6 +21,8 @@ CUT_ZONE = "America/New_York"
 
 # The library starts 20 years before today unless told; a fixed start keeps old data in.
 CALENDAR_START = "1990-01-01"
+
+PUBLICATIONS = Path(__file__).with_name("cftc_publications.csv")
 
 
 class CalendarError(UserError, ValueError):
@@ -80,16 +86,30 @@ def cut_instants(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return _local(sessions, CUT_TIME, CUT_ZONE)
 
 
-def futures_closes(sessions: pd.DatetimeIndex, week_close: Publication) -> pd.Series:
+def early_closes(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Sessions of which the exchange closes before the cut."""
+    closes = cash_hours(sessions)[1]
+    return sessions[closes < cut_instants(sessions)]
+
+
+def market_closes(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Close of the exchange on each day, in UTC; 16:00 New York where the calendar has none."""
+    closes = pd.Series(cash_hours(days)[1])
+    return pd.DatetimeIndex(closes.fillna(pd.Series(cut_instants(days)))).as_unit("us")
+
+
+def futures_closes(
+    sessions: pd.DatetimeIndex, week_close: Publication, *, without_weekend_from: date
+) -> pd.Series:
     """Where a futures' day ends, in UTC, by session: with the UTC day, on Friday at the week's end.
 
-    Daily bars of CME's bitcoin futures are UTC days; trading stops on Friday at 16:00 Chicago,
-    21:00 or 22:00 UTC.
+    Daily bars of CME's bitcoin futures are UTC days. Trading stopped on Friday at 16:00 Chicago,
+    21:00 or 22:00 UTC, until it went on through the weekend, `without_weekend_from` on.
     """
     days = (sessions + pd.Timedelta(days=1)).tz_localize("UTC")
-    friday = pd.Series(sessions.day_of_week == 4, sessions)
+    closing = (sessions.day_of_week == 4) & (sessions < pd.Timestamp(without_weekend_from))
     return pd.Series(_local(sessions, week_close.time, week_close.zone), sessions).where(
-        friday, pd.Series(days, sessions)
+        pd.Series(closing, sessions), pd.Series(days, sessions)
     )
 
 
@@ -107,6 +127,14 @@ def publication_instant(session: date, publication: Publication) -> pd.Timestamp
     return _local(stamps, publication.time, publication.zone)[0]
 
 
+def sessions_served(instants: pd.DatetimeIndex, publication: Publication) -> pd.DatetimeIndex:
+    """First session whose own run sees what is known at each instant; NaT beyond the calendar."""
+    sessions = all_sessions()
+    cutoffs = _local(sessions, publication.time, publication.zone)
+    place = cutoffs.searchsorted(instants, side="left")
+    return pd.DatetimeIndex([*sessions, pd.NaT])[place]
+
+
 def _local(days: pd.DatetimeIndex, clock: time, zone: str) -> pd.DatetimeIndex:
     moment = pd.Timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
     # A clock time that daylight saving skips is the first instant after the gap.
@@ -114,6 +142,50 @@ def _local(days: pd.DatetimeIndex, clock: time, zone: str) -> pd.DatetimeIndex:
         ZoneInfo(zone), ambiguous=False, nonexistent="shift_forward"
     )
     return local.tz_convert("UTC").as_unit("us")
+
+
+def report_days(weeks: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Days on which the CFTC publishes its reports of positions.
+
+    The third federal business day after the report's own, a Friday in a week without a holiday;
+    the day that `cftc_publications.csv` names where a report came out on another.
+
+    Examples
+    --------
+    Thanksgiving (28 November 2024) moves the report of Tuesday the 26th to Monday, 2 December.
+    """
+    days = weeks.to_numpy().astype("datetime64[D]")
+    third = np.busday_offset(days, 3, roll="backward", holidays=_federal_holidays())
+    exceptions = _publications()
+    return pd.DatetimeIndex(
+        [exceptions.get(week, day) for week, day in zip(weeks, pd.to_datetime(third), strict=True)]
+    ).as_unit("us")
+
+
+def report_instants(weeks: pd.Series, lag: Lag) -> pd.Series:
+    """When weekly reports of the CFTC are known, in UTC.
+
+    On the day of publication, or later where the lag rule says so; by the rule alone where it does
+    not count in calendar days.
+    """
+    rule = known_instants(weeks, lag)
+    if lag.days is None:
+        return rule
+    days = report_days(pd.DatetimeIndex(weeks))
+    published = pd.Series(_local(days, lag.time, lag.zone), index=weeks.index)
+    return rule.where(rule > published, published)
+
+
+@lru_cache(maxsize=1)
+def _federal_holidays() -> npt.NDArray[np.datetime64]:
+    days = USFederalHolidayCalendar().holidays(start=CALENDAR_START, end="2100-12-31")
+    return days.to_numpy().astype("datetime64[D]")
+
+
+@lru_cache(maxsize=1)
+def _publications() -> dict[pd.Timestamp, pd.Timestamp]:
+    rows = pd.read_csv(PUBLICATIONS, comment="#", parse_dates=["as_of", "published"])
+    return dict(zip(rows["as_of"], rows["published"], strict=True))
 
 
 def known_instants(events: pd.Series, lag: Lag) -> pd.Series:

@@ -20,9 +20,10 @@ from unwind.commands.options import (
     day_of,
     instant_of,
     print_json,
+    session_known_by,
     session_of,
 )
-from unwind.errors import UserError
+from unwind.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from unwind.report.session import SessionDay
@@ -55,7 +56,7 @@ Cutoff = Annotated[
 ]
 KnownBy = Annotated[
     str | None,
-    typer.Option("--known-by", help="Read the snapshot that was in force at this instant."),
+    typer.Option("--known-by", help="Show what was known by this UTC instant, and nothing later."),
 ]
 
 
@@ -73,14 +74,9 @@ def _tell(
     from rich.console import Console
 
     from unwind.lake.snapshots import schema_notes
-    from unwind.report import session as reading
 
     at = None if cutoff is None else instant_of("--cutoff", cutoff)
-    day, passed = answered(
-        lake,
-        lambda snapshot: reading.session_day(snapshot, as_of=day_of(as_of), cutoff=at),
-        known_by=known_by,
-    )
+    day, passed = session_known_by(lake, as_of=day_of(as_of), cutoff=at, known_by=known_by)
     notes = schema_notes(day.snapshot)
     if as_json:
         print_json({**machine(day), "passed_over": passed, "schema_notes": notes})
@@ -164,7 +160,9 @@ def tables(
     from unwind.report import session as reading
 
     if name is not None and name not in TABLES:
-        raise typer.BadParameter(f"no table {name}; there are {', '.join(TABLES)}")
+        raise typer.BadParameter(
+            f"no table {name}{did_you_mean(name, TABLES)}; there are {', '.join(TABLES)}"
+        )
     chosen = [table for table in TABLES.values() if name in (None, table.name)]
     if as_json:
         print_json([reading.contract(table) for table in chosen])
@@ -177,10 +175,10 @@ def tables(
 @app.command()
 def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """List every input row that was set aside: file, row, rule, value, remedy."""
-    from unwind.files.location import local
+    from unwind.files.location import existing
     from unwind.report import session as reading
 
-    rows = reading.quarantined(local(lake, purpose="the quarantine"))
+    rows = reading.quarantined(existing(lake, purpose="the quarantine"))
     if as_json:
         print_json(rows)
     else:
@@ -304,9 +302,9 @@ def settings(
 def alerts(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """List what the desk was told, and what no server has acknowledged yet."""
     from unwind.alerts import ledger as alerting
-    from unwind.files.location import local
+    from unwind.files.location import existing
 
-    told = alerting.read_ledger(local(lake, purpose="the ledger of alerts"))
+    told = alerting.read_ledger(existing(lake, purpose="the ledger of alerts"))
     if as_json:
         print_json([{"id": str(alert.notice.id), **asdict(alert)} for alert in told])
     else:

@@ -12,9 +12,11 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from features.panel import Panel, align
+from features.venues import one_venue
 from models.errors import NotEnoughData
-from unwind.calendar import all_sessions, cut_instants, sessions_between
+from unwind.calendar import all_sessions, cut_instants, early_closes, sessions_between
 from unwind.contract.inputs import INPUT_TABLES
+from unwind.errors import did_you_mean
 from unwind.indicators.attribution import account, attribution_rows, evidence_rows
 from unwind.indicators.context import RunContext, Slot
 from unwind.indicators.data_quality import quality_rows
@@ -105,11 +107,16 @@ def observe(
         prices = prices[prices["session"] <= slot.stamp]
     base = settings.universe.base
     if prices.empty or not (every_symbol or (prices["symbol"] == base).any()):
-        raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {slot.cutoff}")
+        hint = did_you_mean(base, () if prices.empty else set(prices["symbol"])).lstrip("; ")
+        what = f"prices of {base} by {slot.cutoff}" + (f" ({hint})" if hint else "")
+        raise NotEnoughData(need=1, got=0, what=what)
     symbols = tuple(sorted(prices["symbol"].unique())) if every_symbol else settings.symbols
     panel = to_sessions(
         prices, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of, settings=settings
     )
+    # Every block reads the venue that the panel reads.
+    venues = one_venue(inputs["crypto_hourly"], cuts=cut_instants(panel.sessions))
+    inputs["crypto_hourly"] = venues.bars
     return RunContext(slot=slot, panel=panel, inputs=inputs, settings=settings)
 
 
@@ -143,8 +150,7 @@ def to_sessions(
     sessions = sessions_between(prices["session"].min().date(), last)
     return align(
         prices,
-        # One venue a symbol: the first by name, so that the choice never depends on row order.
-        hourly.drop_duplicates(["bar_start_utc", "symbol"]),
+        hourly,
         symbols=symbols,
         sessions=sessions,
         cuts=cut_instants(sessions),
@@ -152,6 +158,7 @@ def to_sessions(
         utc_day_symbols=settings.clock.crypto_daily,
         proxied_symbols=settings.clock.weekday,
         level_symbols=settings.clock.index_levels,
+        early_closes=early_closes(sessions),
     )
 
 

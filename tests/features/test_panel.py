@@ -24,7 +24,7 @@ def _hourly(rows: list[tuple[str, float]]) -> pd.DataFrame:
     frame["bar_start_utc"] = pd.to_datetime(frame["bar_start_utc"], utc=True).astype(
         "datetime64[us, UTC]"
     )
-    frame["symbol"] = "BTCUSDT"
+    frame["symbol"], frame["venue"] = "BTCUSDT", "Binance"
     frame["known_at"] = frame["bar_start_utc"] + pd.Timedelta(hours=1)
     return frame
 

@@ -224,7 +224,7 @@ class TestShell:
              "--target", str(tmp_path / "own.json")],
             capsys,
         )  # fmt: skip
-        assert status == 1
+        assert status == 2
         assert "unwind: sessions of young needs at least 102 complete rows, got 34" in complaint
         assert "Traceback" not in complaint
         assert printed == ""

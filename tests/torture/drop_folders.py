@@ -395,7 +395,6 @@ for _name, _value, _rule in (
     ("a price without end", "inf", "close: finite number"),
     ("a price beyond floating point", "1e400", "close: finite number"),
     ("a negative price", -36.1, "close: positive"),
-    ("a price of zero", 0, "close: positive"),
     ("a price below any tick", 1e-300, "close: "),
     ("a price beyond any market", 1e18, "close: "),
 ):
@@ -430,7 +429,17 @@ def _(folder: Path) -> None:
 
 @_add("negative volume", SET_ASIDE, "volume: not negative", ROWS - 1)
 def _(folder: Path) -> None:
-    _spoilt("volume", -1)(folder)
+    _spoilt("volume", -5)(folder)
+
+
+@_add("a price of zero", SET_ASIDE, "close: code for a missing value", ROWS)
+def _(folder: Path) -> None:
+    _spoilt("close", 0)(folder)
+
+
+@_add("a code for a missing price", SET_ASIDE, "close: code for a missing value", ROWS)
+def _(folder: Path) -> None:
+    _spoilt("close", -99.99)(folder)
 
 
 @_add("high below low", SET_ASIDE, "high: high ≥ low", ROWS - 1)
@@ -589,12 +598,12 @@ _CHAIN = {
 _FLOW = {"session": "2026-02-04", "fund": "IBIT", "vendor": "v", "net_flow_usd_m": -373.4}
 for _name, _table, _row, _rule in (
     ("a flow in parentheses", "etf_flows", _FLOW | {"net_flow_usd_m": "(373.4)"}, "number"),
-    ("a flow beyond all money", "etf_flows", _FLOW | {"net_flow_usd_m": -1e300}, "within ±1e18"),
+    ("a flow beyond all money", "etf_flows", _FLOW | {"net_flow_usd_m": -1e300}, "within ±50000"),
     ("a flow without a vendor", "etf_flows", _FLOW | {"vendor": ""}, "vendor: plain text"),
     ("a snapshot without a zone", "option_chains",
      _CHAIN | {"snapshot_at": "2026-02-04 15:00"}, "snapshot_at: time with a zone"),
     ("a strike of zero", "option_chains", _CHAIN | {"strike": 0}, "strike: positive"),
-    ("a negative bid", "option_chains", _CHAIN | {"bid": -1}, "bid: not negative"),
+    ("a negative bid", "option_chains", _CHAIN | {"bid": -0.5}, "bid: not negative"),
     ("an expiry that does not exist", "option_chains",
      _CHAIN | {"expiry": "2026-02-31"}, "expiry: date"),
     ("open interest below zero", "open_interest",

@@ -283,7 +283,7 @@ def hours(generator: np.random.Generator, sessions: pd.DatetimeIndex) -> pd.Data
     close = prices(generator, len(starts))
     return pd.DataFrame(
         {
-            "bar_start_utc": starts, "symbol": "BTCUSDT", "close": close,
+            "bar_start_utc": starts, "symbol": "BTCUSDT", "venue": "Binance", "close": close,
             "low": np.where(generator.random(len(starts)) < 0.1, np.nan, 0.5 * close),
             "known_at": starts + pd.Timedelta(hours=1),
         }

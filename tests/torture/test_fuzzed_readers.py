@@ -124,7 +124,7 @@ class TestScreen:
             if column in kept:
                 values = kept[column].to_numpy(dtype="float64")
                 assert not np.isinf(values).any()
-                if column in table.positive:
+                if table.numbers[column].positive:
                     assert (values[~np.isnan(values)] > 0).all()
         assert set(found.rejected["severity"]) <= {"error", "warning", "info"}
         assert (found.rejected["remedy"].astype("str") != "").all()

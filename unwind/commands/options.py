@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unwind.lake.snapshots import Snapshot
+    from unwind.report.session import SessionDay
 
 Answer = TypeVar("Answer")
 
@@ -31,22 +32,65 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine."
 DEFAULT_LAKE = "lake"
 
 
-def answered(
-    lake: str, answer: "Callable[[Snapshot], Answer]", *, known_by: str | None = None
-) -> tuple[Answer, list[str]]:
+def answered(lake: str, answer: "Callable[[Snapshot], Answer]") -> tuple[Answer, list[str]]:
     """Answer from the snapshot in force; from the newest intact one where it is damaged.
 
     Which it was is said on stderr, and returned for the JSON.
     """
     from unwind.lake.snapshots import served
 
-    instant = None if known_by is None else instant_of("--known-by", known_by)
-    given, passed = served(lake, answer, known_by=instant)
+    given, passed = served(lake, answer)
+    _say(passed)
+    return given, passed
+
+
+def session_known_by(
+    lake: str, *, as_of: date | None, cutoff: "pd.Timestamp | None", known_by: str | None
+) -> "tuple[SessionDay, list[str]]":
+    """Read a session, the newest where `as_of` is None, as known by an instant where one is given.
+
+    Of each session counts the latest cut-off up to that instant. It is read from the snapshot that
+    stood then. Where none did, or none with that session, which was published later (a backfill),
+    it is read from the snapshot in force. Rows of a later cut-off are never shown.
+    """
+    import pandas as pd
+
+    from unwind.files.location import LakeError
+    from unwind.lake.snapshots import served
+    from unwind.report.session import session_day
+
+    if known_by is None:
+        return answered(lake, lambda held: session_day(held, as_of=as_of, cutoff=cutoff))
+    instant = instant_of("--known-by", known_by)
+    latest = instant if cutoff is None else min(instant, cutoff)
+
+    def answer(snapshot: "Snapshot") -> "SessionDay":
+        return session_day(snapshot, as_of=as_of, cutoff=latest)
+
+    answers = []
+    for bound in (instant, None):
+        try:
+            answers.append(served(lake, answer, known_by=bound))
+        except LakeError as error:
+            fault = error
+    if not answers:
+        raise fault
+    # The first stood then; the second counts where it knows a session that the first does not.
+    day, passed = max(answers, key=lambda given: given[0].as_of)
+    _say(passed)
+    if pd.Timestamp(day.snapshot.manifest["knowledge"]) > instant:
+        sys.stderr.write(
+            f"unwind: published after {instant:%Y-%m-%dT%H:%MZ}, in snapshot {day.snapshot.name}; "
+            "no row has a later cut-off\n"
+        )
+    return day, passed
+
+
+def _say(passed: list[str]) -> None:
     for sentence in passed:
         sys.stderr.write(f"unwind: {sentence}\n")
     if passed:
         sys.stderr.write("unwind: what follows is from the newest snapshot before that is intact\n")
-    return given, passed
 
 
 def instant_of(option: str, text: str) -> "pd.Timestamp":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.constants import SESSIONS_PER_YEAR
 from unwind.contract.text import NULL, interval, number
-from unwind.errors import UserError
+from unwind.errors import UserError, did_you_mean
 from unwind.lake import snapshots as lakes
 from unwind.settings import Settings, SettingsError, load_settings
 
@@ -102,7 +102,8 @@ def file_sample(path: Path, *, column: str | None) -> Sample:
     if column is None:
         raise SigmaError(f"name a column of {path.name} with --column; it has {_listed(names)}")
     if column not in names:
-        raise SigmaError(f"{path.name} has no column {column}; it has {_listed(names)}")
+        hint = did_you_mean(column, names)
+        raise SigmaError(f"{path.name} has no column {column}{hint}; it has {_listed(names)}")
     if names.count(column) > 1:
         raise SigmaError(f"{path.name} has {names.count(column)} columns {column}; rename them")
     held = rows.iloc[:, names.index(column)]
@@ -180,7 +181,8 @@ def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings
     )
     returns = observe(load_market(lake / "market"), slot, settings=settings).panel.returns
     if asset not in returns.columns:
-        raise SigmaError(f"no asset {asset} on this desk; it has {_listed([*returns])}")
+        hint = did_you_mean(asset, returns.columns)
+        raise SigmaError(f"no asset {asset} on this desk{hint}; it has {_listed([*returns])}")
     if asset in settings.clock.index_levels:
         raise SigmaError(f"{asset} is an index level, which has no return; name a price")
     earlier = returns.loc[: slot.stamp, asset].iloc[:-1].iloc[-settings.volatility.window :]

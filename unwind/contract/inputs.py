@@ -1,16 +1,35 @@
 """The input contract: each table of the drop folder, its columns, the rules of their values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 import pandera.pandas as pa
 
 from unwind.contract.published_text import FORMULA_SIGNS
+from unwind.contract.quantities import (
+    COIN_INTEREST,
+    COINS,
+    CONTRACTS,
+    COUNT,
+    DOLLAR_INTEREST,
+    FACTOR,
+    FLOW,
+    FUNDING,
+    NOTIONAL,
+    PREMIUM,
+    PREMIUM_EXTREME,
+    PRICE,
+    QUOTE,
+    QUOTED_VOLATILITY,
+    RISK_FREE,
+    STRIKE,
+    VOLATILITY_INDEX,
+    ZSCORE,
+    Quantity,
+)
 from unwind.contract.text import is_printed
 
-LEAST_PRICE, MOST_PRICE = 1e-9, 1e12
-# Of what is no price: more dollars, shares or coins than there are, and few enough to be added up.
-LARGEST = 1e18
 # Characters of a cell, and of a column's name in a message.
 MAX_CELL = 64
 
@@ -27,14 +46,15 @@ class InputTable:
         The event is a UTC instant, not a date.
     key : tuple of str
         With known_at, these name a row.
-    texts, numbers, dates : tuple of str
-        Columns by kind. Numbers may be null.
-    positive, nonnegative : tuple of str
-        Numbers that must be above, or not below, zero where present.
+    texts, dates : tuple of str
+        Columns by kind.
+    numbers : mapping of str to Quantity
+        Numeric columns, each with unit and bounds. They may be null.
     optional : tuple of str
         Columns that a provider may leave out; they are then null.
     entity : str
-        Column that names whose row it is, for quality rows.
+        Column that names whose row it is, for quality rows; where that is the event, quality rows
+        name the table.
     """
 
     name: str
@@ -42,10 +62,8 @@ class InputTable:
     key: tuple[str, ...]
     entity: str
     texts: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
+    numbers: Mapping[str, Quantity] = field(default_factory=dict)
     dates: tuple[str, ...] = ()
-    positive: tuple[str, ...] = ()
-    nonnegative: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     instant: bool = False
 
@@ -54,20 +72,17 @@ class InputTable:
         """Every declared column, known_at excluded."""
         return (self.event, *self.texts, *self.dates, *self.numbers)
 
+    @property
+    def series(self) -> list[str]:
+        """Columns that name a series: the key without the event."""
+        return [name for name in self.key if name != self.event]
+
     def checks(self) -> pa.DataFrameSchema:
         """Return the value rules as a pandera schema; each check's `error` is "rule|remedy"."""
-        columns = {}
-        for name in self.numbers:
-            rules = [pa.Check(_finite, error="finite number|write a plain decimal number")]
-            if name in self.positive:
-                rules.append(pa.Check.gt(0, error="positive|correct the price or leave it empty"))
-                rules.append(pa.Check(_a_price, error="within 1e-9 and 1e12|correct the price"))
-            elif name in self.nonnegative:
-                rules.append(pa.Check.ge(0, error="not negative|correct it or leave it empty"))
-                rules.append(pa.Check(_countable, error="at most 1e18|correct it or leave it out"))
-            else:
-                rules.append(pa.Check(_bounded, error="within ±1e18|correct it or leave it out"))
-            columns[name] = pa.Column(float, rules, nullable=True)
+        columns = {
+            name: pa.Column(float, quantity.checks(), nullable=True)
+            for name, quantity in self.numbers.items()
+        }
         for name in self.texts:
             columns[name] = pa.Column(
                 checks=pa.Check(
@@ -76,19 +91,6 @@ class InputTable:
                 nullable=False,
             )
         return pa.DataFrameSchema(columns)
-
-
-def _a_price(values: pd.Series) -> pd.Series:
-    """Beyond these no market quotes; what is not positive or not finite is named as that."""
-    return ~((values > 0) & (values < LEAST_PRICE)) & ~((values > MOST_PRICE) & _finite(values))
-
-
-def _countable(values: pd.Series) -> pd.Series:
-    return ~((values > LARGEST) & _finite(values))
-
-
-def _bounded(values: pd.Series) -> pd.Series:
-    return _countable(values.abs())
 
 
 def _plain_text(values: pd.Series) -> pd.Series:
@@ -105,66 +107,96 @@ def _plain_text(values: pd.Series) -> pd.Series:
     )
 
 
-def _finite(values: pd.Series) -> pd.Series:
-    return values.abs() != float("inf")
-
-
 # Table of the store for quarantined rows.
 REJECTED = "rejected"
 
-_BAR = ("open", "high", "low", "close")
+_BAR = {
+    "open": PRICE,
+    "high": PRICE,
+    "low": PRICE,
+    "close": PRICE,
+}
+_INDEX_BAR = {
+    "open": VOLATILITY_INDEX,
+    "high": VOLATILITY_INDEX,
+    "low": VOLATILITY_INDEX,
+    "close": VOLATILITY_INDEX,
+}
 
 INPUT_TABLES = {
     table.name: table
     for table in (
         InputTable(
             name="prices", event="session", key=("session", "symbol"), entity="symbol",
-            texts=("symbol",), numbers=(*_BAR, "adj_close", "volume"),
-            positive=(*_BAR, "adj_close"), nonnegative=("volume",),
+            texts=("symbol",),
+            numbers={
+                **_BAR,
+                "adj_close": PRICE,
+                "volume": COUNT,
+            },
             optional=("open", "high", "low", "adj_close", "volume"),
         ),
         InputTable(
             name="crypto_hourly", event="bar_start_utc", instant=True,
             key=("bar_start_utc", "symbol", "venue"), entity="symbol",
-            texts=("symbol", "venue"), numbers=(*_BAR, "volume"),
-            positive=_BAR, nonnegative=("volume",), optional=("open", "high", "low", "volume"),
+            texts=("symbol", "venue"),
+            numbers={
+                **_BAR,
+                "volume": COUNT,
+            },
+            optional=("open", "high", "low", "volume"),
         ),
         InputTable(
             name="etf_flows", event="session", key=("session", "fund", "vendor"), entity="fund",
-            texts=("fund", "vendor"), numbers=("net_flow_usd_m",),
+            texts=("fund", "vendor"),
+            numbers={"net_flow_usd_m": FLOW},
         ),
         InputTable(
             name="futures", event="session", key=("session", "venue", "contract"),
             entity="contract", texts=("venue", "contract"), dates=("expiry",),
-            numbers=("open", "high", "low", "settle", "volume"),
-            positive=("open", "high", "low", "settle"), nonnegative=("volume",),
+            numbers={
+                "open": PRICE,
+                "high": PRICE,
+                "low": PRICE,
+                "settle": PRICE,
+                "volume": CONTRACTS,
+            },
             optional=("open", "high", "low", "volume"),
         ),
         InputTable(
             name="open_interest", event="session", key=("session", "venue", "contract_group"),
             entity="venue", texts=("venue", "contract_group"),
-            numbers=("open_interest_btc", "open_interest_usd"),
-            nonnegative=("open_interest_btc", "open_interest_usd"),
+            numbers={
+                "open_interest_btc": COIN_INTEREST,
+                "open_interest_usd": DOLLAR_INTEREST,
+            },
             optional=("open_interest_usd",),
         ),
         InputTable(
             name="cftc_positions", event="as_of", key=("as_of", "venue"), entity="venue",
             texts=("venue",),
-            numbers=(
-                "open_interest_btc", "leveraged_long_btc", "leveraged_short_btc",
-                "asset_manager_long_btc", "asset_manager_short_btc",
-                "dealer_long_btc", "dealer_short_btc",
-            ),
-            nonnegative=("open_interest_btc",),
+            numbers={
+                "open_interest_btc": COIN_INTEREST,
+                "leveraged_long_btc": COIN_INTEREST,
+                "leveraged_short_btc": COIN_INTEREST,
+                "asset_manager_long_btc": COINS,
+                "asset_manager_short_btc": COINS,
+                "dealer_long_btc": COINS,
+                "dealer_short_btc": COINS,
+            },
         ),
         InputTable(
             name="perpetuals", event="session", key=("session", "venue"), entity="venue",
             texts=("venue",),
-            numbers=(
-                "funding_rate_daily", "premium_open", "premium_high", "premium_low",
-                "premium_close", "open_interest_btc", "open_interest_usd",
-            ),
-            nonnegative=("open_interest_btc", "open_interest_usd"),
+            numbers={
+                "funding_rate_daily": FUNDING,
+                "premium_open": PREMIUM,
+                "premium_high": PREMIUM_EXTREME,
+                "premium_low": PREMIUM_EXTREME,
+                "premium_close": PREMIUM,
+                "open_interest_btc": COIN_INTEREST,
+                "open_interest_usd": DOLLAR_INTEREST,
+            },
             optional=(
                 "premium_open", "premium_high", "premium_low", "premium_close",
                 "open_interest_btc", "open_interest_usd",
@@ -172,32 +204,48 @@ INPUT_TABLES = {
         ),
         InputTable(
             name="implied_vol", event="session", key=("session", "index"), entity="index",
-            texts=("index",), numbers=_BAR, positive=_BAR, optional=("open", "high", "low"),
+            texts=("index",), numbers=_INDEX_BAR, optional=("open", "high", "low"),
         ),
         InputTable(
             name="option_chains", event="snapshot_at", instant=True,
             key=("snapshot_at", "contract"), entity="underlying",
             texts=("underlying", "contract", "right"), dates=("expiry",),
-            numbers=(
-                "strike", "bid", "ask", "last", "volume", "open_interest", "implied_vol",
-                "underlying_price",
-            ),
-            positive=("strike", "underlying_price"),
-            nonnegative=("bid", "ask", "last", "volume", "open_interest", "implied_vol"),
+            numbers={
+                "strike": STRIKE,
+                "bid": QUOTE,
+                "ask": QUOTE,
+                "last": QUOTE,
+                "volume": CONTRACTS,
+                "open_interest": CONTRACTS,
+                "implied_vol": QUOTED_VOLATILITY,
+                "underlying_price": PRICE,
+            },
         ),
         InputTable(
             name="equity_factors_pct", event="session", key=("session",), entity="session",
-            numbers=("MktRF", "SMB", "HML", "RMW", "CMA", "RF", "Mom"),
+            numbers={
+                "MktRF": FACTOR,
+                "SMB": FACTOR,
+                "HML": FACTOR,
+                "RMW": FACTOR,
+                "CMA": FACTOR,
+                "RF": RISK_FREE,
+                "Mom": FACTOR,
+            },
             optional=("RMW", "CMA", "RF", "Mom"),
         ),
         InputTable(
             name="structured_notes", event="issued_at", key=("note",), entity="note",
             texts=("note", "underlying", "observation"), dates=("maturity",),
-            numbers=("barrier", "notional_usd"), positive=("barrier", "notional_usd"),
+            numbers={
+                "barrier": STRIKE,
+                "notional_usd": NOTIONAL,
+            },
         ),
         InputTable(
             name="published_zscores", event="session", key=("session", "publisher", "group"),
-            entity="publisher", texts=("publisher", "group"), numbers=("zscore",),
+            entity="publisher", texts=("publisher", "group"),
+            numbers={"zscore": ZSCORE},
         ),
     )
 }  # fmt: skip

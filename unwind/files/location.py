@@ -56,6 +56,22 @@ def local(lake: Path | str, *, purpose: str) -> Path:
     return Path(lake)
 
 
+def existing(lake: Path | str, *, purpose: str) -> Path:
+    """Return the folder of a working lake that is there.
+
+    Raises
+    ------
+    LakeError
+        It is a URL, or no folder: a misspelt one holds nothing, and that is not an answer.
+    """
+    folder = local(lake, purpose=purpose)
+    if not folder.is_dir():
+        raise LakeError(
+            f"lake {lake} does not exist; run `python -m flows daily --lake {lake}` first"
+        )
+    return folder
+
+
 def place(lake: Path | str) -> tuple[Any, str]:
     """Open the file system of a lake, and its root there.
 

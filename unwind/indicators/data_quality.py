@@ -4,10 +4,21 @@ import numpy as np
 import pandas as pd
 
 from unwind.contract.published_text import published
+from unwind.errors import did_you_mean
 from unwind.indicators.context import RunContext
 
 # Quarantined rows older than this no longer touch a published window.
 QUARANTINE_SESSIONS = 252
+
+# Symbols that one row names.
+SHOWN_SYMBOLS = 12
+
+# Notes of the panel that are warnings, and what to do; the others are proxies that stand in daily.
+WARNED = {
+    "missing price": "ask the vendor",
+    "two clocks": "read the move of both sessions together",
+    "gap of the venue": "ask the venue for the bar, or leave it out",
+}
 
 
 def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
@@ -18,29 +29,88 @@ def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
             "table": "prices",
             "entity": today["symbol"],
             "rule": today["rule"],
-            "severity": np.where(today["rule"] == "missing price", "warning", "info"),
+            "severity": np.where(today["rule"].isin(list(WARNED)), "warning", "info"),
             "count": 1,
             "example": today["detail"],
-            "remedy": np.where(
-                today["rule"] == "missing price", "ask the vendor", "give the better series"
-            ),
+            "remedy": today["rule"].map(WARNED).fillna("give the better series"),
         }
     )
-    absent = [
-        {
-            "table": "prices", "entity": symbol, "rule": "not on file", "severity": "warning",
-            "count": 0, "example": None, "remedy": "add its prices, or leave it out of the desk",
-        }
-        for symbol in (*context.settings.universe.symbols, *context.settings.universe.context)
-        if context.panel.close[symbol].isna().all()
-    ]  # fmt: skip
     frame = pd.concat(
-        [notes, pd.DataFrame(absent), _quarantined(context, rejected)], ignore_index=True
+        [notes, _absent(context), _unused(context), _quarantined(context, rejected)],
+        ignore_index=True,
     )
     if frame.empty:
         return pd.DataFrame()
     frame["known_at"] = context.cutoff
     return context.stamped(frame)
+
+
+def _absent(context: RunContext) -> pd.DataFrame:
+    """Name each symbol of the settings that no row has, with the nearest that one has."""
+    listed = {
+        "prices": (
+            [*context.settings.symbols],
+            [*context.panel.close.columns[context.panel.close.notna().any()]],
+            _symbols(context, "prices"),
+        ),
+        "crypto_hourly": (
+            [
+                name
+                for symbol, name in context.settings.clock.hourly.items()
+                if symbol in context.settings.symbols
+            ],
+            _symbols(context, "crypto_hourly"),
+            _symbols(context, "crypto_hourly"),
+        ),
+    }
+    rows = [
+        {
+            "table": table, "entity": symbol, "rule": "not on file", "severity": "warning",
+            "count": 0, "example": None,
+            "remedy": "add its prices, or leave it out of the desk"
+            + did_you_mean(symbol, set(known) - set(symbols)),
+        }
+        for table, (symbols, priced, known) in listed.items()
+        # Hourly bars are optional as a whole; without any the daily notes say what is used.
+        for symbol in symbols
+        if symbol not in priced and (known or table == "prices")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _unused(context: RunContext) -> pd.DataFrame:
+    """One row for all priced symbols that no setting names."""
+    strangers = sorted(set(_symbols(context, "prices")) - _names(context.settings.model_dump()))
+    if not strangers:
+        return pd.DataFrame()
+    shown = ", ".join(strangers[:SHOWN_SYMBOLS])
+    more = len(strangers) - SHOWN_SYMBOLS
+    return pd.DataFrame(
+        [
+            {
+                "table": "prices", "entity": "prices", "rule": "used by no setting",
+                "severity": "info", "count": len(strangers),
+                "example": shown + (f" and {more} more" if more > 0 else ""),
+                "remedy": "nothing to do, or name them in the settings",
+            }
+        ]
+    )  # fmt: skip
+
+
+def _symbols(context: RunContext, table: str) -> list[str]:
+    rows = context.inputs[table]
+    return [str(symbol) for symbol in rows["symbol"].unique()] if len(rows) else []
+
+
+def _names(settings: object) -> set[str]:
+    """Every text in a section of the settings, keys included."""
+    if isinstance(settings, str):
+        return {settings}
+    if isinstance(settings, dict):
+        return set().union(*(_names(part) for pair in settings.items() for part in pair))
+    if isinstance(settings, list | tuple):
+        return set().union(*(_names(part) for part in settings))
+    return set()
 
 
 def _quarantined(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:

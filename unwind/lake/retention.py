@@ -160,7 +160,7 @@ def _latest_cutoff(snapshot: Snapshot, before: Snapshot | None) -> datetime:
 
 
 def _answer(snapshots: list[Snapshot], instant: datetime) -> Snapshot | None:
-    """Newest snapshot that stood on no later knowledge: what `--known-by` reads."""
+    """Newest snapshot that stood on no later knowledge: what `--known-by` reads first."""
     for snapshot in reversed(snapshots):
         if datetime.fromisoformat(snapshot.manifest["knowledge"]) <= instant:
             return snapshot
@@ -182,10 +182,11 @@ def _forgotten(held: list[Snapshot], kept: set[str]) -> list[str]:
     return [
         f"--known-by from {_clock(first)} to before {_clock(last)} "
         + (
-            "finds no snapshot"
+            "reads the snapshot in force, without later cut-offs"
             if answer is None
             else f"reads {answer.name}, which stood at "
-            f"{_clock(datetime.fromisoformat(answer.manifest['knowledge']))}"
+            f"{_clock(datetime.fromisoformat(answer.manifest['knowledge']))}, and of later "
+            "sessions the snapshot in force"
         )
         for first, last, answer in stretches
     ]

@@ -13,6 +13,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from unwind.contract.inputs import MAX_CELL, InputTable
+from unwind.contract.quantities import MISSING, MISSING_REMEDY
 from unwind.contract.source import Extract, Fault, SourceError
 from unwind.contract.text import plain
 
@@ -124,6 +125,9 @@ def screen(
         rows[name] = _numbers(cells)
         faults = rows[name].isna() & cells.notna()
         bad |= ledger.add(raw, rows, faults, name, "number", "use a decimal point, no separators")
+        codes = table.numbers[name].is_code(rows[name])
+        ledger.add(raw, rows, codes, name, MISSING, MISSING_REMEDY, "warning")
+        rows[name] = rows[name].mask(codes)
     rows["known_at"], faults = (
         _instants(given["known_at"])
         if "known_at" in raw.columns
@@ -357,7 +361,11 @@ class _Ledger:
         if not faults.any():
             return faults
         self.refuse_beyond(int(faults.sum()))
-        entity = raw[self.table.entity][faults].astype("str").str.slice(0, MAX_CELL)
+        entity = (
+            pd.Series(self.table.name, raw.index[faults])
+            if self.table.entity == self.table.event
+            else raw[self.table.entity][faults].astype("str").str.slice(0, MAX_CELL)
+        )
         event = rows[self.table.event][faults]
         if self.table.instant:
             event = event.dt.tz_localize(None)

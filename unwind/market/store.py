@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from unwind.calendar import closed_days, known_instants
+from unwind.calendar import closed_days, known_instants, report_instants, sessions_served
 from unwind.contract.inputs import INPUT_TABLES, REJECTED, InputTable
 from unwind.contract.source import Extract, Fault, Source, SourceError
 from unwind.files.durable import folder_lock
@@ -24,6 +24,7 @@ from unwind.market.quarantine import fault_rows
 from unwind.market.restatement import rebased
 from unwind.market.screening import REJECTED_COLUMNS, Observations, screen
 from unwind.market.suspected_splits import split_faults
+from unwind.market.unit_changes import unit_faults
 from unwind.settings import Settings, SettingsError
 from unwind.sources.provider_faults import no_rows, provider_failed
 
@@ -70,18 +71,22 @@ def ingest(
     with folder_lock(store):
         for draft in drafts(store):
             draft.unlink()
+        published = _sessions_of_prices(store, settings)
         for name, extract in extracts.items():
             # A live answer arrives after the instant that its run was scheduled for.
             arrived = max(received_at, extract.received_at or received_at)
             observed = _observed(extract, name, settings=settings, received_at=arrived)
             if name == "prices" and observed.rows.empty:
                 raise SourceError(f"{extract.origin} holds no usable row; {_first_fault(observed)}")
+            held = _vintages(store, name)
             faults = fault_rows(
-                _doubts(extract, observed, settings=settings), table=name, origin=extract.origin,
-                received_at=received_at, publication=settings.publication,
+                _doubts(extract, observed, held, settings=settings), table=name,
+                origin=extract.origin, received_at=received_at, publication=settings.publication,
             )  # fmt: skip
             received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
-            added[name] = _append(store, observed, settings=settings, received_at=arrived)
+            added[name] = _append(
+                store, observed, held, settings=settings, published=published, received_at=arrived
+            )
             found = [rows for rows in (observed.rejected, faults) if not rows.empty]
             rejected = pd.concat(found, ignore_index=True) if found else faults
             _append_rejected(store, rejected, INPUT_TABLES[name], settings=settings)
@@ -122,10 +127,14 @@ def _observed(
     return replace(rows, doubts=(*rows.doubts, *failures))
 
 
-def _doubts(extract: Extract, observed: Observations, *, settings: Settings) -> list[Fault]:
+def _doubts(
+    extract: Extract, observed: Observations, held: pd.DataFrame, *, settings: Settings
+) -> list[Fault]:
     doubts = [*extract.faults, *observed.doubts]
     for part in extract.parts:
         doubts += part.faults
+    whole = observed.rows if held.empty else pd.concat([held, observed.rows], ignore_index=True)
+    doubts += unit_faults(whole, INPUT_TABLES[observed.table])
     if observed.table == "prices":
         doubts += frozen_faults(observed.rows, sessions=settings.sources.frozen_sessions)
         doubts += split_faults(observed.rows)
@@ -140,17 +149,34 @@ def _first_fault(observed: Observations) -> str:
     return f"first fault: row {fault['row']}, {fault['rule']}: {fault['remedy']}"
 
 
+def _sessions_of_prices(store: Path, settings: Settings) -> pd.DatetimeIndex:
+    """Sessions of which the store holds prices of the exchange."""
+    held = _vintages(store, "prices")
+    if held.empty:
+        return pd.DatetimeIndex([])
+    everyday = (*settings.clock.crypto_daily, *settings.clock.weekday)
+    return pd.DatetimeIndex(held.loc[~held["symbol"].isin(everyday), "session"].unique())
+
+
 def _append(
-    store: Path, observed: Observations, *, settings: Settings, received_at: pd.Timestamp
+    store: Path,
+    observed: Observations,
+    held: pd.DataFrame,
+    *,
+    settings: Settings,
+    published: pd.DatetimeIndex,
+    received_at: pd.Timestamp,
 ) -> int:
     table = INPUT_TABLES[observed.table]
-    held = _vintages(store, table.name)
     key = list(table.key)
     rows = observed.rows.copy()
     own = rows["known_at"].notna()
     rule = default_known_at(rows, table, settings)
     rows["known_at"] = rows["known_at"].where(own, rule)
     if not held.empty:
+        late = ~own & _overdue(rows, held, table, published=published, settings=settings)
+        arrival = rows["known_at"].where(rows["known_at"] > received_at, received_at)
+        rows["known_at"] = rows["known_at"].where(~late, arrival)
         if table.name == "prices":
             restated = rebased(rows, held, stand_ins=observed.fills)
             rows, own = restated.rows, own | restated.dated
@@ -162,6 +188,34 @@ def _append(
         rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
     _add(store, table.name, rows)
     return len(rows)
+
+
+def _overdue(
+    rows: pd.DataFrame,
+    held: pd.DataFrame,
+    table: InputTable,
+    *,
+    published: pd.DatetimeIndex,
+    settings: Settings,
+) -> pd.Series:
+    """Mark first prints that were due in a session that the store has seen without them.
+
+    The rule of their table would date them before they arrived. A series that is new to the store,
+    the part of one before its first row, and the rows of a session that is new are history that is
+    loaded at once: for them the rule is all that is known.
+    """
+    due = sessions_served(pd.DatetimeIndex(rows["known_at"]), settings.publication)
+    overdue = due.isin(published)
+    first: pd.Series | pd.Timestamp
+    if table.series:
+        starts = held.groupby(table.series)[table.event].min().rename("first").reset_index()
+        first = rows[table.series].merge(starts, on=table.series, how="left")["first"]
+        overdue &= rows[table.event].to_numpy() > first.to_numpy()
+    else:
+        overdue &= (rows[table.event] > held[table.event].min()).to_numpy()
+    key = list(table.key)
+    overdue &= ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(held[key]))
+    return pd.Series(overdue, index=rows.index)
 
 
 def _new_vintages(
@@ -246,6 +300,8 @@ def _originals(
 def default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
     """When rows without a known_at of their own count as known, by the rules of the settings."""
     known = known_instants(rows[table.event], settings.known_at[table.name])
+    if table.name == "cftc_positions":
+        return report_instants(rows[table.event], settings.known_at[table.name])
     if table.name == "implied_vol":
         listed = rows["index"].isin(settings.clock.utc_day_indices)
         ended = known_instants(rows.loc[listed, "session"], settings.known_at["crypto_daily"])

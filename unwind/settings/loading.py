@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from unwind.errors import UserError
+from unwind.errors import UserError, did_you_mean
 from unwind.settings.model import Settings
 
 DEFAULT_PATH = Path(__file__).with_name("default.toml")
@@ -184,8 +184,9 @@ def _sentence(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "settings"
     whole = isinstance(fault["input"], dict)
     if fault["type"] == "extra_forbidden":
-        known = ", ".join(_known_keys(fault["loc"][:-1]))
-        return f"unknown key {where}; known keys here: {known}"
+        known = _known_keys(fault["loc"][:-1])
+        hint = did_you_mean(str(fault["loc"][-1]), known)
+        return f"unknown key {where}{hint}; known keys here: {', '.join(known)}"
     if fault["type"] == "missing":
         if where.startswith("calibrated."):
             return f"missing key {where}; calibrate again"

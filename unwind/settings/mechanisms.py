@@ -17,6 +17,7 @@ class Futures(Section):
     offshore: str = Field(min_length=1)
     spot: Symbol
     week_close: Publication
+    without_weekend_from: datetime.date
     tenors: tuple[Annotated[int, Field(ge=1, le=720)], ...] = Field(min_length=1)
     min_days: int = Field(ge=1, le=60)
     contracts_per_trade: float = Field(ge=1, le=1e6)

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any, Self
 
 from pydantic import model_validator
 
+from unwind.errors import did_you_mean
 from unwind.settings.attribution import Attribution
 from unwind.settings.evidence import (
     Changepoint,
@@ -97,6 +99,7 @@ class Settings(Section):
             raise ValueError(
                 f"systemic.pairs names {sorted(strangers)}, which the universe does not hold as an "
                 "investable price; add them to universe.counterparts or drop those pairs"
+                + _nearest(strangers, measured)
             )
         return self
 
@@ -108,6 +111,7 @@ class Settings(Section):
             raise ValueError(
                 f"correlation_tests names {sorted(strangers)}, which are no counterparts; "
                 "add them to universe.counterparts"
+                + _nearest(strangers, self.universe.counterparts)
             )
         return self
 
@@ -119,6 +123,11 @@ class Settings(Section):
         figure. `scan`: its output stands beside the desk's tables and carries a key of its own.
         """
         return digest_of(self.model_dump(mode="json"))
+
+
+def _nearest(strangers: Iterable[str], known: Iterable[str]) -> str:
+    """Suggest the nearest name of the first stranger."""
+    return did_you_mean(min(strangers), known)
 
 
 def digest_of(terms: dict[str, Any]) -> str:

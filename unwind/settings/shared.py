@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from unwind.errors import did_you_mean
+
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._^=-]{0,23}$")]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -49,7 +51,7 @@ class Universe(Section):
         if strangers:
             raise ValueError(
                 f"change_pairs names {sorted(strangers)}, which the universe does not hold; "
-                "add them to counterparts"
+                "add them to counterparts" + did_you_mean(min(strangers), members)
             )
         return self
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import httpx
 import pandas as pd
-from pandas.tseries.holiday import USFederalHolidayCalendar
-from pandas.tseries.offsets import CustomBusinessDay
 
+from unwind.calendar import report_days
 from unwind.contract.source import Extract, Fault, Provision
 from unwind.settings.sources import Cftc, Retry
 from unwind.sources.answers import fetch_json
@@ -25,9 +24,10 @@ PROVISIONS = (
         content="CME bitcoin futures in BTC: open interest; long and short of leveraged funds, "
         "asset managers, dealers (futures only, standard and micro contracts together)",
         lag="Tuesday's positions, known on the third federal business day after at 15:30 New York "
-        "(Friday, in a week without a holiday)",
+        "(Friday, in a week without a holiday), or on the day of unwind/cftc_publications.csv",
         limits="weekly; publication stops in a government shutdown, and what is published later "
-        "carries no date of its own; contracts not under [sources.cftc.contracts] are left out",
+        "carries no date of its own: known dates are in that file; contracts not under "
+        "[sources.cftc.contracts] are left out",
     ),
 )
 # The site's own names carry "_all" in some columns and not in others.
@@ -45,7 +45,7 @@ CODE = "cftc_contract_market_code"
 # More rows than the report can hold in fifty years of four contracts.
 LARGEST = 10_000
 EARLIEST = pd.Timestamp("1970-01-01")
-PUBLISHED = CustomBusinessDay(3, calendar=USFederalHolidayCalendar())
+HALF_PAST_THREE = pd.Timedelta(hours=15, minutes=30)
 
 
 class CftcSource:
@@ -195,14 +195,9 @@ def _week(given: Any, *, now: pd.Timestamp) -> pd.Timestamp | None:
 
 
 def published(weeks: pd.DatetimeIndex, *, now: pd.Timestamp) -> list[pd.Timestamp]:
-    """Third federal business day after each Tuesday, 15:30 New York, in UTC; `now` at the latest.
-
-    Examples
-    --------
-    Thanksgiving (27 November 2025) moves the report of Tuesday 25 November to Monday 1 December.
-    """
-    days = [week + PUBLISHED + pd.Timedelta(hours=15, minutes=30) for week in weeks]
-    return [min(day.tz_localize("America/New_York").tz_convert("UTC"), now) for day in days]
+    """Publication of each report, 15:30 New York of its day, in UTC; `now` at the latest."""
+    instants = (report_days(weeks) + HALF_PAST_THREE).tz_localize("America/New_York")
+    return [min(instant, now) for instant in instants.tz_convert("UTC")]
 
 
 def _fault(rule: str, told: str, week: pd.Timestamp | None) -> Fault:

@@ -63,8 +63,11 @@ HOUR, DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 VENUE = "Binance"
 # Rows a request, as the venues document them.
 KLINES, FUNDINGS, INTERESTS, VOLATILITIES = 1000, 1000, 500, 1000
-# Payments come every eight hours, in some spells every four: a page must hold either.
+# Payments come every eight hours, in some spells every four or every hour.
 FUNDING_STEP = pd.Timedelta(hours=4)
+MILLISECOND = pd.Timedelta(milliseconds=1)
+# Two years of payments every minute.
+MAX_PAGES = 1_100
 # How far back open interest is served; a little less, lest the first hour falls out on the way.
 INTEREST_KEPT = pd.Timedelta(days=29)
 
@@ -157,7 +160,10 @@ class CryptoSource:
             )  # fmt: skip
             rows = candles(bars)
             rows = rows[rows["at"] + HOUR <= now]
-            _check_newest(symbol, rows, now.floor("h") - HOUR, faults)
+            newest = now.floor("h") - HOUR
+            _check_newest(symbol, rows, newest, faults)
+            since = self._since(self._chosen.hourly_days)
+            _check_whole(symbol, rows["at"], since, newest, faults, step=HOUR)
             parts.append(rows.rename(columns={"at": "bar_start_utc"}).assign(symbol=symbol))
         return pd.concat(parts, ignore_index=True).assign(venue=VENUE)
 
@@ -189,6 +195,7 @@ class CryptoSource:
         if not interest.empty:
             days = days.join(interest)
         days = days[(days.index >= since) & (days.index < today)]
+        _check_whole(f"{name} funding", days.index, since, today - DAY, faults, step=DAY)
         _check_newest(name, days.reset_index(names="at"), today - DAY, faults)
         days.index = pd.DatetimeIndex(days.index).tz_localize(None)
         return days.rename_axis("session").reset_index().assign(venue=VENUE)
@@ -197,23 +204,30 @@ class CryptoSource:
         now = self._time.now()
         since, today = self._since(self._chosen.daily_days), now.floor("D")
         pages: list[list[Any]] = []
+        first, until = since, min(since + VOLATILITIES * DAY, today)
+        end = _milliseconds(until) - 1
         while since < today:
-            until = min(since + VOLATILITIES * DAY, today)
             answer = self._ask(
                 "DVOL", self._deribit, self._deribit.publicGetGetVolatilityIndexData,
                 {
                     "currency": self._chosen.currency, "resolution": "1D",
-                    "start_timestamp": _milliseconds(since),
-                    "end_timestamp": _milliseconds(until) - 1,
+                    "start_timestamp": _milliseconds(since), "end_timestamp": end,
                 },
                 faults,
             )  # fmt: skip
             if answer is None:
                 break
             pages += _listed(answer, "data")
-            since = until
+            earlier = _continuation(answer)
+            # The venue gives the newest rows first, and where those before them end.
+            if earlier is not None and _milliseconds(since) <= earlier < end:
+                end = earlier
+                continue
+            since, until = until, min(until + VOLATILITIES * DAY, today)
+            end = _milliseconds(until) - 1
         rows = candles(pages)
         rows = rows[rows["at"] < today]
+        _check_whole("DVOL", rows["at"], first, today - DAY, faults, step=DAY)
         _check_newest("DVOL", rows, today - DAY, faults)
         rows = rows.assign(session=rows["at"].dt.tz_localize(None), index="DVOL")
         return rows[["session", "index", "open", "high", "low", "close"]]
@@ -254,9 +268,14 @@ class CryptoSource:
         step: pd.Timedelta,
         stamp: str | int = 0,
     ) -> list[Any]:
-        """Collect pages from `since` on; a page that fails ends the walk, and is named."""
+        """Collect pages from `since` on; a page that fails ends the walk, and is named.
+
+        A full page is followed from its last row, whatever step the rows were expected to have.
+        """
         rows: list[Any] = []
-        while since < self._time.now():
+        pages = 0
+        while since < self._time.now() and pages < MAX_PAGES:
+            pages += 1
             until = since + size * step
             asked = parameters | {
                 "startTime": _milliseconds(since), "endTime": _milliseconds(until) - 1,
@@ -275,7 +294,13 @@ class CryptoSource:
                     )
                 )  # fmt: skip
             rows += whole
-            since = until
+            last = pd.Timestamp(
+                max((int(row[stamp]) for row in whole), default=0), unit="ms", tz="UTC"
+            )
+            # A full page may have been cut: what follows begins after its last row. One that does
+            # not advance is left behind.
+            cut = len(page) >= size and since <= last < until
+            since = last + MILLISECOND if cut else until
         return rows
 
     def _ask(
@@ -340,6 +365,12 @@ def _listed(answer: dict[str, Any], name: str) -> Iterator[Any]:
     return (row for row in (rows if isinstance(rows, list) else []) if has_time(row, 0))
 
 
+def _continuation(answer: dict[str, Any]) -> int | None:
+    result = answer.get("result")
+    earlier = result.get("continuation") if isinstance(result, dict) else None
+    return earlier if isinstance(earlier, int) and not isinstance(earlier, bool) else None
+
+
 def _check_newest(entity: str, rows: pd.DataFrame, due: pd.Timestamp, faults: list[Fault]) -> None:
     newest = rows["at"].max() if len(rows) else None
     if newest is None or newest < due:
@@ -347,6 +378,28 @@ def _check_newest(entity: str, rows: pd.DataFrame, due: pd.Timestamp, faults: li
             Fault(
                 entity=entity, rule="crypto has the newest row", severity="warning",
                 value=f"no row of {due:%Y-%m-%d %H:%M} UTC yet", remedy="run again later",
+            )
+        )  # fmt: skip
+
+
+def _check_whole(
+    entity: str,
+    at: "pd.Index | pd.Series",
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    faults: list[Fault],
+    *,
+    step: pd.Timedelta,
+) -> None:
+    """Name a history that lacks a day or more; its newest row has a check of its own."""
+    missing = pd.date_range(first, last - step, freq=step).difference(pd.DatetimeIndex(at))
+    if len(missing) * step >= DAY:
+        faults.append(
+            Fault(
+                entity=entity, rule="crypto history is whole", severity="warning",
+                value=f"{len(missing)} of {(last - first) // step + 1} rows missing, the first "
+                f"{missing[0]:%Y-%m-%d}, the last {missing[-1]:%Y-%m-%d}",
+                remedy="run again; ask the venue whether it lists so far back",
             )
         )  # fmt: skip
 

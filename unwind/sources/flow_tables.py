@@ -70,8 +70,8 @@ def read_flow_table(content: bytes, *, millions: float) -> FlowTable:
     Raises
     ------
     FlowTableError
-        It is too large, is no text, holds no table with a date a row and a fund a column, or holds
-        a cell that is neither a figure nor a dash.
+        It is too large, is no text, holds no table with a date a row and a fund a column, holds
+        a cell that is neither a figure nor a dash, or no total that is the sum of its funds.
     """
     if len(content) > MAX_BYTES:
         raise FlowTableError(
@@ -170,6 +170,7 @@ def _flow_table(grid: list[list[str]], *, millions: float) -> FlowTable:
     notes: list[str] = []
     rows: list[dict[str, object]] = []
     seen: dict[date, int] = {}
+    totals, differences = 0, []
     for number, row in enumerate(grid[first:], start=first + 1):
         day = _day(row[0]) if row else None
         if day is None:
@@ -188,11 +189,19 @@ def _flow_table(grid: list[list[str]], *, millions: float) -> FlowTable:
         if flows.get(TOTAL) == 0 and all(flows[fund] is None for fund in flows if fund != TOTAL):
             flows[TOTAL] = None
             notes.append(f"{day}: a total of 0 over funds without a figure is none")
-        notes += _sum_note(day, flows, rounding=ROUNDING * millions)
+        totals += flows.get(TOTAL) is not None
+        difference = _sum_note(day, flows, rounding=ROUNDING * millions)
+        notes += difference
+        differences += difference
         rows += [
             {"session": pd.Timestamp(day), "fund": fund, "net_flow_usd_m": value}
             for fund, value in flows.items()
         ]
+    if differences and len(differences) == totals:
+        raise FlowTableError(
+            f"a total must be the sum of the funds on one day at least, got {differences[0]}; the "
+            "columns may be shifted: save the table whole, with its header, or without the totals"
+        )
     table = pd.DataFrame(rows)
     table["net_flow_usd_m"] = table["net_flow_usd_m"].astype("float64")
     ordered = table.sort_values(["session", "fund"], ignore_index=True)
@@ -202,16 +211,19 @@ def _flow_table(grid: list[list[str]], *, millions: float) -> FlowTable:
 def _funds(header: list[list[str]], *, width: int) -> dict[int, str]:
     """Column → fund, from whichever header row names most; fees and issuers stand in others."""
     best: dict[int, str] = {}
+    score = (0, 0)
     for row in header:
         named = {
             place: name.upper()
             for place, name in enumerate(row)
             if place > 0 and _FUND.match(name) and name.lower() != "date"
         }
-        # Tickers are in capitals; a row of issuers' names has the same shape and comes before.
-        capitals = sum(row[place].isupper() for place in named)
-        if (capitals, len(named)) > (sum(name.isupper() for name in best.values()), len(best)):
-            best = {place: row[place] for place in named}
+        # Tickers are in capitals; a row of issuers' names has the same shape and comes before. A
+        # name over several columns counts once.
+        names = {row[place] for place in named}
+        capitals = sum(name.isupper() for name in names)
+        if (capitals, len(names)) > score:
+            score, best = (capitals, len(names)), {place: row[place] for place in named}
     if not best:
         raise FlowTableError(
             "a flow table must name its funds in a row above the first day, got "

@@ -149,8 +149,19 @@ class TestCutOff:
 
     def test_futures_days_end_with_the_utc_day_or_in_chicago(self, settings: Settings) -> None:
         sessions = pd.DatetimeIndex(["2026-02-05", "2026-02-06", "2026-07-10"]).as_unit("us")
-        closes = futures_closes(sessions, settings.futures.week_close)
+        closes = futures_closes(
+            sessions, settings.futures.week_close, without_weekend_from=date(2026, 8, 1)
+        )
         assert [f"{at:%d %H}" for at in closes] == ["06 00", "06 22", "10 21"]
+
+    def test_without_a_weekend_fridays_end_as_other_days(self, settings: Settings) -> None:
+        sessions = pd.DatetimeIndex(["2026-05-22", "2026-05-29", "2026-06-05"]).as_unit("us")
+        closes = futures_closes(
+            sessions,
+            settings.futures.week_close,
+            without_weekend_from=settings.futures.without_weekend_from,
+        )
+        assert [f"{at:%d %H}" for at in closes] == ["22 21", "30 00", "06 00"]
 
 
 class TestPrefix:

@@ -58,9 +58,11 @@ class TestPrune:
         names = dict(zip(DAYS, snapshot_names(lake), strict=True))
         plan = prune(lake, keep_days=2, keep_last=1, dry_run=False)
         assert plan.forgotten == (
-            "--known-by from 2026-01-20T21:15Z to before 2026-01-30T21:15Z finds no snapshot",
+            "--known-by from 2026-01-20T21:15Z to before 2026-01-30T21:15Z reads the "
+            "snapshot in force, without later cut-offs",
             "--known-by from 2026-02-02T21:15Z to before 2026-02-10T21:15Z reads "
-            f"{names[date(2026, 1, 30)]}, which stood at 2026-01-30T21:15Z",
+            f"{names[date(2026, 1, 30)]}, which stood at 2026-01-30T21:15Z, and of later "
+            "sessions the snapshot in force",
         )
         then = known_by(lake, pd.Timestamp("2026-02-09T00:00Z"))
         assert then.name == names[date(2026, 1, 30)]

@@ -154,7 +154,7 @@ class TestQuarantine:
     def test_a_file_without_a_usable_row_stops_the_run(
         self, tmp_path: Path, settings: Settings
     ) -> None:
-        drop = write_drop(tmp_path / "drop", _prices().assign(close=0.0))
+        drop = write_drop(tmp_path / "drop", _prices().assign(close=-3.0))
         with pytest.raises(SourceError, match="no usable row; first fault: row 1, close: positive"):
             _ingest(tmp_path / "s", drop, settings)
 

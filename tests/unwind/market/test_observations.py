@@ -61,7 +61,6 @@ class TestBadRow:
         ("changed", "rule"),
         [
             ({"close": -1.0}, "close: positive"),
-            ({"close": 0.0}, "close: positive"),
             ({"close": np.inf}, "close: finite number"),
             ({"volume": -5.0}, "volume: not negative"),
             ({"high": 30.0}, "high: high ≥ low"),

@@ -76,7 +76,8 @@ class TestPublication:
         ("week", "known"),
         [
             ("2026-02-03", "2026-02-06T20:30Z"),  # an ordinary Friday
-            ("2025-11-25", "2025-12-01T20:30Z"),  # Thanksgiving on the Thursday
+            ("2024-11-26", "2024-12-02T20:30Z"),  # Thanksgiving on the Thursday
+            ("2025-11-25", "2025-12-19T20:30Z"),  # the catch-up calendar after a shutdown
             ("2026-06-30", "2026-07-06T19:30Z"),  # Independence Day kept on Friday 3 July
         ],
     )

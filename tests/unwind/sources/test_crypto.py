@@ -1,11 +1,13 @@
 """Binance and Deribit against answers of their recorded shapes, and against what goes wrong."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from tests.unwind.cases import build
 from tests.unwind.loopback import PAGE, Asked, Loopback, Reply, Stopwatch, loopback
 from unwind.contract.source import Extract, SourceError
 from unwind.market.store import ingest, read_vintages
@@ -290,3 +292,74 @@ class TestRows:
              {"timestamp": _at("2026-02-06 00:00"), "sumOpenInterest": "2"}]
         )  # fmt: skip
         assert held["open_interest_btc"].to_dict() == {pd.Timestamp("2026-02-05", tz="UTC"): 2.0}
+
+
+def _paying(payments: pd.DataFrame) -> Callable[[Asked], Reply]:
+    """A venue with these payments of funding, oldest first, and nothing else."""
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path != "/fapi/v1/fundingRate":
+            return Reply([])
+        first, last = int(asked.query["startTime"]), int(asked.query["endTime"])
+        page = payments[payments["fundingTime"].between(first, last)]
+        page = page.head(min(1000, int(asked.query["limit"])))
+        rows = page.assign(fundingRate=page["fundingRate"].map("{:.8f}".format))
+        return Reply(rows.to_dict("records"))
+
+    return answer
+
+
+def _perpetuals(
+    settings: Settings, answer: Callable[[Asked], Reply], *, days: int, now: str
+) -> tuple[Extract, Loopback]:
+    with loopback(answer) as server:
+        source, watch = _source(server.url, settings, days=days)
+        watch.at = pd.Timestamp(now)
+        return source.extract("perpetuals"), server
+
+
+class TestPages:
+    @pytest.mark.market
+    def test_a_full_one_is_followed_from_its_last_row(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        """Funding of every hour fills a page in six weeks, not in 24."""
+        case = build("funding_pages", tmp_path)
+        payments = pd.read_csv(case / "payments.csv")
+        right = pd.read_csv(case / "right.csv", parse_dates=["session"]).tail(250)
+        extract, _ = _perpetuals(settings, _paying(payments), days=250, now="2026-02-06T00:30Z")
+        days = extract.rows.set_index("session")["funding_rate_daily"]
+        assert len(days) == 250
+        assert days.to_numpy() == pytest.approx(right["funding_rate_daily"].to_numpy())
+        assert "crypto history is whole" not in {fault.rule for fault in extract.faults}
+
+    def test_a_short_history_is_named(self, settings: Settings) -> None:
+        stamps = range(_at("2026-01-20"), _at("2026-02-05 20:00"), 8 * HOUR)
+        payments = pd.DataFrame({"fundingTime": stamps, "fundingRate": 1e-4})
+        extract, _ = _perpetuals(settings, _paying(payments), days=60, now=str(NOW))
+        (fault,) = [one for one in extract.faults if one.rule == "crypto history is whole"]
+        assert fault.value == ("44 of 60 rows missing, the first 2025-12-07, the last 2026-01-19")
+
+    def test_one_that_never_advances_ends(self, settings: Settings) -> None:
+        rows = [{"fundingTime": _at("2026-01-20"), "fundingRate": "0.0001"}] * 1000
+        extract, server = _perpetuals(
+            settings,
+            lambda asked: Reply(rows if asked.path == "/fapi/v1/fundingRate" else []),
+            days=60,
+            now=str(NOW),
+        )
+        assert len(extract.rows) == 1
+        assert len([one for one in server.asked if "fundingRate" in one.path]) < 5
+
+    def test_volatility_goes_on_where_the_venue_says(self, settings: Settings) -> None:
+        def answer(asked: Asked) -> Reply:
+            whole = venue(asked)
+            if asked.path == "/api/v2/public/get_volatility_index_data":
+                data = whole.body["result"]["data"]
+                rest = data[-25][0] - 1 if len(data) > 25 else None
+                return Reply({"result": {"data": data[-25:], "continuation": rest}})
+            return whole
+
+        extract, _, _ = _extract("implied_vol", settings, answer)
+        assert len(extract.rows) == 60
+        assert extract.faults == ()

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
+from tests.unwind.cases import build
 from unwind.cli import app, main
 from unwind.market.store import ingest, known_by, read_rejected, read_vintages
 from unwind.settings import Settings
@@ -119,6 +120,59 @@ class TestTotals:
         text = "Date,A1,B1,C1,Total\n2026-02-05,1.0,1.0,1.0,3.2\n2026-02-06,1,1,1,3.3\n"
         assert len(read_flow_table(text.encode(), millions=1).notes) == 1
 
+    def test_none_that_is_the_sum_is_refused(self) -> None:
+        text = "Date,A1,B1,Total\n2026-02-05,1.0,2.0,100.0\n2026-02-06,3,4,200\n"
+        with pytest.raises(FlowTableError, match=r"total 100.0 is not the sum of the funds, 3.0"):
+            read_flow_table(text.encode(), millions=1)
+
+
+def _spanned(*rows: str) -> str:
+    return "<html><table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table></html>"
+
+
+class TestSpans:
+    """Cells over several columns or rows lie where a browser lays them out."""
+
+    @pytest.mark.market
+    @pytest.mark.parametrize("page", ["whole", "issuers"])
+    def test_a_header_over_funds_shifts_none_of_them(self, page: str, tmp_path: Path) -> None:
+        case = build("farside_colspan", tmp_path)
+        right = pd.read_csv(case / "right.csv", parse_dates=["session"])
+        table = read_flow_table((case / f"{page}.html").read_bytes(), millions=1)
+        funds = table.rows[table.rows["fund"] != "TOTAL"].dropna()
+        both = funds.merge(right, on=["session", "fund"])
+        assert len(both) == len(funds) == len(right)
+        assert both["net_flow_usd_m_x"].tolist() == both["net_flow_usd_m_y"].tolist()
+        totals = table.rows.loc[table.rows["fund"] == "TOTAL", "net_flow_usd_m"]
+        assert totals.tolist() == [101.0, -50.0]
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            ("<th></th><th>Blackrock</th><th colspan=2>Grayscale</th>",
+             "<th></th><th>IBIT</th><th>GBTC</th><th>BTC</th>"),
+            ("<th rowspan=2>Date</th><th>Blackrock</th><th colspan='2'>GRAYSCALE</th>",
+             "<th>IBIT</th><th>GBTC</th><th>BTC</th>"),
+            ("<th rowspan=0>Date</th><th rowspan=1>A B</th><th colspan=x>C D</th><th></th>",
+             "<th>IBIT</th><th>GBTC</th><th>BTC</th>"),
+            ("<th colspan=4>FLOWS</th>", "<th>Date</th><th>IBIT</th><th>GBTC</th><th>BTC</th>"),
+        ],
+        ids=["columns", "rows", "to the end", "all"],
+    )  # fmt: skip
+    def test_of_a_header(self, head: tuple[str, str]) -> None:
+        page = _spanned(*head).replace("<table>", "<table><thead>").replace("</table>", "</thead>")
+        row = "<tr><td>05 Feb 2026</td><td>1.0</td><td>2.0</td><td>(3.0)</td></tr>"
+        page = page.replace("</html>", f"<tbody>{row}</tbody></table></html>")
+        assert _flows(page) == {("05", "IBIT"): 1.0, ("05", "GBTC"): 2.0, ("05", "BTC"): -3.0}
+
+    def test_of_a_cell_above_shifts_the_rows_below(self) -> None:
+        page = _spanned(
+            "<th>Date</th><th>IBIT</th><th>FBTC</th>",
+            "<td>04 Feb 2026</td><td rowspan=2>0.0</td><td>1.0</td>",
+            "<td>05 Feb 2026</td><td>2.0</td>",
+        )
+        assert _flows(page)["05", "FBTC"] == 2.0
+
 
 class TestWrongFile:
     @pytest.mark.parametrize(
@@ -177,6 +231,15 @@ class TestWrongFile:
             ),
             (b"<html>" + b"<p>" * 600_000, "more than 500,000 elements"),
             (b"<html><table>" + b"<tr><td>" * 260_000, "elements"),
+            (
+                b"<html><table><tr>" + b"<td colspan=1000 rowspan=60000>x" * 20
+                + b"<tr><td>y" * 1_000,
+                "more than 500,000 cells where they are laid out",
+            ),
+            (
+                b"<html><table><tr>" + b"<td colspan=999999999>x" * 600,
+                "more than 500,000 cells",
+            ),
             (b"Date,IBIT\n" + b"\n" * 600_000, "must not exceed 500000 cells"),
             (b"Date" + b"," * 600_000 + b"\n", "must not exceed 500000 cells"),
             (
@@ -185,7 +248,7 @@ class TestWrongFile:
                 "must not exceed 256 funds, got 3000",
             ),
         ],
-        ids=["attributes", "elements", "rows", "lines", "cells", "funds"],
+        ids=["attributes", "elements", "rows", "spans", "span", "lines", "cells", "funds"],
     )  # fmt: skip
     def test_a_bomb_is_a_sentence(self, content: bytes, said: str) -> None:
         with pytest.raises(FlowTableError, match=said):

@@ -15,7 +15,7 @@ from features.derivatives import (
     dealer_signs,
     gamma_profile,
 )
-from unwind.calendar import CUT_ZONE, cut_instants
+from unwind.calendar import CUT_ZONE, market_closes
 from unwind.indicators.context import RunContext
 
 
@@ -70,7 +70,7 @@ def newest_snapshot(chains: pd.DataFrame, context: RunContext) -> Snapshot | Non
         return None
     at = taken.iloc[-1]
     rows = chains[(chains["underlying"] == base) & (chains["snapshot_at"] == at)]
-    left = cut_instants(pd.DatetimeIndex(rows["expiry"])) - at
+    left = market_closes(pd.DatetimeIndex(rows["expiry"])) - at
     rows = rows.assign(years=left / pd.Timedelta(days=DAYS_PER_YEAR))
     known, printed = rows["known_at"].max(), len(rows)
     rows = rows[rows["right"].isin([CALL, PUT])]

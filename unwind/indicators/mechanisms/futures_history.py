@@ -146,10 +146,7 @@ def future_inputs(context: RunContext) -> dict[str, pd.DataFrame]:
     positions = held["cftc_positions"]
     return {
         "futures": futures[futures["venue"] == chosen.venue],
-        # One venue of the hourly bars, the first by name, as the panel takes it.
-        "hourly": hourly[
-            (hourly["symbol"] == ticker) & (hourly["bar_start_utc"] < end)
-        ].drop_duplicates("bar_start_utc"),
+        "hourly": hourly[(hourly["symbol"] == ticker) & (hourly["bar_start_utc"] < end)],
         "daily": daily[
             (daily["symbol"] == chosen.spot)
             & (daily["session"] <= context.stamp)
@@ -179,7 +176,9 @@ def futures_history(held: Mapping[str, pd.DataFrame], context: RunContext) -> Fu
     """
     chosen = context.settings.futures
     sessions = context.panel.sessions[-(2 * chosen.window + 2) :]
-    clock = futures_closes(sessions, chosen.week_close)
+    clock = futures_closes(
+        sessions, chosen.week_close, without_weekend_from=chosen.without_weekend_from
+    )
     spot = spot_at(held["hourly"], held["daily"], clock)
     curve = listed_curve(
         held["futures"],

@@ -49,9 +49,7 @@ def hours_block(context: RunContext) -> list[Mechanism]:
 
 def _bars(hourly: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     ticker = settings.clock.hourly.get(settings.hours.symbol)
-    own = hourly[hourly["symbol"] == ticker] if len(hourly) else hourly
-    # One venue: the first by name, as for the panel.
-    return own[own["venue"] == own["venue"].min()] if len(own) else own
+    return hourly[hourly["symbol"] == ticker] if len(hourly) else hourly
 
 
 def _none(reason: str, context: RunContext) -> list[Mechanism]:

@@ -9,7 +9,7 @@ from features.cross_section import records, robust_z
 from features.fund_flows import options_activity, volume_design
 from models.errors import NotEnoughData
 from models.regression import expectation
-from unwind.calendar import CUT_ZONE, cut_instants
+from unwind.calendar import CUT_ZONE, market_closes
 from unwind.indicators.block import GOOD, PARTIAL, PROXY, STALE, Mechanism, missing, or_missing
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.fund_flows import assets_before, fund_flow, printed_flows
@@ -159,7 +159,7 @@ def _options(chains: pd.DataFrame, context: RunContext) -> list[Mechanism]:
     if age > chosen.oldest_snapshot_sessions:
         return none(f"the newest option chain of {base} is of {newest:%Y-%m-%d}")
     # Volume counts from the morning: a snapshot before the cut has seen part of the day.
-    whole = daily.index >= cut_instants(pd.DatetimeIndex(daily["session"]))
+    whole = daily.index >= market_closes(pd.DatetimeIndex(daily["session"]))
     quality = STALE if age else GOOD if whole[-1] else PARTIAL
     note = f"snapshot of {taken:%Y-%m-%d %H:%M}Z" + ("" if whole[-1] else ", before the close")
     alike = daily[whole] if whole[-1] else daily.iloc[:0]

@@ -1,0 +1,142 @@
+"""Data that look right and are wrong, as users of such services reported them in public."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.unwind.cases import analysed, build, dropped, named, state
+from unwind.pipeline import Analysis
+from unwind.settings import Settings
+
+pytestmark = pytest.mark.market
+
+
+def _mechanism(analysis: Analysis, indicator: str) -> pd.Series:
+    rows = analysis.tables["mechanisms"]
+    row: pd.Series = rows[rows["indicator"] == indicator].iloc[0]
+    return row
+
+
+def _driver(analysis: Analysis, name: str) -> dict[str, Any]:
+    drivers = analysis.tables["regimes"]["drivers"].iloc[0]
+    return next(one for one in drivers if one["driver"] == name)
+
+
+def _simple(analysis: Analysis, asset: str) -> float:
+    rows = analysis.tables["shocks"]
+    rows = rows[(rows["measure"] == "return") & (rows["asset"] == asset)]
+    return 100 * float(rows["simple_return"].iloc[0])
+
+
+class TestCodeForMissing:
+    """Ken French writes −99.99 for a factor that is missing."""
+
+    @pytest.mark.parametrize("arm", ["drop", "momentum"])
+    def test_is_no_crash_of_a_factor(self, arm: str, tmp_path: Path, settings: Settings) -> None:
+        case = build("factors_minus_99_99", tmp_path)
+        found = {}
+        for folder in ("null", arm):
+            market = dropped(tmp_path / f"store-{folder}", [case / folder], settings)
+            found[folder] = analysed(market, "2026-01-28", settings)
+        assert state(found[arm]) == state(found["null"]) == ("CALM", 0.0)
+        assert named(found[arm], "equity_factors_pct", "2026-01-28")
+        crowding = _driver(found[arm], "crowding")
+        # Without momentum alone, five of six long–short factors are left to be read.
+        assert (pd.isna(crowding["value"])) == (arm == "drop")
+
+
+class TestLateFirstPrint:
+    def test_is_known_from_its_arrival(self, tmp_path: Path, settings: Settings) -> None:
+        case = build("late_first_print", tmp_path)
+        folders = [case / "evening"]
+        evening = dropped(tmp_path / "store", folders, settings)
+        assert state(analysed(evening, "2026-02-05", settings)) == ("WATCH", 1.47)
+        morning = pd.Timestamp("2026-02-06T14:35Z")
+        market = dropped(tmp_path / "store", [case / "morning"], settings, received_at=morning)
+        assert state(analysed(market, "2026-02-05", settings)) == ("WATCH", 1.47)
+        later = analysed(market, "2026-02-05", settings, cutoff="2026-02-06T14:40Z")
+        assert state(later)[0] == "DELEVERAGING"
+
+    def test_says_when_itself_where_it_has_a_known_at(
+        self, tmp_path: Path, settings: Settings
+    ) -> None:
+        case = build("late_first_print", tmp_path)
+        folders = [case / "evening", case / "morning_dated"]
+        market = dropped(tmp_path / "store", folders, settings)
+        assert state(analysed(market, "2026-02-05", settings)) == ("WATCH", 1.47)
+        later = analysed(market, "2026-02-05", settings, cutoff="2026-02-06T14:40Z")
+        assert state(later)[0] == "DELEVERAGING"
+
+
+class TestShutdown:
+    @pytest.mark.parametrize(
+        "day", ["2025-10-17", "2025-11-14", "2025-11-21", "2026-01-09", "2026-01-20"]
+    )
+    def test_reports_are_known_when_they_were_published(
+        self, day: str, tmp_path: Path, settings: Settings
+    ) -> None:
+        case = build("cftc_shutdown", tmp_path)
+        rows = {}
+        for arm in ("drop", "right"):
+            market = dropped(tmp_path / arm, [case / arm], settings)
+            rows[arm] = _mechanism(analysed(market, day, settings), "leveraged_net_short")
+        columns = ["value", "describes", "known_at", "quality", "reason"]
+        pd.testing.assert_series_equal(
+            rows["drop"][columns], rows["right"][columns], check_names=False
+        )
+
+
+class TestTwoVenues:
+    """The first by name lacks two of its bars at 16:00; the other quotes 3 % more."""
+
+    @pytest.mark.parametrize(
+        ("day", "move"),
+        [("2026-01-21", 0.53), ("2026-01-22", -0.89), ("2026-01-28", -0.30), ("2026-01-29", -5.51)],
+    )
+    def test_no_return_runs_from_one_to_the_other(
+        self, day: str, move: float, tmp_path: Path, settings: Settings
+    ) -> None:
+        market = dropped(
+            tmp_path / "store", [build("venues_two_first_has_gap", tmp_path) / "drop"], settings
+        )
+        analysis = analysed(market, day, settings)
+        assert _simple(analysis, "BTC-USD") == pytest.approx(move, abs=0.02)
+        quality = analysis.tables["quality"]
+        (told,) = quality.loc[quality["rule"] == "one of several venues", "example"]
+        assert told.startswith("Kraken at every session; Binance lacks ")
+
+
+class TestRoundTheClock:
+    """Bitcoin futures without a weekend; the simulated basis is 6 % at the end of every bar."""
+
+    @pytest.mark.parametrize("day", ["2026-05-26", "2026-06-01", "2026-06-08", "2026-06-15"])
+    def test_the_futures_day_of_a_friday_ends_with_the_utc_day(
+        self, day: str, tmp_path: Path, settings: Settings
+    ) -> None:
+        market = dropped(
+            tmp_path / "store", [build("cme_round_the_clock", tmp_path) / "drop"], settings
+        )
+        rows = analysed(market, day, settings).tables["mechanisms"]
+        basis = rows[(rows["indicator"] == "basis") & (rows["item"] == "30d")].iloc[0]
+        assert basis["value"] == pytest.approx(0.06, abs=0.002)
+        change = rows[rows["indicator"] == "basis_change"].iloc[0]
+        assert change["lower"] <= 0 <= change["upper"]
+
+
+class TestHalfDay:
+    @pytest.mark.parametrize(
+        ("day", "half"),
+        [("2025-11-28", "2025-11-28"), ("2025-12-01", "2025-11-28"), ("2025-12-24", "2025-12-24")],
+    )
+    def test_two_clocks_are_named(
+        self, day: str, half: str, tmp_path: Path, settings: Settings
+    ) -> None:
+        market = dropped(
+            tmp_path / "store", [build("halfday_btc_clock", tmp_path) / "drop"], settings
+        )
+        analysis = analysed(market, day, settings)
+        assert named(analysis, "BTC-USD", half)
+        assert named(analysis, "USDJPY", half)
+        assert not named(analysis, "IBIT", half)
