@@ -67,8 +67,8 @@ class TestForgery:
         ids=["changed", "first removed", "repeated", "swapped", "cut", "no entry"],
     )
     def test_every_change_is_refused_and_named(
-        self, change, lake: Path, settings: Settings
-    ) -> None:  # type: ignore[no-untyped-def]
+        self, change: Callable[[list[str]], list[str]], lake: Path, settings: Settings
+    ) -> None:
         path = lake / LOG
         lines = path.read_text().splitlines()
         path.write_text("\n".join(change(lines)) + "\n")
