@@ -1,5 +1,7 @@
 """Rows of the table `quality`: what is proxied, missing or quarantined."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -10,8 +12,21 @@ from unwind.indicators.context import RunContext
 QUARANTINE_SESSIONS = 252
 
 
-def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows."""
+def quality_rows(
+    context: RunContext,
+    rejected: pd.DataFrame,
+    monitored: Sequence[Mapping[str, object]] = (),
+) -> pd.DataFrame:
+    """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows.
+
+    Parameters
+    ----------
+    context : RunContext
+    rejected : DataFrame
+        Quarantined rows.
+    monitored : sequence of mapping
+        What `indicators.monitoring` says of the stated rates.
+    """
     today = context.panel.notes[context.panel.notes["session"] == context.stamp]
     notes = pd.DataFrame(
         {
@@ -35,7 +50,8 @@ def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
         if context.panel.close[symbol].isna().all()
     ]  # fmt: skip
     frame = pd.concat(
-        [notes, pd.DataFrame(absent), _quarantined(context, rejected)], ignore_index=True
+        [notes, pd.DataFrame([*absent, *monitored]), _quarantined(context, rejected)],
+        ignore_index=True,
     )
     if frame.empty:
         return pd.DataFrame()
