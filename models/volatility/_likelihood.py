@@ -63,6 +63,7 @@ class Likelihood:
         one with hardly any memory.
         """
         mean = values.mean()
+        shapes: tuple[tuple[float, float, float, float], ...]
         if self.model == "egarch":
             shapes = ((0.0, 0.12, -0.04, 0.97), (0.0, 0.25, -0.08, 0.75))
         else:

@@ -139,7 +139,7 @@ def _at_bound(
     else:
         position = 6 if k == 7 else k
         least, most = low[position], high[position]
-    return (phi[k] <= least and ascent[k] <= 0) or (phi[k] >= most and ascent[k] >= 0)
+    return bool((phi[k] <= least and ascent[k] <= 0) or (phi[k] >= most and ascent[k] >= 0))
 
 
 @njit(error_model="numpy")

@@ -35,6 +35,8 @@ class WalkForward:
         (r_t − μ)/σ_t.
     estimated_to : Series of shape (n,)
         Last row of the sample behind the current parameters.
+    sigma_next : float
+        Forecast for the session after the last row, with the parameters of the newest estimate.
     estimates : tuple of GarchFit
         One per re-estimation, in order, without their paths. A failed estimate is the EWMA
         fallback.
@@ -43,6 +45,7 @@ class WalkForward:
     sigma: pd.Series
     residuals: pd.Series
     estimated_to: pd.Series
+    sigma_next: float
     estimates: tuple[GarchFit, ...]
 
 
@@ -98,6 +101,7 @@ def walk_forward(
     residuals = np.full(len(used), np.nan)
     seen = np.empty(len(used), dtype=np.int64)
     estimates: list[GarchFit] = []
+    following = np.nan
     ends = range(min_observations, len(used), every)
     for end, fit in zip(ends, estimated(used, likelihood, ends, window=window), strict=True):
         estimates.append(without_path(fit))
@@ -112,6 +116,7 @@ def walk_forward(
         sigma=pd.Series(sigma[known], index=index[known]),
         residuals=pd.Series(residuals[known], index=index[known]),
         estimated_to=pd.Series(index[seen[known]], index=index[known]),
+        sigma_next=following,
         estimates=tuple(estimates),
     )
 
