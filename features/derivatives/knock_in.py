@@ -130,7 +130,7 @@ def _closed_form(
 
     # By difference: QuantLib 1.44 leaves a term out of the vanna of a digital.
     def delta(deviation: float) -> float:
-        return sum(part.delta(spot) for part in priced(deviation))
+        return float(sum(part.delta(spot) for part in priced(deviation)))
 
     return KnockInPut(
         value=sum(part.value() for part in here),
