@@ -22,6 +22,7 @@ from unwind import pipeline
 from unwind.contract.source import Source, SourceUnavailable
 from unwind.contract.text import is_simulated
 from unwind.indicators.context import Slot
+from unwind.lake.forward_log import append_verdict
 from unwind.lake.publish import publish
 from unwind.lake.push import push
 from unwind.lake.snapshots import Snapshot
@@ -106,6 +107,10 @@ def run_session(
     snapshot = publish_tables(lake, rows | concluded, settings, slot.source)
     day = session_day(snapshot, as_of=session, cutoff=slot.cutoff)
     logger.info("state %s: %s", day.regime["state"], day.regime["headline"])
+    if not is_simulated(slot.source) and append_verdict(
+        lake, day.regime, recorded_at=WALL_CLOCK.now()
+    ):
+        logger.info("verdict added to the forward log")
     report = write_report(lake, snapshot, context, views)
     logger.info("report %s", report)
     publish_artifacts(day, views.mechanisms)

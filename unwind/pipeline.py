@@ -27,6 +27,7 @@ from unwind.indicators.links.correlations import Link, correlation_rows, links
 from unwind.indicators.links.pair_evidence import pair_evidence_rows
 from unwind.indicators.mechanisms.table import mechanisms
 from unwind.indicators.mechanisms.views import MechanismViews
+from unwind.indicators.monitoring import monitoring_rows
 from unwind.indicators.risk.changepoints import changepoint_rows
 from unwind.indicators.risk.regime_models import regime_model_rows
 from unwind.indicators.risk.shocks import shock_rows
@@ -242,7 +243,7 @@ def conclude(
         "mechanisms": indicators,
         "systemic": systemic_rows(context),
         "regimes": regime_rows(context, verdict),
-        "quality": quality_rows(context, market.rejected),
+        "quality": quality_rows(context, market.rejected, monitoring_rows(context, verdict)),
     }
     evidence = session_evidence(rows["mechanisms"], context, observe_next(market, context), verdict)
     scored = account(

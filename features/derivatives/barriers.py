@@ -40,13 +40,14 @@ def hitting_probability(
     Returns
     -------
     array
-        Broadcast. 1 where the price is at the barrier or below it; 0 for no time left; NaN where
-        an argument is missing.
+        Broadcast. 1 where the price is at the barrier; 0 for no time left; NaN where an argument is
+        missing.
 
     Raises
     ------
     ValueError
-        A spot, barrier or volatility is not above zero.
+        A spot, barrier or volatility is not above zero, or a barrier lies above the price: it was
+        touched before, which is an observation and no probability.
 
     Notes
     -----
@@ -55,9 +56,13 @@ def hitting_probability(
     Glasserman and Kou 1997), so a daily close touches it more rarely than this says.
     """
     s, b, sigma, h, mean = _arrays(spot, barrier, volatility, years, drift)
+    if (crossed := b > s).any():
+        raise ValueError(
+            f"barrier must not lie above the spot, got {b[crossed][0]:g} above {s[crossed][0]:g}; "
+            "a barrier that was crossed is touched"
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
-        # A barrier above the price is hit already; its mirrored term would overflow.
-        distance, scale = np.minimum(np.log(b / s), 0.0), sigma * np.sqrt(h)
+        distance, scale = np.log(b / s), sigma * np.sqrt(h)
         m = mean - sigma**2 / 2
         # In logarithms: the exponential alone overflows where its Φ vanishes.
         mirrored = np.exp(2 * m * distance / sigma**2 + log_ndtr((distance + m * h) / scale))

@@ -9,6 +9,10 @@ a hypothesis. f_h is the mixture of Student-t densities at the levels. Classes (
 are smoothed the same way, over the classes. Ordinary volatility expects the level "0" of every
 reading, and each class with the same probability.
 
+A mechanism whose decisive block speaks against it cannot be lifted by the others: their support
+counts by the share max(0, 1 + d/`_FULL_REFUSAL`), d < 0 the contribution of that block. Under yen
+carry everything falls, but when everything falls and the yen does not rise it is no yen carry.
+
 Readings of one block are correlated, so their sum is capped. The product over blocks is naive: the
 weights are therefore small, and naming a mechanism takes a posterior, a margin, blocks and evidence
 in its required blocks (`models.attribution.rules`).
@@ -27,6 +31,8 @@ ORDINARY = "ordinary"
 MECHANISMS = ("multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow")
 AMPLIFIER = "dealer_feedback"
 HYPOTHESES = (ORDINARY, *MECHANISMS)
+# Contribution of a decisive block, in log-odds, that cancels all support of the other blocks.
+_FULL_REFUSAL = 0.5
 LEVELS = ("--", "-", "0", "+", "++")
 CLASSES = ("UNWIND", "CRUSH", "REBUILD", "FADE")
 
@@ -141,6 +147,7 @@ def build_ledger(
     smoothing: Smoothing = _DEFAULT,
     indicator_cap: float = 2.0,
     block_cap: float = 2.0,
+    decisive_blocks: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Ledger:
     """Add up the evidence of the readings for each hypothesis.
 
@@ -158,6 +165,8 @@ def build_ledger(
     smoothing : Smoothing
     indicator_cap, block_cap : float
         Largest absolute contribution of one indicator, and of one block, to a log-odds.
+    decisive_blocks : mapping of str to tuple of str, optional
+        Mechanism → blocks without whose support it cannot lead.
 
     Returns
     -------
@@ -195,6 +204,13 @@ def build_ledger(
     of_block = contributions.groupby(blocks).transform("sum")
     # A block beyond its cap is scaled as a whole, so its readings still add up to the cap.
     contributions *= (block_cap / of_block.abs().clip(lower=block_cap)).to_numpy()
+    for hypothesis, decisive in (decisive_blocks or {}).items():
+        of_hypothesis = contributions[hypothesis].groupby(blocks).sum()
+        refusal = float(of_hypothesis.reindex(decisive).min())
+        if refusal < 0:
+            supporting = blocks.map(of_hypothesis > 0) & ~blocks.isin(decisive)
+            share = max(0.0, 1 + refusal / _FULL_REFUSAL)
+            contributions.loc[supporting, hypothesis] *= share
     prior = pd.Series({name: np.log(priors[name] / priors[ORDINARY]) for name in HYPOTHESES})
     total = contributions.sum()
     log_odds = prior.add(total[list(MECHANISMS)], fill_value=0.0)[list(HYPOTHESES)]

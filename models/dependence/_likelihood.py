@@ -25,8 +25,10 @@ MIN_PARAMETER = 1e-5
 MAX_STEPS = 40
 # Convergence: the next step would gain less than this log-likelihood.
 MIN_GAIN = 1e-7
-# Starting values (a, b) of persistent markets, from slow to fast; the best of them is used.
+# Starting values (a, b) of persistent markets, from slow to fast: the best of them is one start.
 STARTS = ((0.01, 0.98), (0.03, 0.95), (0.05, 0.90), (0.10, 0.70))
+# The likelihood often has two local maxima, slow and fast, so these are always starts as well.
+FURTHER_STARTS = ((0.02, 0.85), (0.05, 0.50))
 # Smallest eigenvalue of the target correlations: below it one asset repeats the others.
 MIN_EIGENVALUE = 1e-10
 # Residuals of a fitted volatility have a mean square of about 1; percent returns may pass too.
@@ -185,15 +187,14 @@ def maximise(sample: Sample) -> tuple[Floats, str]:
 
     grid = np.array([_position(a, b, sample.kind) for a, b in STARTS])
     values = np.nan_to_num(totals(grid), nan=-np.inf)
+    further = np.array([_position(a, b, sample.kind) for a, b in FURTHER_STARTS])
     optima: list[tuple[float, Floats, str]] = []
-    # A second start only if the first fails: one maximum is the rule.
-    for position_of in np.argsort(-values)[:2]:
-        value, position, fault = _newton(totals, grid[position_of], sample.delta)
+    for start in (grid[values.argmax()], *further):
+        value, position, fault = _newton(totals, start, sample.delta)
         point = _natural(position[None, :], sample.delta)[0]
         optima.append((value, point, fault or _boundary(point, sample.delta)))
-        if not optima[-1][2]:
-            break
-    _, point, fault = max(optima, key=lambda one: one[0])
+    # Of points equally high, one that arrived.
+    _, point, fault = max(optima, key=lambda one: (round(one[0], 3), not one[2]))
     return point, fault
 
 

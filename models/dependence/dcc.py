@@ -16,7 +16,7 @@ no sum and leaves the state unchanged. An asset that listed late therefore restr
 all to its own history; exclude it for the longer sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from models.dependence._likelihood import (
     require_unit,
     targets,
 )
+from models.volatility import GarchFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,6 +68,8 @@ class DccFit:
         with g, or a but not g, at 0 is a regular smaller model and counts as converged.
     reason : str
         What failed; "" where nothing did.
+    margins_not_converged : tuple of str
+        Columns whose residuals come from no converged volatility fit, of the margins given.
     assets : tuple of str
         Columns, in order.
     n : int
@@ -89,6 +92,7 @@ class DccFit:
     sandwich_errors: Floats
     converged: bool
     reason: str
+    margins_not_converged: tuple[str, ...]
     assets: tuple[str, ...]
     n: int
     Q: Floats
@@ -108,6 +112,7 @@ def fit_dcc(
     method: Method = "full",
     start: Start = "unconditional",
     min_observations: int = 250,
+    margins: Mapping[str, GarchFit] | None = None,
 ) -> DccFit:
     """Estimate a, b (and g) by Gaussian quasi-maximum likelihood with targeted S.
 
@@ -132,6 +137,8 @@ def fit_dcc(
         "unconditional".
     min_observations : int
         Smallest number of complete rows.
+    margins : mapping of column to GarchFit, optional
+        The fits whose residuals these are: those that did not converge are named in the result.
 
     Returns
     -------
@@ -144,8 +151,12 @@ def fit_dcc(
         Fewer complete rows than `min_observations`, or than assets + 1 where S must be inverted.
     ValueError
         An unknown option, fewer than two assets, an infinite value, an asset that repeats others
-        so that a correlation matrix is singular, or one whose mean square is far from 1.
+        so that a correlation matrix is singular, one whose mean square is far from 1, or a margin
+        of no column.
     """
+    margins = margins or {}
+    if strangers := [name for name in margins if name not in residuals.columns]:
+        raise ValueError(f"margins must be of the columns of the residuals, got {strangers}")
     sample = prepare(residuals, kind, method, start, min_observations)
     require_unit(residuals, sample)
     point, reason = maximise(sample)
@@ -166,6 +177,7 @@ def fit_dcc(
         hessian_errors=hessian_errors,
         sandwich_errors=sandwich_errors,
         converged=not reason,
+        margins_not_converged=tuple(name for name, one in margins.items() if not one.converged),
         reason=f"{kind}: {reason}" if reason else "",
         assets=tuple(residuals.columns),
         n=len(sample.z),

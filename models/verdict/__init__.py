@@ -1,4 +1,4 @@
-"""Deleveraging score and state, their calibration, their record, and the benchmark rules."""
+"""Deleveraging score and state: calibration, record, monitoring, the benchmark rules."""
 
 from models.verdict.calibration import Band, Calibration, Resampling, calibrate
 from models.verdict.challengers import rival_rules
@@ -13,6 +13,15 @@ from models.verdict.evaluation import (
     near_episode,
     poisson_interval,
     pooled,
+)
+from models.verdict.monitoring import (
+    DRIFT,
+    REJECTION,
+    STABLE,
+    entry_flags,
+    population_stability,
+    rate_evidence,
+    rates_evidence,
 )
 from models.verdict.score import (
     CALM,
@@ -32,9 +41,12 @@ from models.verdict.score import (
 __all__ = [
     "CALM",
     "DELEVERAGING",
+    "DRIFT",
     "DRIVERS",
     "LEVELS",
+    "REJECTION",
     "RELEASE",
+    "STABLE",
     "UNKNOWN",
     "WATCH",
     "Band",
@@ -48,6 +60,7 @@ __all__ = [
     "ScoreHistory",
     "calibrate",
     "deleveraging_score",
+    "entry_flags",
     "evaluate_rule",
     "evidence_of",
     "inside_episode",
@@ -55,6 +68,9 @@ __all__ = [
     "near_episode",
     "poisson_interval",
     "pooled",
+    "population_stability",
+    "rate_evidence",
+    "rates_evidence",
     "rival_rules",
     "states",
 ]

@@ -10,6 +10,7 @@ from features._typing import Floats
 from models._checks import varies
 from models.errors import NotEnoughData, NoVariation
 from models.volatility import _kernels as kernels
+from models.volatility import _maximiser
 
 MODELS = {"garch": kernels.GARCH, "gjr": kernels.GJR, "egarch": kernels.EGARCH}
 INNOVATIONS = {"normal": kernels.NORMAL, "t": kernels.STUDENT, "skewt": kernels.SKEWED}
@@ -19,6 +20,8 @@ DECAY = 0.94  # of the weights of `arch`'s backcast, and of RiskMetrics (1996)
 BACKCAST_ROWS = 75
 MIN_DEGREES, MAX_DEGREES = 2.05, 500.0
 MAX_SKEW = 0.99
+NEAR = 1e-9  # relative: a parameter this near its bound is at it
+PERSISTENCE_LIMIT = 0.9999  # beyond it the long-run level is not identified
 MIN_LEVEL = 1e-10  # of ω, in units of the sample's variance
 MIN_REACTION = 1e-7  # below it α is at its boundary
 MAX_ITERATIONS = 300
@@ -52,20 +55,26 @@ class Likelihood:
         }
         return tuple(name for name in PARAMETERS if not absent.get(name, False))
 
-    def guesses(self, values: Floats) -> tuple[Floats, Floats]:
-        """Return two starting values, in units of the sample's standard deviation.
+    def guesses(self, values: Floats) -> tuple[Floats, ...]:
+        """Return starting values, in units of the sample's standard deviation.
 
-        The likelihood of a daily series often has two local maxima: slow decay with little
-        reaction, and fast decay with much. The higher one changes with the window.
+        The likelihood of a daily series often has several local maxima, and the higher one changes
+        with the window: slow decay with little reaction, fast decay with much, a very slow one, and
+        one with hardly any memory.
         """
         mean = values.mean()
+        shapes: tuple[tuple[float, float, float, float], ...]
         if self.model == "egarch":
-            slow, fast = (0.0, 0.12, -0.04, 0.97), (0.0, 0.25, -0.08, 0.75)
+            shapes = ((0.0, 0.12, -0.04, 0.97), (0.0, 0.25, -0.08, 0.75))
         else:
             gamma = 0.06 if self.model == "gjr" else 0.0
-            slow = (0.03, 0.06, gamma, 0.90 - gamma / 2)
-            fast = (0.30, 0.12, 2 * gamma, 0.55 - gamma)
-        return np.array([mean, *slow, 8.0, 0.0]), np.array([mean, *fast, 8.0, 0.0])
+            shapes = (
+                (0.03, 0.06, gamma, 0.90 - gamma / 2),
+                (0.30, 0.12, 2 * gamma, 0.55 - gamma),
+                (0.005, 0.03, gamma / 2, 0.965 - gamma / 4),
+                (0.70, 0.20, gamma, 0.02),
+            )
+        return tuple(np.array([mean, *shape, 8.0, 0.0]) for shape in shapes)
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the bounds of the parameters, in units of the sample's standard deviation."""
@@ -127,10 +136,10 @@ def maximise(
     """Maximise the log-likelihood of scaled values from the starting values `theta`."""
     low, high = likelihood.bounds()
     theta = theta.copy()
-    value, iterations = kernels.maximise(
+    value, iterations = _maximiser.maximise(
         values, theta, MODELS[likelihood.model], INNOVATIONS[likelihood.innovation],
         squares_before(values, likelihood), STARTS[likelihood.start], low, high,
-        1.0 - 1e-6, MAX_ITERATIONS, min_gain,
+        1.0, MAX_ITERATIONS, min_gain,
     )  # fmt: skip
     return Maximum(theta=theta, value=value, converged=iterations >= 0 and bool(np.isfinite(value)))
 
@@ -146,21 +155,28 @@ def standard_errors(
 ) -> tuple[pd.DataFrame, bool]:
     """Standard errors at an optimum, in decimals, and whether the Hessian is negative definite.
 
-    From the Hessian and as a sandwich. A parameter at its boundary is treated as known: its
-    errors are NaN.
+    From the Hessian, from the outer product of the scores and as a sandwich of both. A parameter at
+    its boundary is treated as known: its errors are NaN. So is β where the persistence is at its
+    limit; α and γ then move along the limit, with β giving way.
     """
-    figures = pd.DataFrame(np.nan, index=list(likelihood.free), columns=["hessian", "sandwich"])
+    figures = pd.DataFrame(
+        np.nan, index=list(likelihood.free), columns=["hessian", "opg", "sandwich"]
+    )
     interior, curvature = curvature_of(values, likelihood, theta)
     if curvature is None:
         return figures, False
     gradient, outer = np.empty(7), np.empty((7, 7))
     kernels.scores(values, theta, *_arguments(values, likelihood), gradient, outer, True)
-    columns = [PARAMETERS.index(name) for name in interior]
+    directions = _directions(likelihood, interior, theta)
+    products = directions @ outer @ directions.T
     unit = _units(likelihood, interior, scale)
     inverse = np.linalg.inv(curvature)
-    sandwich = inverse @ outer[np.ix_(columns, columns)] @ inverse
-    figures.loc[interior, "hessian"] = np.sqrt(np.diag(unit @ inverse @ unit.T))
-    figures.loc[interior, "sandwich"] = np.sqrt(np.diag(unit @ sandwich @ unit.T))
+    for name, covariance in (
+        ("hessian", inverse),
+        ("opg", np.linalg.pinv(products)),
+        ("sandwich", inverse @ products @ inverse),
+    ):
+        figures.loc[interior, name] = np.sqrt(np.diag(unit @ covariance @ unit.T))
     return figures, True
 
 
@@ -170,17 +186,17 @@ def curvature_of(
     """Parameters inside their boundaries, and the negative Hessian in them; None if singular."""
     interior = [name for name in likelihood.free if name not in _at_boundary(likelihood, theta)]
     columns = [PARAMETERS.index(name) for name in interior]
+    directions = _directions(likelihood, interior, theta)
     plus, minus, outer = np.empty(7), np.empty(7), np.empty((7, 7))
     arguments = _arguments(values, likelihood)
     hessian = np.empty((len(columns), len(columns)))
     for row, column in enumerate(columns):
         step = step_of(likelihood, theta, column)
         for side, gradient in ((step, plus), (-step, minus)):
-            shifted = theta.copy()
-            shifted[column] += side
+            shifted = theta + side * directions[row]
             if kernels.scores(values, shifted, *arguments, gradient, outer, False) == -np.inf:
                 return interior, None
-        hessian[row] = (plus - minus)[columns] / (2 * step)
+        hessian[row] = directions @ (plus - minus) / (2 * step)
     hessian = -(hessian + hessian.T) / 2
     # Scaled to a unit diagonal: ω is 1e-6, ν is 6.
     size = np.sqrt(np.abs(np.diag(hessian)))
@@ -203,6 +219,25 @@ def _arguments(values: Floats, likelihood: Likelihood) -> tuple[int, int, float,
     )  # fmt: skip
 
 
+def is_integrated(likelihood: Likelihood, theta: Floats) -> bool:
+    """Whether the persistence of σ² is at its limit 1."""
+    persistence = theta[2] + theta[3] / 2 + theta[4]
+    return likelihood.model != "egarch" and bool(persistence > PERSISTENCE_LIMIT)
+
+
+def _directions(likelihood: Likelihood, names: list[str], theta: Floats) -> Floats:
+    """Directions in which the named parameters move, one a row: along the limit where it binds."""
+    directions = np.zeros((len(names), len(PARAMETERS)))
+    for row, name in enumerate(names):
+        directions[row, PARAMETERS.index(name)] = 1.0
+    if is_integrated(likelihood, theta):
+        beta = PARAMETERS.index("beta")
+        for name, share in (("alpha", 1.0), ("gamma", kernels.SHARE_BELOW)):
+            if name in names:
+                directions[names.index(name), beta] = -share
+    return directions
+
+
 def _at_boundary(likelihood: Likelihood, theta: Floats) -> set[str]:
     """Names of the parameters at their boundary."""
     _, omega, alpha, gamma, beta, nu, _ = theta
@@ -216,7 +251,9 @@ def _at_boundary(likelihood: Likelihood, theta: Floats) -> set[str]:
             fixed.add("beta")
         if alpha + gamma < MIN_REACTION:
             fixed |= {"alpha", "gamma"}
-    if nu >= MAX_DEGREES:
+        if is_integrated(likelihood, theta):
+            fixed.add("beta")
+    if nu >= MAX_DEGREES * (1 - NEAR):
         fixed.add("nu")
     return fixed
 

@@ -18,13 +18,17 @@ from models.volatility._likelihood import (
     DECAY,
     MAX_SKEW,
     MIN_DEGREES,
+    MIN_LEVEL,
     MIN_REACTION,
     MODELS,
+    NEAR,
     PARAMETERS,
+    PERSISTENCE_LIMIT,
     STARTS,
     Likelihood,
     Maximum,
     best_maximum,
+    is_integrated,
     maximise,
     scaled,
     squares_before,
@@ -34,9 +38,8 @@ from models.volatility._likelihood import (
 
 # Log-likelihoods are reported for returns in percent, as in the literature and `arch`.
 PERCENT = 100.0
-# Beyond it the estimate is at its boundary and long forecasts are uninformative.
-PERSISTENCE_LIMIT = 0.9999
 NO_ERRORS = pd.DataFrame()
+INTEGRATED = "persistence at its limit 1, so σ does not revert to a long-run level"
 SIMULATED_PATHS = 4000  # EGARCH has no closed forecast beyond one session
 
 
@@ -56,9 +59,10 @@ class GarchFit:
     mu, omega, alpha, gamma, beta, nu, skew : float
         NaN where the model has no such parameter. skew is Hansen's λ; rugarch's ξ of `sstd`, the
         same distribution (Fernández–Steel 1998, standardised), is √((1 + λ)/(1 − λ)).
-    standard_errors : DataFrame of shape (n_parameters, 2)
-        Columns hessian and sandwich (Bollerslev–Wooldridge 1992, eq. 2.9); NaN for a parameter at
-        its boundary, which is treated as known. Empty for ewma.
+    standard_errors : DataFrame of shape (n_parameters, 3)
+        Columns hessian, opg (outer product of the scores: Berndt–Hall–Hall–Hausman 1974) and
+        sandwich (Bollerslev–Wooldridge 1992, eq. 2.9); NaN for a parameter at its boundary, which
+        is treated as known. Empty for ewma.
     log_likelihood : float
         Of the returns in percent; NaN for ewma.
     sigma : Series of shape (n,)
@@ -70,9 +74,12 @@ class GarchFit:
     n : int
         Returns used.
     converged : bool
-        The optimum was reached, inside its boundary.
+        The optimum was reached, inside its boundary or at the limit of the persistence.
+    integrated : bool
+        The persistence is at its limit 1: σ does not revert, the long-run level is not identified,
+        and β is treated as known in the standard errors.
     reason : str
-        What failed; "" where nothing did.
+        What failed, or that the fit is integrated; "" otherwise.
     rejected : GarchFit or None
         If this is the EWMA fallback, the rejected estimate: the best point found, often on its
         boundary, with its likelihood and path; for display only.
@@ -94,6 +101,7 @@ class GarchFit:
     sigma_next: float
     n: int
     converged: bool
+    integrated: bool
     reason: str
     rejected: "GarchFit | None" = None
 
@@ -184,8 +192,9 @@ def fit_garch(
     -------
     GarchFit
         The value at *t* of `sigma` uses rows up to *t* − 1 for the recursion and all rows given
-        for the parameters: give only rows that were known. If the optimum is not reached or lies
-        on its boundary, the EWMA is returned, with `converged` False and the reason.
+        for the parameters: give only rows that were known. A fit whose persistence is at its
+        limit is returned with `integrated` True. If the optimum is not reached or lies on another
+        boundary, the EWMA is returned, with `converged` False and the reason.
 
     Raises
     ------
@@ -254,7 +263,9 @@ def conclude(
     if errors and not faults:
         errors_of, bends = standard_errors(values, likelihood, theta, scale=scale)
         faults += [] if bends else ["the likelihood is flat in some direction"]
-    reason = f"{likelihood.model}-{likelihood.innovation}: {', '.join(faults)}" if faults else ""
+    integrated = is_integrated(likelihood, theta)
+    notes = faults or [INTEGRATED] * integrated
+    reason = f"{likelihood.model}-{likelihood.innovation}: {', '.join(notes)}" if notes else ""
     named = _named(likelihood, theta, scale)
     sigma = np.sqrt(variance) * scale
     fit = GarchFit(
@@ -274,6 +285,7 @@ def conclude(
         sigma_next=float(sigma[-1]),
         n=len(used),
         converged=not faults,
+        integrated=integrated,
         reason=reason,
     )
     if not faults:
@@ -295,22 +307,23 @@ def ewma(used: pd.Series, *, reason: str) -> GarchFit:
         beta=DECAY, nu=np.nan, skew=np.nan, standard_errors=NO_ERRORS,
         log_likelihood=np.nan, sigma=pd.Series(sigma[:-1], index=used.index),
         residuals=pd.Series((values - mu) / sigma[:-1], index=used.index),
-        sigma_next=float(sigma[-1]), n=len(used), converged=False, reason=reason,
+        sigma_next=float(sigma[-1]), n=len(used), converged=False, integrated=True, reason=reason,
     )  # fmt: skip
 
 
 def _boundaries(likelihood: Likelihood, theta: Floats) -> list[str]:
     faults = []
-    _, _, alpha, gamma, beta, nu, skew = theta
-    persistence = beta if likelihood.model == "egarch" else alpha + gamma / 2 + beta
-    if persistence > PERSISTENCE_LIMIT:
-        faults.append(f"persistence {persistence:.4f} at its boundary")
+    _, omega, alpha, gamma, beta, nu, skew = theta
+    if is_integrated(likelihood, theta) and omega < 2 * MIN_LEVEL:
+        faults.append("persistence and omega at their boundaries, so σ dies out")
+    if likelihood.model == "egarch" and beta > PERSISTENCE_LIMIT:
+        faults.append(f"persistence {beta:.4f} at its boundary")
     if likelihood.model != "egarch" and max(alpha, alpha + gamma) < MIN_REACTION:
         faults.append("no reaction to surprises, so beta is not identified")
     # A decline of σ then makes the next standardised shock larger, which lowers σ again.
     if likelihood.model == "egarch" and alpha + abs(gamma) < 0:
         faults.append(f"σ falls after surprises of either sign (alpha {alpha:.4f})")
-    if likelihood.innovation != "normal" and nu <= MIN_DEGREES:
+    if likelihood.innovation != "normal" and nu <= MIN_DEGREES * (1 + NEAR):
         faults.append(f"{nu:.2f} degrees of freedom at their boundary")
     if abs(skew) >= MAX_SKEW:
         faults.append(f"skew {skew:.2f} at its boundary")

@@ -8,7 +8,6 @@ import pandas as pd
 
 from models._checks import varies
 from models.volatility._likelihood import (
-    PARAMETERS,
     ROWS_PER_PARAMETER,
     Likelihood,
     maximise,
@@ -36,6 +35,8 @@ class WalkForward:
         (r_t − μ)/σ_t.
     estimated_to : Series of shape (n,)
         Last row of the sample behind the current parameters.
+    sigma_next : float
+        Forecast for the session after the last row, with the parameters of the newest estimate.
     estimates : tuple of GarchFit
         One per re-estimation, in order, without their paths. A failed estimate is the EWMA
         fallback.
@@ -44,6 +45,7 @@ class WalkForward:
     sigma: pd.Series
     residuals: pd.Series
     estimated_to: pd.Series
+    sigma_next: float
     estimates: tuple[GarchFit, ...]
 
 
@@ -59,11 +61,11 @@ def walk_forward(
 ) -> WalkForward:
     """Re-estimate every `every` sessions and filter at fixed parameters in between.
 
-    The first estimate is cold (`fit_garch`). A likelihood of daily returns often has two local
-    maxima, and the higher one changes with the window: each later estimate is warm-started from up
-    to two earlier maxima and keeps the higher. Maxima that coincide are merged, and a second start
-    is added again every `RESEED` estimates. If no warm start converges the estimate is repeated
-    cold; if that fails too, the EWMA fallback is used until the next.
+    The first estimate is cold (`fit_garch`). A likelihood of daily returns often has several
+    local maxima, and the highest one changes with the window: each later estimate is warm-started
+    from up to two earlier maxima and keeps the higher. Maxima that coincide are merged, and a
+    second start is added again every `RESEED` estimates. If no warm start converges the
+    estimate is repeated cold; if that fails too, the EWMA fallback is used until the next.
 
     Parameters
     ----------
@@ -99,6 +101,7 @@ def walk_forward(
     residuals = np.full(len(used), np.nan)
     seen = np.empty(len(used), dtype=np.int64)
     estimates: list[GarchFit] = []
+    following = np.nan
     ends = range(min_observations, len(used), every)
     for end, fit in zip(ends, estimated(used, likelihood, ends, window=window), strict=True):
         estimates.append(without_path(fit))
@@ -113,6 +116,7 @@ def walk_forward(
         sigma=pd.Series(sigma[known], index=index[known]),
         residuals=pd.Series(residuals[known], index=index[known]),
         estimated_to=pd.Series(index[seen[known]], index=index[known]),
+        sigma_next=following,
         estimates=tuple(estimates),
     )
 
@@ -124,24 +128,26 @@ def estimated(
     starts: tuple[np.ndarray, ...] = ()
     for number, end in enumerate(ends):
         sample = used.iloc[max(0, end - window) : end]
-        fit, starts = _estimate(sample, likelihood, starts, reseed=number % RESEED == 0)
+        turn = number // RESEED if number % RESEED == 0 else None
+        fit, starts = _estimate(sample, likelihood, starts, turn=turn)
         yield fit
 
 
 def _estimate(
-    sample: pd.Series, likelihood: Likelihood, starts: tuple[np.ndarray, ...], *, reseed: bool
+    sample: pd.Series, likelihood: Likelihood, starts: tuple[np.ndarray, ...], *, turn: int | None
 ) -> tuple[GarchFit, tuple[np.ndarray, ...]]:
-    """Estimate warm-started or cold; also returns the starting values of the next estimate."""
+    """Estimate warm-started or cold; also returns the starting values of the next estimate.
+
+    In a `turn` a second start is added where only one is left: the cold ones take turns.
+    """
     if not varies(sample.to_numpy()):
         return ewma(sample, reason="constant returns over the window; EWMA stands in"), ()
     values, scale = scaled(sample)
     guesses = likelihood.guesses(values)
     if not starts:
         starts = guesses
-    elif reseed and len(starts) == 1:
-        decay = PARAMETERS.index("beta")
-        far = max(guesses, key=lambda guess: abs(guess[decay] - starts[0][decay]))
-        starts = (*starts, far)
+    elif turn is not None and len(starts) == 1:
+        starts = (*starts, guesses[turn % len(guesses)])
     maxima = [maximise(values, likelihood, theta, min_gain=WARM_MIN_GAIN) for theta in starts]
     best = max(maxima, key=lambda maximum: (maximum.converged, maximum.value))
     if not best.converged:

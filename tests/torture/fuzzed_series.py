@@ -215,7 +215,8 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     risk_average: ("any", lambda x, g: risk_average(x, min_assets=2)),
     carry_unwind: ("any", lambda x, g: carry_unwind(x["A"], x["B"], start=1.0)),
     hitting_probability: ("share", lambda x, g: hitting_probability(
-        np.exp(x["A"]), np.exp(x["B"]), volatility=x["C"].abs() + 0.01, years=0.5, drift=0.03)),
+        np.exp(x["A"]), np.exp(x["A"] - x["B"].abs()), volatility=x["C"].abs() + 0.01, years=0.5,
+        drift=0.03)),
     terminal_probability: ("share", lambda x, g: terminal_probability(
         np.exp(x["A"]), np.exp(x["B"]), volatility=x["C"].abs() + 0.01, years=0.5, drift=0.03)),
     barrier_distance: ("any", lambda x, g: barrier_distance(

@@ -79,6 +79,7 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
         ),
         indicator_cap=chosen.indicator_cap,
         block_cap=chosen.block_cap,
+        decisive_blocks={str(name): blocks for name, blocks in chosen.decisive.items()},
     )
     rules = Thresholds(
         min_posterior=chosen.posterior, min_margin=chosen.margin, min_blocks=chosen.blocks,

@@ -1,5 +1,7 @@
 """Rows of the table `quality`: what is proxied, missing or quarantined."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -21,8 +23,21 @@ WARNED = {
 }
 
 
-def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows."""
+def quality_rows(
+    context: RunContext,
+    rejected: pd.DataFrame,
+    monitored: Sequence[Mapping[str, object]] = (),
+) -> pd.DataFrame:
+    """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows.
+
+    Parameters
+    ----------
+    context : RunContext
+    rejected : DataFrame
+        Quarantined rows.
+    monitored : sequence of mapping
+        What `indicators.monitoring` says of the stated rates.
+    """
     today = context.panel.notes[context.panel.notes["session"] == context.stamp]
     notes = pd.DataFrame(
         {
@@ -36,9 +51,12 @@ def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
         }
     )
     frame = pd.concat(
-        [notes, _absent(context), _unused(context), _quarantined(context, rejected)],
+        [
+            notes, _absent(context), _unused(context), pd.DataFrame(monitored),
+            _quarantined(context, rejected),
+        ],
         ignore_index=True,
-    )
+    )  # fmt: skip
     if frame.empty:
         return pd.DataFrame()
     frame["known_at"] = context.cutoff

@@ -33,7 +33,7 @@ from unwind.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-FOLDERS = ("snapshots", "market", "reports", "settings", "alerts")
+FOLDERS = ("snapshots", "market", "reports", "settings", "alerts", "forward")
 
 
 def publish(
@@ -247,7 +247,7 @@ def clear_drafts(lake: Path) -> None:
         require_inside(lake, name)
     for draft in (lake / "snapshots").glob(f"{DRAFT}*"):
         draft.unlink() if draft.is_symlink() else shutil.rmtree(draft)
-    for folder in (lake, lake / "alerts", lake / "settings"):
+    for folder in (lake, lake / "alerts", lake / "forward", lake / "settings"):
         remove_drafts(folder)
     for orphan in orphans(lake):
         shutil.rmtree(require_inside(lake, f"snapshots/{orphan}"))

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from unwind.files.durable import DRAFT
 from unwind.files.location import (
@@ -16,6 +17,7 @@ from unwind.files.location import (
 )
 from unwind.files.segments import drafts, segment_faults, unsealed
 from unwind.lake.alert_log import read_entries
+from unwind.lake.forward_log import read_chain
 from unwind.lake.manifest import MANIFEST
 from unwind.lake.publish import orphans
 from unwind.lake.snapshots import LATEST, Snapshot, latest, opened, snapshot_names
@@ -38,6 +40,10 @@ class Verification:
         What killed runs left and the next run clears; a run may be writing it now.
     retractions : list of str
         Sessions that a checked snapshot withdrew, with the reason.
+    verdicts : int
+        Lines of the forward log.
+    newest_hash : str or None
+        Hash of its newest line: kept elsewhere, it proves later that no line was rewritten.
     """
 
     snapshot: str | None
@@ -47,6 +53,8 @@ class Verification:
     faults: list[str]
     leftovers: list[str]
     retractions: list[str]
+    verdicts: int
+    newest_hash: str | None
 
 
 def verify(lake: Path | str, *, every: bool) -> Verification:
@@ -85,11 +93,16 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         if retracted := snapshot.manifest.get("retracted"):
             retractions.append(f"{name} withdrew {retracted['session']}: {retracted['reason']}")
     leftovers = []
+    chain: list[dict[str, Any]] = []
     if not is_url(lake):
         store = Path(lake) / "market"
         for folder in sorted(path for path in store.glob("*") if path.is_dir()):
             faults += segment_faults(folder)
         faults += _ledger_faults(Path(lake)) + _settings_faults(Path(lake))
+        try:
+            chain = read_chain(Path(lake))
+        except LakeError as error:
+            faults.append(str(error))
         leftovers = _leftovers(Path(lake), store)
     return Verification(
         snapshot=None if current is None else current.name,
@@ -101,6 +114,8 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         faults=faults,
         leftovers=leftovers,
         retractions=retractions,
+        verdicts=len(chain),
+        newest_hash=chain[-1]["sha256"] if chain else None,
     )
 
 
@@ -187,6 +202,7 @@ def _leftovers(lake: Path, store: Path) -> list[str]:
         for path in (
             *sorted(lake.glob(f"{DRAFT}*")),
             *sorted(lake.glob(f"alerts/{DRAFT}*")),
+            *sorted(lake.glob(f"forward/{DRAFT}*")),
             *sorted(lake.glob(f"settings/{DRAFT}*")),
             *sorted((lake / "snapshots").glob(f"{DRAFT}*")),
             *drafts(store),
@@ -214,6 +230,8 @@ def text(found: Verification) -> str:
         f"{found.snapshot or 'no snapshot in force'}: {found.snapshots} snapshots, "
         f"{found.files} files, {found.rows} rows in force, {verdict}"
     ]
+    if found.newest_hash is not None:
+        lines.append(f"forward log: {found.verdicts} verdicts, newest hash {found.newest_hash}")
     lines += [f"  fault     {fault}" for fault in found.faults]
     lines += [f"  leftover  {left}" for left in found.leftovers]
     lines += [f"  retracted {retraction}" for retraction in found.retractions]

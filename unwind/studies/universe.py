@@ -48,8 +48,8 @@ ASSETS = declare(
     Column("n", COUNT, "sessions", "returns on file", nullable=False),
     Column("estimates", COUNT, "", "re-estimations through history", nullable=False),
     Column("fallbacks", COUNT, "", "of these, labelled EWMA", nullable=False),
-    Column("sigma_next", REAL, "decimal, one session", "forecast for the session after the newest "
-           "estimate's rows"),
+    Column("sigma_next", REAL, "decimal, one session", "forecast for the session after the last "
+           "row, with the parameters of the newest estimate"),
     Column("mu", REAL, "decimal", "mean of the log return"),
     Column("omega", REAL, "decimal²", "variance intercept"),
     Column("alpha", REAL, "1", "weight of the last squared surprise"),
@@ -151,7 +151,7 @@ def _asset(returns: pd.Series, rule: WalkForward) -> tuple[pd.DataFrame, dict[st
         "model": newest.model if newest.model == "ewma" else f"{newest.model}-{newest.innovation}",
         "estimates": len(path.estimates),
         "fallbacks": sum(not fit.converged for fit in path.estimates),
-        "sigma_next": newest.sigma_next,
+        "sigma_next": path.sigma_next,
         "estimated_to": path.estimated_to.iloc[-1],
         "converged": newest.converged,
         "reason": newest.reason or None,

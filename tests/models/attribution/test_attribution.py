@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import t as student_t
 
@@ -104,6 +105,43 @@ class TestDensities:
 
     def test_what_is_expected_of_ordinary_volatility_says_nothing(self) -> None:
         assert level_ratio(1.7, ("0",), SMOOTHING) == 0
+
+
+class TestDecisiveBlock:
+    """Everything falls, as under a carry unwind, and the yen stands still or falls as well."""
+
+    DECISIVE = {"yen_carry": ("yen",)}  # noqa: RUF012
+
+    def test_against_it_a_mechanism_does_not_lead(self) -> None:
+        story = YEN_STORY | {"yen": 1.0}
+        plain = _account(story).contributions["yen_carry"]
+        gated = _account(story, decisive_blocks=self.DECISIVE)
+        assert plain["yen"] < -0.5
+        assert gated.contributions["yen_carry"].max() == 0
+        assert gated.posterior["yen_carry"] < PRIORS["yen_carry"]
+
+    def test_a_mild_no_takes_a_share(self) -> None:
+        # By hand: the support of shock and hours, times 1 + d / 0.5.
+        readings = YEN_STORY | {"yen": -1.45}
+        plain = _account(readings).contributions["yen_carry"]
+        assert -0.5 < plain["yen"] < 0
+        gated = _account(readings, decisive_blocks=self.DECISIVE).contributions["yen_carry"]
+        share = 1 + plain["yen"] / 0.5
+        assert gated["shock"] == pytest.approx(share * plain["shock"])
+        assert gated["hours"] == pytest.approx(share * plain["hours"])
+        assert gated["yen"] == plain["yen"]
+
+    def test_with_it_or_without_a_word_nothing_changes(self) -> None:
+        for readings in (YEN_STORY, {**YEN_STORY, "yen": None}):
+            plain = _account(readings).contributions
+            gated = _account(readings, decisive_blocks=self.DECISIVE).contributions
+            pd.testing.assert_frame_equal(plain, gated)
+
+    def test_contributions_still_add_up(self) -> None:
+        ledger = _account(YEN_STORY | {"yen": 1.0}, decisive_blocks=self.DECISIVE)
+        total = ledger.contributions["yen_carry"].sum()
+        prior = math.log(PRIORS["yen_carry"] / PRIORS["ordinary"])
+        assert ledger.log_odds["yen_carry"] == pytest.approx(prior + total)
 
 
 class TestLedger:

@@ -9,10 +9,12 @@ from models.dependence import DccFit, correlation_path, filter_dcc, fit_dcc
 from models.dependence import _likelihood as dcc_likelihood
 from models.dependence.dcc import Kind
 from models.errors import NotEnoughData
+from models.volatility import fit_garch
 from tests import naive_dcc
 from tests.conftest import SHARED
 
 DOW = SHARED / "references" / "garch" / "dji30ret.csv.gz"
+PRICES = SHARED / "market" / "ibit_era" / "prices.parquet"
 RMGARCH = SHARED / "references" / "dcc" / "dji3_full_condcorr.csv"
 KINDS = get_args(Kind)
 EVERY_START = [("dcc", "unconditional"), ("cdcc", "unconditional"), ("adcc", "unconditional"),
@@ -49,7 +51,7 @@ def given(**changed: object) -> DccFit:
         "kind": "dcc", "method": "full", "start": "unconditional", "a": 0.1, "b": 0.8, "g": 0.0,
         "persistence": 0.9, "S": S, "N_bar": np.zeros((2, 2)), "log_likelihood": 0.0,
         "hessian_errors": np.zeros(2), "sandwich_errors": np.zeros(2), "converged": True,
-        "reason": "", "assets": ("IBIT", "IGV"), "n": 3, "Q": S,
+        "reason": "", "margins_not_converged": (), "assets": ("IBIT", "IGV"), "n": 3, "Q": S,
     }  # fmt: skip
     return DccFit(**{**plain, **changed})  # type: ignore[arg-type]
 
@@ -310,11 +312,58 @@ class TestCrash:
         assert fit.converged or fit.reason
 
 
+class TestTwoLocalMaxima:
+    """Slow and fast news both fit: IBIT with others in February 2026, against a grid."""
+
+    @pytest.mark.market
+    @pytest.mark.skipif(not PRICES.exists(), reason="no market data here")
+    def test_the_higher_one_is_published(self) -> None:
+        prices = pd.read_parquet(PRICES).pivot_table(
+            index="session", columns="symbol", values="adj_close"
+        )
+        prices.index = pd.DatetimeIndex(prices.index)
+        prices = prices[prices["SPY"].notna()]
+        assets = ["IGV", "GLD", "SLV", "QQQ", "SPY", "HYG", "TLT", "MSTR", "IWM", "EEM"]
+        steps = np.geomspace(0.002, 0.3, 20)
+        memory = np.concatenate([np.linspace(0.02, 0.9, 20), 1 - np.geomspace(0.1, 0.002, 10)])
+        grid = np.array([(a, b, 0.0) for a in steps for b in memory if a + b < 0.9995])
+        for day in ("2026-02-05", "2026-02-13"):
+            returns = np.log(prices.loc[:day]).diff().iloc[1:]
+            residuals = {name: fit_garch(returns[name]).residuals for name in ["IBIT", *assets]}
+            for asset in assets:
+                pair = pd.DataFrame({name: residuals[name] for name in ("IBIT", asset)})
+                fit = fit_dcc(pair)
+                sample = dcc_likelihood.prepare(pair, "dcc", "full", "unconditional", 250)
+                totals = dcc_likelihood.row_likelihoods(sample, grid, presample=0.0).sum(axis=0)
+                if fit.converged:
+                    assert fit.log_likelihood > totals.max() - 1e-6
+
+
+class TestMargins:
+    def test_one_that_is_no_converged_fit_is_named(self) -> None:
+        z = simulate(600, 2)
+        first, second = z.columns
+        fades = np.where(np.arange(len(z)) < 300, 0.01, 1e-9)
+        margins = {
+            first: fit_garch(0.01 * z[first], innovation="normal"),
+            second: fit_garch(z[second] * fades, innovation="normal"),
+        }
+        assert not margins[second].converged
+        fit = fit_dcc(z, **PLAIN, kind="dcc", margins=margins)
+        assert second in fit.margins_not_converged
+        assert fit_dcc(z, **PLAIN, kind="dcc").margins_not_converged == ()
+
+    def test_a_stranger_among_them_is_refused(self) -> None:
+        z = simulate(600, 2)
+        with pytest.raises(ValueError, match="margins must be of the columns"):
+            fit_dcc(z, **PLAIN, kind="dcc", margins={"X": fit_garch(z.iloc[:, 0])})
+
+
 class TestNotConverged:
     @pytest.mark.parametrize("kind", KINDS)
     def test_constant_correlation_has_no_dynamics_to_find(self, kind: Kind) -> None:
         # White noise whose best a is 0 exactly.
-        z = pd.DataFrame(np.random.default_rng(0).normal(size=(2500, 5)))
+        z = pd.DataFrame(np.random.default_rng(10).normal(size=(2500, 5)))
         fit = fit_dcc(z, **PLAIN, kind=kind)
         assert not fit.converged
         assert fit.reason.startswith(f"{kind}: a at its boundary 0")

@@ -5,11 +5,20 @@ import pandas as pd
 import pytest
 from arch import arch_model
 from scipy import integrate
+from scipy.optimize import minimize
 
 from models.errors import NotEnoughData
 from models.volatility import _kernels as kernels
 from models.volatility import fit_garch
-from models.volatility._likelihood import INNOVATIONS, MODELS, Likelihood, squares_before
+from models.volatility._likelihood import (
+    INNOVATIONS,
+    MODELS,
+    PARAMETERS,
+    Likelihood,
+    maximise,
+    scaled,
+    squares_before,
+)
 from tests import naive_garch
 from tests.conftest import SHARED
 from tests.reference.volatility import DM_GBP, DM_GBP_ERRORS, RUGARCH
@@ -212,18 +221,98 @@ class TestForecast:
 
 
 class TestVolatilityThatOnlyRises:
-    def test_a_boundary_is_a_labelled_fallback(self) -> None:
+    def test_a_persistence_at_its_limit_is_published_and_flagged(self) -> None:
         shocks = np.random.default_rng(1).normal(size=600)
         rising = pd.Series(np.exp(np.linspace(-9, -2, 600)) * shocks)
         fit = fit_garch(rising, min_observations=250, innovation="normal")
+        assert fit.model == "garch"
+        assert fit.converged
+        assert fit.integrated
+        assert fit.persistence == pytest.approx(1.0)
+        assert "persistence at its limit 1" in fit.reason
+        # Without reversion the forecast rises by ω a session.
+        path = fit.forecast(3) ** 2
+        np.testing.assert_allclose(np.diff(path), fit.omega, rtol=1e-6)
+        # β is given by α and the limit: it has no error of its own.
+        errors = fit.standard_errors
+        assert np.isnan(errors.loc["beta"]).all()
+        assert errors.loc[["mu", "alpha"]].notna().all().all()
+
+
+class TestMarketThatDies:
+    def test_a_variance_that_fades_to_zero_is_a_labelled_fallback(self) -> None:
+        shocks = np.random.default_rng(1).normal(size=600)
+        fading = pd.Series(np.where(np.arange(600) < 300, 0.01, 1e-9) * shocks)
+        fit = fit_garch(fading, min_observations=250, innovation="normal")
         assert not fit.converged
         assert fit.model == "ewma"
-        assert "persistence" in fit.reason
         assert "EWMA stands in" in fit.reason
-        assert fit.rejected.model == "garch"
+        assert fit.rejected is not None
         assert not fit.rejected.converged
-        assert fit.rejected.persistence > 0.9999
         assert np.isfinite(fit.rejected.log_likelihood)
+
+
+class TestNearIntegrated:
+    """Local maxima on the constraints, where a projected step would stall."""
+
+    @pytest.mark.parametrize("law", ["normal", "t"])
+    @pytest.mark.parametrize("model", ["garch", "gjr"])
+    def test_no_settled_maximum_lies_below_the_constrained_one(self, model: str, law: str) -> None:
+        likelihood = Likelihood(model=model, innovation=law, start="backcast")
+        for seed in range(12):
+            values = scaled(_near_integrated(seed))[0]
+            for guess in likelihood.guesses(values):
+                reached = maximise(values, likelihood, guess)
+                assert reached.converged
+                assert _by_slsqp(values, likelihood, reached.theta) < reached.value + 1e-3
+
+
+def _near_integrated(seed: int) -> pd.Series:
+    """GARCH with α 0.08 and β 0.91, 600 rows after 200 of warm-up."""
+    shocks = np.random.default_rng(seed).normal(size=800)
+    variance, drawn = 1.0, np.empty(800)
+    for t, z in enumerate(shocks):
+        drawn[t] = np.sqrt(variance) * z
+        variance = 0.01 + 0.08 * drawn[t] ** 2 + 0.91 * variance
+    return pd.Series(drawn[200:])
+
+
+def _by_slsqp(values: np.ndarray, likelihood: Likelihood, theta: np.ndarray) -> float:
+    """Highest log-likelihood of a general constrained maximiser with the exact gradient."""
+    free = [PARAMETERS.index(name) for name in likelihood.free]
+    gradient, information = np.empty(7), np.empty((7, 7))
+    codes = MODELS[likelihood.model], INNOVATIONS[likelihood.innovation]
+    before = squares_before(values, likelihood)
+
+    def point(free_values: np.ndarray) -> np.ndarray:
+        whole = theta.copy()
+        whole[free] = free_values
+        return whole
+
+    def objective(free_values: np.ndarray) -> tuple[float, np.ndarray]:
+        value = kernels.scores(
+            values, point(free_values), *codes, before, kernels.GIVEN, gradient, information, False
+        )
+        if value == -np.inf:
+            return 1e10, np.zeros(len(free))
+        return -value, -gradient[free]
+
+    def constraint(weights: list[float], limit: float) -> dict:
+        slope = np.zeros(7)
+        slope[2:5] = weights
+        return {
+            "type": "ineq",
+            "fun": lambda at: limit + slope @ point(at),
+            "jac": lambda at: slope[free],
+        }
+
+    low, high = likelihood.bounds()
+    found = minimize(
+        objective, theta[free], jac=True, method="SLSQP", bounds=[(low[k], high[k]) for k in free],
+        constraints=[constraint([-1, -0.5, -1], 1.0), constraint([1, 1, 0], 0.0)],
+        options={"maxiter": 300, "ftol": 1e-10},
+    )  # fmt: skip
+    return -float(found.fun)
 
 
 class TestRefusal:

@@ -83,13 +83,12 @@ class TestAgainstArch:
             warnings.simplefilter("ignore")
             theirs = told.fit(disp="off", show_warning=False)
             classic = told.fit(disp="off", show_warning=False, cov_type="classic")
-        if not fit.converged:  # α + β at 1, where `arch` prints figures all the same
-            assert "boundary" in fit.reason
-            assert fit.rejected.log_likelihood == pytest.approx(theirs.loglikelihood, abs=1e-2)
-            return
+        assert fit.converged
         assert fit.log_likelihood >= theirs.loglikelihood - 1e-5
         if fit.log_likelihood > theirs.loglikelihood + 1e-3:
-            return  # `arch` alone stopped on a lower hill
+            return  # `arch` alone stopped at a lower local maximum
+        if fit.integrated:  # α + β at 1: `arch` has errors as if it were inside
+            return
         np.testing.assert_allclose(100 * fit.sigma, theirs.conditional_volatility, rtol=2e-3)
         # The level of EGARCH depends on the unit of the returns, its error too.
         kept = ["mu", "alpha", "gamma", "beta", "nu"] if model == "egarch" else list(

@@ -36,6 +36,22 @@ class TestNoLookAhead:
         assert after.iloc[51] > before.iloc[51]
 
 
+class TestForecast:
+    def test_the_last_session_is_in_it_between_estimates(self) -> None:
+        returns = _simulated(420)
+        for n in (400, 410):
+            path = walk_forward(returns.iloc[:n], **RULE)
+            longer = walk_forward(returns.iloc[: n + 1], **RULE)
+            assert len(path.estimates) == len(longer.estimates)
+            assert path.sigma_next == longer.sigma.iloc[-1]
+
+    def test_a_crash_in_the_last_session_raises_it(self) -> None:
+        returns = _simulated(405)
+        calm = walk_forward(returns, **RULE).sigma_next
+        returns.iloc[-1] = -0.2
+        assert walk_forward(returns, **RULE).sigma_next > 2 * calm
+
+
 def _arch(sample: pd.Series, law: str) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -47,6 +47,7 @@ def _row(
         ),
     }  # fmt: skip
     residuals = {}
+    margins = {}
     for name, volatility in ((base, of_base), (asset, of_asset)):
         if isinstance(volatility, ValueError):
             absent = context.no_price(name)
@@ -59,16 +60,23 @@ def _row(
         surprise = (observed - volatility.mu) / volatility.sigma_next
         today = pd.Series([surprise], index=[context.stamp])
         residuals[name] = pd.concat([volatility.residuals, today])
+        margins[name] = volatility
     pair = pd.DataFrame(residuals)
     row["n"] = int(pair.iloc[:-1].notna().all(axis=1).sum())
     try:
         fit = fit_dcc(
             pair.iloc[:-1], kind="dcc", method="full", start="unconditional",
             min_observations=context.settings.volatility.min_observations,
+            margins=margins,
         )  # fmt: skip
     except ValueError as error:  # too few rows, or one asset repeats the other
         return row | {"reason": str(error)}
-    return row | (_filtered(pair, fit) if fit.converged else _faded(pair, fit, context.settings))
+    if not fit.converged:
+        return row | _faded(pair, fit, context.settings)
+    row = row | _filtered(pair, fit)
+    if fit.margins_not_converged:
+        row["reason"] = f"σ of {', '.join(fit.margins_not_converged)} is an EWMA, no converged fit"
+    return row
 
 
 def _filtered(pair: pd.DataFrame, fit: DccFit) -> dict[str, object]:

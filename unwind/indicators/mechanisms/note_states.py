@@ -167,7 +167,9 @@ def barrier_map(notes: list[Note], *, reach: float) -> pd.DataFrame:
 
 
 def touch_probability(note: Note, years: float, settings: Settings) -> float:
-    """Probability that the note's barrier is touched within so many years."""
+    """Probability that the note's barrier is touched within so many years; 1 where it was."""
+    if note.barrier >= note.spot:
+        return 1.0
     return float(
         hitting_probability(
             note.spot, note.barrier, volatility=note.volatility.value, years=years,

@@ -196,8 +196,13 @@ def barrier_view(notes: Sequence[Note], base: str, settings: Settings) -> Barrie
             }
         ),
         curve=pd.Series(
+            # A level above spot has been touched.
             hitting_probability(
-                spot, levels, volatility=volatility.value, years=horizon, drift=chosen.drift
+                spot,
+                np.minimum(levels, spot),
+                volatility=volatility.value,
+                years=horizon,
+                drift=chosen.drift,
             ),
             index=levels,
         ),
