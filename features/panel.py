@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+# Rule of the note on a return that is set aside.
+UNCONFIRMED = "unconfirmed move"
 NOTE_COLUMNS = ("session", "symbol", "rule", "detail")
 
 
@@ -66,6 +68,7 @@ def align(
     utc_day_symbols: tuple[str, ...],
     proxied_symbols: tuple[str, ...],
     level_symbols: tuple[str, ...],
+    set_aside: pd.DataFrame | None = None,
 ) -> Panel:
     """Align exchange, round-the-clock and weekday series to one row per session.
 
@@ -89,6 +92,8 @@ def align(
         Series whose daily bar ends at an unstated hour near the cut; noted at every session.
     level_symbols : tuple of str
         Index levels: they pay no dividend and have a plain close only.
+    set_aside : DataFrame of bool, sessions × symbols, or None
+        Returns that are not to be used, though both of their prices are there; noted.
 
     Returns
     -------
@@ -125,6 +130,11 @@ def align(
     first = better.apply(np.log).diff()
     second = plain.apply(np.log).diff()
     returns = first.fillna(second)
+    if set_aside is None:
+        set_aside = pd.DataFrame(False, index=sessions, columns=list(symbols))
+    else:
+        set_aside = set_aside.reindex(index=sessions, columns=list(symbols), fill_value=False)
+    returns = returns.mask(set_aside)
     shares = wide["volume"].where(wide["volume"] > 0)
     return Panel(
         returns=returns,
@@ -133,7 +143,7 @@ def align(
         dollars=shares * wide["close"],
         known_at=_running_latest(known),
         notes=_notes(
-            returns, first, better, close,
+            returns, first, better, close, set_aside,
             utc_day_symbols=utc_day_symbols, proxied_symbols=proxied_symbols,
             level_symbols=level_symbols,
         ),
@@ -182,6 +192,7 @@ def _notes(
     better_returns: pd.DataFrame,
     better: pd.DataFrame,
     close: pd.DataFrame,
+    set_aside: pd.DataFrame,
     *,
     utc_day_symbols: tuple[str, ...],
     proxied_symbols: tuple[str, ...],
@@ -192,7 +203,10 @@ def _notes(
         price = better[symbol].fillna(close[symbol])
         listed = price.notna().cummax()
         second_choice = returns[symbol].notna() & better_returns[symbol].isna()
-        marks = [("missing price", listed & price.isna(), "no price was known at the cut-off")]
+        marks = [
+            ("missing price", listed & price.isna(), "no price was known at the cut-off"),
+            (UNCONFIRMED, set_aside[symbol], "the return is set aside until it is confirmed"),
+        ]
         if symbol in utc_day_symbols:
             marks.append(("UTC-day return", second_choice, "no hourly bar ends at 16:00 New York"))
         elif symbol in proxied_symbols:

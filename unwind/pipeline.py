@@ -4,7 +4,7 @@ A stage calls blocks of `unwind.indicators` on the run context and gathers their
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -32,6 +32,9 @@ from unwind.indicators.risk.systemic import systemic_rows
 from unwind.indicators.risk.tail_risk import tail_risk_rows
 from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
 from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows
+from unwind.market.confirmations import no_confirmations, read_confirmations
+from unwind.market.contract_terms import barriers_on_one_basis, chains_on_one_basis
+from unwind.market.plausibility import plausible_prices
 from unwind.market.store import known_by, read_rejected, read_vintages
 from unwind.settings import Settings
 
@@ -63,10 +66,13 @@ class Market:
         Input table → its vintages; a table that no source printed is empty.
     rejected : DataFrame
         Quarantined rows.
+    confirmations : DataFrame
+        Moves that a person confirmed.
     """
 
     vintages: Mapping[str, pd.DataFrame]
     rejected: pd.DataFrame
+    confirmations: pd.DataFrame = field(default_factory=no_confirmations)
 
     def known(self, table: str, *, cutoff: pd.Timestamp) -> pd.DataFrame:
         """One row a key of an input table: the newest vintage known at the cut-off."""
@@ -78,6 +84,7 @@ def load_market(store: Path) -> Market:
     return Market(
         vintages={name: read_vintages(store, name) for name in INPUT_TABLES},
         rejected=read_rejected(store),
+        confirmations=read_confirmations(store),
     )
 
 
@@ -107,10 +114,23 @@ def observe(
     if prices.empty or not (every_symbol or (prices["symbol"] == base).any()):
         raise NotEnoughData(need=1, got=0, what=f"prices of {base} by {slot.cutoff}")
     symbols = tuple(sorted(prices["symbol"].unique())) if every_symbol else settings.symbols
+    vintages = market.vintages["prices"]
+    vintages = vintages[vintages["known_at"] <= slot.cutoff]
+    screened = plausible_prices(
+        vintages, prices, symbols=symbols, confirmations=market.confirmations,
+        cutoff=slot.cutoff, settings=settings,
+    )  # fmt: skip
     panel = to_sessions(
-        prices, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of, settings=settings
+        screened.rows, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of,
+        settings=settings, set_aside=screened.set_aside,
+    )  # fmt: skip
+    chains, of_chains = chains_on_one_basis(inputs["option_chains"], panel.close)
+    notes, of_notes = barriers_on_one_basis(inputs["structured_notes"], vintages, panel.close)
+    terms = {"prices": screened.rows, "option_chains": chains, "structured_notes": notes}
+    faults = {"prices": screened.faults, "option_chains": of_chains, "structured_notes": of_notes}
+    return RunContext(
+        slot=slot, panel=panel, inputs=inputs | terms, settings=settings, faults=faults
     )
-    return RunContext(slot=slot, panel=panel, inputs=inputs, settings=settings)
 
 
 def observe_next(market: Market, context: RunContext) -> RunContext | None:
@@ -138,6 +158,7 @@ def to_sessions(
     symbols: tuple[str, ...],
     last: date,
     settings: Settings,
+    set_aside: pd.DataFrame | None = None,
 ) -> Panel:
     """Align one row a key of prices and hourly bars to the sessions up to `last`."""
     sessions = sessions_between(prices["session"].min().date(), last)
@@ -152,6 +173,7 @@ def to_sessions(
         utc_day_symbols=settings.clock.crypto_daily,
         proxied_symbols=settings.clock.weekday,
         level_symbols=settings.clock.index_levels,
+        set_aside=set_aside,
     )
 
 

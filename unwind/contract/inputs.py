@@ -111,6 +111,8 @@ def _finite(values: pd.Series) -> pd.Series:
 
 # Table of the store for quarantined rows.
 REJECTED = "rejected"
+# Table of the store for moves that a person or a second vendor confirmed.
+CONFIRMATIONS = "confirmations"
 
 _BAR = ("open", "high", "low", "close")
 

@@ -18,12 +18,10 @@ from unwind.contract.inputs import INPUT_TABLES, REJECTED, InputTable
 from unwind.contract.source import Extract, Fault, Source, SourceError
 from unwind.files.durable import folder_lock
 from unwind.files.segments import append, drafts, read_segments
-from unwind.market.frozen_series import frozen_faults
 from unwind.market.precedence import united
 from unwind.market.quarantine import fault_rows
 from unwind.market.restatement import rebased
 from unwind.market.screening import REJECTED_COLUMNS, Observations, screen
-from unwind.market.suspected_splits import split_faults
 from unwind.settings import Settings, SettingsError
 from unwind.sources.provider_faults import no_rows, provider_failed
 
@@ -77,7 +75,7 @@ def ingest(
             if name == "prices" and observed.rows.empty:
                 raise SourceError(f"{extract.origin} holds no usable row; {_first_fault(observed)}")
             faults = fault_rows(
-                _doubts(extract, observed, settings=settings), table=name, origin=extract.origin,
+                _doubts(extract, observed), table=name, origin=extract.origin,
                 received_at=received_at, publication=settings.publication,
             )  # fmt: skip
             received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
@@ -122,13 +120,10 @@ def _observed(
     return replace(rows, doubts=(*rows.doubts, *failures))
 
 
-def _doubts(extract: Extract, observed: Observations, *, settings: Settings) -> list[Fault]:
+def _doubts(extract: Extract, observed: Observations) -> list[Fault]:
     doubts = [*extract.faults, *observed.doubts]
     for part in extract.parts:
         doubts += part.faults
-    if observed.table == "prices":
-        doubts += frozen_faults(observed.rows, sessions=settings.sources.frozen_sessions)
-        doubts += split_faults(observed.rows)
     return doubts
 
 

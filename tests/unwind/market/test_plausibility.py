@@ -1,0 +1,172 @@
+"""Prices that look right and are wrong, in a simulated market of classes with fat tails."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.unwind.market.fault_markets import (
+    FAULTS,
+    SESSIONS,
+    SYMBOLS,
+    late,
+    market,
+    returns,
+    scaled,
+    screened,
+)
+from unwind.market.confirmations import no_confirmations
+from unwind.market.plausibility import plausible_prices
+from unwind.settings import Settings
+
+AT = 180
+# A fund of each class, from bonds to coins.
+MEMBERS = ("C01", "C12", "C23", "C30", "C41")
+# Whatever a fault is: its own day gives the true return or none.
+OWN_DAY = [
+    name
+    for name in FAULTS
+    if name
+    not in (
+        "adjusted close slips for one row",  # until the way back, it is a dividend
+        "spin-off, 1231:1000",  # in the class of coins, an ordinary day
+        "one row of another level, −28 %",
+        # Not a jump.
+        "close repeats open",
+        "rows one session late",
+    )
+]
+
+
+def _named(prices: object, symbol: str) -> list[str]:
+    return [fault.rule for fault in prices.faults if fault.entity == symbol]  # type: ignore[attr-defined]
+
+
+class TestFault:
+    @pytest.mark.parametrize("name", OWN_DAY)
+    @pytest.mark.parametrize("symbol", MEMBERS)
+    def test_gives_the_true_return_or_none(
+        self, name: str, symbol: str, settings: Settings
+    ) -> None:
+        rows = market(3)
+        spoilt = FAULTS[name](rows, symbol, AT)
+        for last in (AT, AT + 1, AT + 5):
+            prices = screened(spoilt, settings, last=last)
+            assert _named(prices, symbol), last
+            assert {fault.entity for fault in prices.faults} == {symbol}
+            apart = (returns(prices) - returns(screened(rows, settings, last=last))).abs()
+            # One ratio of a split keeps what the day itself earned, to the cent of a price.
+            assert apart.max().max() < 1e-6
+
+    @pytest.mark.parametrize("name", ["spin-off, 1231:1000", "one row of another level, −28 %"])
+    @pytest.mark.parametrize("symbol", MEMBERS[:3])
+    def test_without_a_ratio_is_set_aside(self, name: str, symbol: str, settings: Settings) -> None:
+        spoilt = FAULTS[name](market(3), symbol, AT)
+        for last in (AT, AT + 1):
+            prices = screened(spoilt, settings, last=last)
+            assert _named(prices, symbol)
+            assert np.isnan(returns(prices)[symbol].loc[SESSIONS[AT]]), prices.faults
+
+    def test_a_slip_of_the_adjusted_close_is_known_with_its_way_back(
+        self, settings: Settings
+    ) -> None:
+        rows = market(3)
+        spoilt = FAULTS["adjusted close slips for one row"](rows, "C12", AT)
+        prices = screened(spoilt, settings, last=AT + 1)
+        assert _named(prices, "C12") == ["contradicts close"] * 2
+        true = returns(screened(rows, settings, last=AT + 1))["C12"].iloc[-2:]
+        assert returns(prices)["C12"].iloc[-2:].to_numpy() == pytest.approx(true, abs=1e-9)
+
+    def test_a_row_of_the_day_before_is_no_price_of_today(self, settings: Settings) -> None:
+        prices = screened(late(market(3), "C12"), settings)
+        assert _named(prices, "C12") == ["moves a session away from its class"]
+        assert returns(prices)["C12"].iloc[-120:].isna().all()
+
+    @pytest.mark.parametrize("symbol", MEMBERS)
+    def test_a_close_that_repeats_the_open_is_none(self, symbol: str, settings: Settings) -> None:
+        prices = screened(FAULTS["close repeats open"](market(3), symbol, AT), settings)
+        assert "repeats open" in _named(prices, symbol)
+        assert {fault.entity for fault in prices.faults} == {symbol}
+        assert returns(prices)[symbol].iloc[-120:].isna().all()
+
+    def test_an_open_that_was_filled_from_the_close_is_none(self, settings: Settings) -> None:
+        rows = market(3)
+        own = rows["symbol"] == "C12"
+        rows.loc[own, "open"] = rows.loc[own, "close"]
+        assert _named(screened(rows, settings), "C12") == []
+
+    def test_two_columns_without_a_common_ratio_are_set_aside(self, settings: Settings) -> None:
+        rows = scaled(market(3), "C12", 100, first=AT)
+        rows = scaled(rows, "C12", 1 / 7, first=AT, columns=["adj_close"])
+        prices = screened(rows, settings, last=AT)
+        assert _named(prices, "C12") == ["unconfirmed move"]
+        assert np.isnan(returns(prices)["C12"].iloc[-1])
+
+    def test_closes_alone(self, settings: Settings) -> None:
+        """A desk that has closes and nothing else: a factor is seen, a move below it stands."""
+        rows = market(3)
+        rows[["open", "high", "low", "adj_close", "volume"]] = np.nan
+        pence = scaled(rows, "C12", 100, first=AT)
+        assert _named(screened(pence, settings), "C12") == ["unadjusted split or change of unit"]
+        assert screened(scaled(rows, "C12", 0.75, first=AT), settings).faults == ()
+
+    def test_volume_is_in_shares_of_today(self, settings: Settings) -> None:
+        rows = market(3)
+        spoilt = scaled(rows, "C12", 1 / 5, first=AT, volume=5)
+        volume = screened(spoilt, settings).rows.set_index(["symbol", "session"])["volume"]
+        true = rows.set_index(["symbol", "session"])["volume"]
+        assert volume["C12"].to_numpy() == pytest.approx(5 * true["C12"].to_numpy())
+
+
+class TestOrdinaryMarket:
+    @pytest.mark.parametrize("seed", range(10))
+    def test_nothing_is_named(self, seed: int, settings: Settings) -> None:
+        prices = screened(market(seed), settings)
+        assert prices.faults == ()
+        assert not prices.set_aside.to_numpy().any()
+
+    def test_a_later_row_changes_no_return(self, settings: Settings) -> None:
+        spoilt = scaled(market(3), "C12", 1 / 3, first=AT, volume=3)
+        whole = returns(screened(spoilt, settings))
+        for last in (AT - 1, AT, AT + 1, AT + 20):
+            cut = returns(screened(spoilt, settings, last=last))
+            pd.testing.assert_frame_equal(cut, whole.iloc[: last + 1], rtol=1e-9)
+
+
+class TestShock:
+    """A crash of 5 to 30 %: of one fund or of its class, at the open or over the day."""
+
+    def test_none_of_200_is_set_aside(self, settings: Settings) -> None:
+        draw = np.random.default_rng(1)
+        suppressed, kinds = [], {}
+        for number in range(200):
+            row = int(draw.integers(130, len(SESSIONS) - 2))
+            wide, gap = bool(number % 2), bool((number // 2) % 2)
+            size = -float(np.clip(0.05 * np.exp(0.6 * abs(draw.standard_t(3))), 0.05, 0.30))
+            first = str(draw.choice(SYMBOLS))
+            hit = [name for name in SYMBOLS if name[:2] == first[:2]] if wide else [first]
+            share = 1.0 if gap else float(draw.uniform(0, 0.3))
+            shocks = {(row, name): (size * float(draw.uniform(0.7, 1.2)), share) for name in hit}
+            rows = market(1000 + number, shocks)
+            for last in (row, row + 1):
+                prices = screened(rows, settings, last=last)
+                suppressed += [(number, last - row, f) for f in prices.faults if f.entity in hit]
+                assert not prices.set_aside.to_numpy().any()
+            kinds[wide, gap] = kinds.get((wide, gap), 0) + 1
+        print({f"class-wide {w}, at the open {g}": n for (w, g), n in kinds.items()})
+        assert suppressed == []
+
+
+class TestWholeOrDaily:
+    """One file and the same rows in any drops give one answer (`known_by` is all that is read)."""
+
+    @pytest.mark.parametrize("name", ["unadjusted split, 2:1", "pence for pounds, one row"])
+    def test_the_order_of_rows_does_not_matter(self, name: str, settings: Settings) -> None:
+        rows = FAULTS[name](market(3), "C12", AT)
+        turned = rows.sample(frac=1, random_state=1)
+        first = screened(rows, settings)
+        second = plausible_prices(
+            turned, turned, symbols=SYMBOLS, confirmations=no_confirmations(),
+            cutoff=pd.Timestamp("2026-01-31T00:00Z"), settings=settings,
+        )  # fmt: skip
+        assert first.faults == second.faults
+        pd.testing.assert_frame_equal(first.rows, second.rows.sort_index())
