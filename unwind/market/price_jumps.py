@@ -23,9 +23,9 @@ N_PEERS, MIN_PEER_CORRELATION = 4, 0.35
 BAR_WINDOW, MIN_BARS = 63, 10
 # Least residual σ, relative to the series' own: two series of one asset still differ.
 MIN_RESIDUAL = 0.3
-# A ratio explains a jump when what is left lies within so many σ and this log return, and no other
-# ratio comes near.
-EXPLAINED_SIGMAS, EXPLAINED, APART_SIGMAS = 3.0, 0.06, 4.0
+# A ratio explains a jump when what is left lies within so many σ, or is so small a share of what
+# the next ratio leaves; it is at most this log return, and no other ratio comes within so many σ.
+EXPLAINED_SIGMAS, CLEAR, EXPLAINED, APART_SIGMAS = 3.0, 0.1, 0.06, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +147,10 @@ class Jumps:
         ratios = np.log(UNITS) if self.matrix.symbols[column] in self.unsplit else RATIOS
         left = np.abs(change - np.sign(change) * ratios - self.peers(row, column, change).expected)
         best, second = np.argsort(left, kind="stable")[:2]
-        near = left[best] <= min(max(EXPLAINED_SIGMAS * sigma, 0.01), EXPLAINED)
+        near = max(EXPLAINED_SIGMAS * sigma, CLEAR * float(left[second]))
         alone = left[second] >= left[best] + APART_SIGMAS * sigma
-        return float(np.sign(change) * ratios[best]) if near and alone else None
+        explained = left[best] <= min(near, EXPLAINED) and alone
+        return float(np.sign(change) * ratios[best]) if explained else None
 
     def _supported(self, row: int, column: int, size: float, *, large: bool) -> bool:
         """Whether a bar shows that the market itself made the move."""
