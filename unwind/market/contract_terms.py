@@ -9,7 +9,7 @@ from unwind.market.price_jumps import RATIOS
 # A chain is quoted during the session: its price lies this near to the close, in logs …
 SAME_BASIS = 0.3
 # … or this near to it after one of the ratios of a split.
-EXPLAINED = 0.1
+EXPLAINED = 0.07
 DOLLARS = ["strike", "bid", "ask", "last", "underlying_price"]
 COUNTS = ["volume", "open_interest"]
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from unwind.contract.source import Fault
 from unwind.market.basis import restatements
-from unwind.market.confirmations import confirmed_faults
+from unwind.market.confirmations import PERSON, VENDOR
 from unwind.market.price_jumps import Jumps
 from unwind.market.price_matrix import price_matrix
-from unwind.market.seams import find_seams
+from unwind.market.seam_search import find_seams
 from unwind.market.series_faults import frozen_faults, misdated, repeated_opens
 from unwind.settings import Settings
 
@@ -82,19 +82,24 @@ def plausible_prices(
         for column in [symbols.index(found.symbol)]
         if row < len(matrix.sessions)
     }
-    confirmed = confirmations[confirmations["known_at"] <= cutoff]
-    confirmed = confirmed[confirmed["symbol"].isin(symbols)]
-    seams = find_seams(
-        jumps, restated, frozenset(zip(confirmed["symbol"], confirmed["session"], strict=True))
-    )
+    known = confirmations[
+        (confirmations["known_at"] <= cutoff) & confirmations["symbol"].isin(symbols)
+    ]
+    confirmed, agreed = known[known["by"] == PERSON], known[known["by"] == VENDOR]
+    seams = find_seams(jumps, restated, confirmed=_moves(confirmed), agreed=_moves(agreed))
     wrong, faults = _unusable(jumps, settings)
     seams.wrong |= wrong
     frozen = frozen_faults(matrix, sessions=settings.sources.frozen_sessions)
     return PlausiblePrices(
         rows=seams.on_one_basis(prices),
         set_aside=pd.DataFrame(seams.set_aside, index=matrix.sessions, columns=list(symbols)),
-        faults=(*seams.faults, *faults, *frozen, *confirmed_faults(confirmed)),
+        faults=(*seams.faults, *faults, *frozen),
     )
+
+
+def _moves(rows: pd.DataFrame) -> dict[tuple[str, pd.Timestamp], str]:
+    """Key confirmations by symbol and session; the values are their reasons."""
+    return dict(zip(zip(rows["symbol"], rows["session"], strict=True), rows["reason"], strict=True))
 
 
 def _unusable(jumps: Jumps, settings: Settings) -> tuple[NDArray[np.bool_], list[Fault]]:

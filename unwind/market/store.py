@@ -18,6 +18,7 @@ from unwind.contract.inputs import INPUT_TABLES, REJECTED, InputTable
 from unwind.contract.source import Extract, Fault, Source, SourceError
 from unwind.files.durable import folder_lock
 from unwind.files.segments import append, drafts, read_segments
+from unwind.market.confirmations import append_agreed
 from unwind.market.precedence import united
 from unwind.market.quarantine import fault_rows
 from unwind.market.restatement import rebased
@@ -79,6 +80,8 @@ def ingest(
                 received_at=received_at, publication=settings.publication,
             )  # fmt: skip
             received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
+            if observed.agreed is not None:
+                _append_agreed(store, observed.agreed, settings=settings, received_at=arrived)
             added[name] = _append(store, observed, settings=settings, received_at=arrived)
             found = [rows for rows in (observed.rejected, faults) if not rows.empty]
             rejected = pd.concat(found, ignore_index=True) if found else faults
@@ -157,6 +160,19 @@ def _append(
         rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
     _add(store, table.name, rows)
     return len(rows)
+
+
+def _append_agreed(
+    store: Path, agreed: pd.DataFrame, *, settings: Settings, received_at: pd.Timestamp
+) -> None:
+    """Date what two providers agree on as their rows: by rule where these are new, else now."""
+    known = default_known_at(agreed, INPUT_TABLES["prices"], settings)
+    held = _vintages(store, "prices")
+    if not held.empty:
+        key = ["session", "symbol"]
+        there = pd.MultiIndex.from_frame(agreed[key]).isin(pd.MultiIndex.from_frame(held[key]))
+        known = known.mask(there, received_at)
+    append_agreed(store, agreed.assign(known_at=known))
 
 
 def _new_vintages(

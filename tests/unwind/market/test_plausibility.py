@@ -1,9 +1,12 @@
 """Prices that look right and are wrong, in a simulated market of classes with fat tails."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.conftest import write_drop
 from tests.unwind.market.fault_markets import (
     FAULTS,
     SESSIONS,
@@ -15,8 +18,10 @@ from tests.unwind.market.fault_markets import (
     screened,
 )
 from unwind.market.confirmations import no_confirmations
-from unwind.market.plausibility import plausible_prices
+from unwind.market.plausibility import PlausiblePrices, plausible_prices
+from unwind.market.store import ingest, read_vintages
 from unwind.settings import Settings
+from unwind.sources.files import FilesSource
 
 AT = 180
 # A fund of each class, from bonds to coins.
@@ -37,8 +42,8 @@ OWN_DAY = [
 ]
 
 
-def _named(prices: object, symbol: str) -> list[str]:
-    return [fault.rule for fault in prices.faults if fault.entity == symbol]  # type: ignore[attr-defined]
+def _named(prices: PlausiblePrices, symbol: str) -> list[str]:
+    return [fault.rule for fault in prices.faults if fault.entity == symbol]
 
 
 class TestFault:
@@ -156,17 +161,104 @@ class TestShock:
         assert suppressed == []
 
 
-class TestWholeOrDaily:
-    """One file and the same rows in any drops give one answer (`known_by` is all that is read)."""
+class TestPartitions:
+    """One file, and the same rows in any drops, give the same panel and the same quality rows."""
 
-    @pytest.mark.parametrize("name", ["unadjusted split, 2:1", "pence for pounds, one row"])
-    def test_the_order_of_rows_does_not_matter(self, name: str, settings: Settings) -> None:
-        rows = FAULTS[name](market(3), "C12", AT)
-        turned = rows.sample(frac=1, random_state=1)
-        first = screened(rows, settings)
-        second = plausible_prices(
-            turned, turned, symbols=SYMBOLS, confirmations=no_confirmations(),
-            cutoff=pd.Timestamp("2026-01-31T00:00Z"), settings=settings,
-        )  # fmt: skip
-        assert first.faults == second.faults
-        pd.testing.assert_frame_equal(first.rows, second.rows.sort_index())
+    @pytest.mark.parametrize("seed", range(6))
+    def test_give_one_answer(self, seed: int, tmp_path: Path, settings: Settings) -> None:
+        draw = np.random.default_rng(seed)
+        rows = market(3)
+        for symbol in draw.choice(SYMBOLS, 3, replace=False):
+            name = str(draw.choice(list(FAULTS)))
+            rows = FAULTS[name](rows, str(symbol), int(draw.integers(AT, AT + 40)))
+        rows = rows.drop(columns="known_at")
+        cuts = np.sort(draw.choice(np.arange(20, len(SESSIONS) - 1), 8, replace=False))
+        starts, ends = [0, *cuts], [*cuts, len(SESSIONS)]
+        answers = []
+        for kind in ("whole", "drops"):
+            store = tmp_path / kind
+            parts = [rows] if kind == "whole" else [
+                # A vendor repeats some of what it gave before.
+                rows[rows["session"].between(SESSIONS[max(0, a - int(again))], SESSIONS[b - 1])]
+                for a, b, again in zip(starts, ends, draw.integers(0, 9, 9), strict=True)
+            ]  # fmt: skip
+            for number, part in enumerate(parts):
+                folder = write_drop(tmp_path / f"{kind}-{number}", part)
+                last = part["session"].max()
+                ingest(
+                    store, FilesSource(folder), settings=settings,
+                    received_at=last.tz_localize("UTC") + pd.Timedelta(hours=22),
+                )  # fmt: skip
+            vintages = read_vintages(store, "prices")
+            answers.append(
+                plausible_prices(
+                    vintages, vintages, symbols=SYMBOLS, confirmations=no_confirmations(),
+                    cutoff=pd.Timestamp("2026-01-31T00:00Z"), settings=settings,
+                )
+            )  # fmt: skip
+        whole, drops = answers
+        assert whole.faults
+        assert whole.faults == drops.faults
+        pd.testing.assert_frame_equal(whole.rows, drops.rows)
+        pd.testing.assert_frame_equal(whole.set_aside, drops.set_aside)
+
+
+def _restated(
+    factor: float, *, first: int, last: int, volume: float = 1.0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Vintages of a vendor that restates some rows of C12 on the evening of AT; and the truth."""
+    true = market(3)
+    true = true[true["session"] <= SESSIONS[AT]]
+    old = scaled(true, "C12", 1 / factor, end=AT, volume=1 / volume)
+    span = true["session"].between(SESSIONS[first], SESSIONS[last])
+    new = true[(true["symbol"] == "C12") & span].assign(known_at=true["known_at"].max())
+    vintages = pd.concat([old, new], ignore_index=True)
+    return vintages.sort_values(["session", "symbol", "known_at"], ignore_index=True), true
+
+
+def _read(vintages: pd.DataFrame, cutoff: pd.Timestamp, settings: Settings) -> PlausiblePrices:
+    known = vintages[vintages["known_at"] <= cutoff]
+    return plausible_prices(
+        known, known.drop_duplicates(["session", "symbol"], keep="last"), symbols=SYMBOLS,
+        confirmations=no_confirmations(), cutoff=cutoff, settings=settings,
+    )  # fmt: skip
+
+
+class TestRestatement:
+    @pytest.mark.parametrize(
+        ("factor", "volume"), [(1 / 5, 5.0), (1.05, 1.0), (0.92, 1.0), (100, 1.0)]
+    )
+    def test_reaches_the_rows_that_were_not_sent(
+        self, factor: float, volume: float, settings: Settings
+    ) -> None:
+        vintages, true = _restated(factor, first=AT - 4, last=AT - 1, volume=volume)
+        prices = _read(vintages, true["known_at"].max(), settings)
+        assert _named(prices, "C12") == ["restated in part"]
+        merged = prices.rows.merge(true, on=["session", "symbol"], suffixes=("", "_true"))
+        for name in ("open", "high", "low", "close", "adj_close", "volume"):
+            assert merged[name].to_numpy() == pytest.approx(merged[f"{name}_true"].to_numpy())
+
+    def test_changes_nothing_before_it_is_known(self, settings: Settings) -> None:
+        vintages, true = _restated(1 / 5, first=AT - 4, last=AT - 1, volume=5)
+        cutoff = true["known_at"].max() - pd.Timedelta(seconds=1)
+        prices = _read(vintages, cutoff, settings)
+        assert prices.faults == ()
+        assert prices.rows["session"].max() == SESSIONS[AT - 1]
+        old = vintages[(vintages["symbol"] == "C12") & (vintages["session"] < SESSIONS[AT])]
+        old = old.drop_duplicates("session")["close"]
+        own = prices.rows[prices.rows["symbol"] == "C12"]["close"]
+        assert own.to_numpy() == pytest.approx(old.to_numpy())
+
+    def test_a_stretch_that_was_corrected_moves_no_other_row(self, settings: Settings) -> None:
+        """Five rows were in pence, with jumps at both ends; their correction leaves none."""
+        true = market(3)
+        wrong = scaled(true, "C12", 100, first=AT, end=AT + 5)
+        span = true["session"].between(SESSIONS[AT], SESSIONS[AT + 4])
+        late_rows = true[(true["symbol"] == "C12") & span].assign(known_at=true["known_at"].max())
+        vintages = pd.concat([wrong, late_rows], ignore_index=True)
+        vintages = vintages.sort_values(["session", "symbol", "known_at"], ignore_index=True)
+        prices = _read(vintages, true["known_at"].max(), settings)
+        assert prices.faults == ()
+        assert len(prices.rows) == len(true)
+        own, all_true = (rows[rows["symbol"] == "C12"]["close"] for rows in (prices.rows, true))
+        assert own.to_numpy() == pytest.approx(all_true.to_numpy())
