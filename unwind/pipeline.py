@@ -34,6 +34,7 @@ from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
 from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows
 from unwind.market.confirmations import no_confirmations, read_confirmations
 from unwind.market.contract_terms import barriers_on_one_basis, chains_on_one_basis
+from unwind.market.hourly_jumps import plausible_hours
 from unwind.market.plausibility import plausible_prices
 from unwind.market.store import known_by, read_rejected, read_vintages
 from unwind.settings import Settings
@@ -120,16 +121,27 @@ def observe(
         vintages, prices, symbols=symbols, confirmations=market.confirmations,
         cutoff=slot.cutoff, settings=settings,
     )  # fmt: skip
+    hours, of_hours = plausible_hours(
+        inputs["crypto_hourly"], impossible_jump=settings.plausibility.impossible_jump
+    )
     panel = to_sessions(
-        screened.rows, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of,
+        screened.rows, hours, symbols=symbols, last=slot.as_of,
         settings=settings, set_aside=screened.set_aside,
     )  # fmt: skip
     chains, of_chains = chains_on_one_basis(inputs["option_chains"], panel.close)
     notes, of_notes = barriers_on_one_basis(inputs["structured_notes"], vintages, panel.close)
-    terms = {"prices": screened.rows, "option_chains": chains, "structured_notes": notes}
-    faults = {"prices": screened.faults, "option_chains": of_chains, "structured_notes": of_notes}
+    plausible = {
+        "prices": (screened.rows, screened.faults),
+        "crypto_hourly": (hours, of_hours),
+        "option_chains": (chains, of_chains),
+        "structured_notes": (notes, of_notes),
+    }
     return RunContext(
-        slot=slot, panel=panel, inputs=inputs | terms, settings=settings, faults=faults
+        slot=slot,
+        panel=panel,
+        inputs=inputs | {name: rows for name, (rows, _) in plausible.items()},
+        settings=settings,
+        faults={name: faults for name, (_, faults) in plausible.items()},
     )
 
 

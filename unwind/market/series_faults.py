@@ -13,7 +13,7 @@ EVERY, MIN_SHARE = 21, 0.8
 SAME_PRICE = 0.1
 # A close that repeats the open moves with its class so much one session away, and so much of what
 # it moves with it on the day.
-PARTLY_LAGGED, PARTLY_SHARE = 0.3, 0.7
+PARTLY_LAGGED, PARTLY_SHARE = 0.45, 0.7
 Mask = NDArray[np.bool_]
 
 
@@ -99,17 +99,19 @@ def misdated(
     """
     late, stale = np.zeros(z.shape, dtype=bool), np.zeros(z.shape, dtype=bool)
     clipped = np.clip(z, -4, 4)
-    for end in range(len(z), window - 1, -EVERY):
-        span = slice(end - window, end)
-        part = clipped[span]
-        enough = np.isfinite(part).mean(axis=0) >= MIN_SHARE
-        part = np.where(enough, np.nan_to_num(part), 0.0)
-        middle = part[1:-1]
-        together = _largest(middle, middle)
-        apart = np.maximum(_largest(middle, part[:-2]), _largest(middle, part[2:]))
-        late[span] |= enough & (apart >= lagged) & (together <= same_day)
-        partly = (apart >= PARTLY_LAGGED) & (apart >= PARTLY_SHARE * together)
-        stale[span] |= repeated[span] & enough & partly
+    # Twice the rows need a tenth less: the noise of a correlation shrinks with them.
+    for rows, less in ((window, 0.0), (2 * window, 0.1)):
+        for end in range(len(z), rows - 1, -EVERY):
+            span = slice(end - rows, end)
+            part = clipped[span]
+            enough = np.isfinite(part).mean(axis=0) >= MIN_SHARE
+            part = np.where(enough, np.nan_to_num(part), 0.0)
+            middle = part[1:-1]
+            together = _largest(middle, middle)
+            apart = np.maximum(_largest(middle, part[:-2]), _largest(middle, part[2:]))
+            late[span] |= enough & (apart >= lagged - less) & (together <= same_day - less)
+            partly = (apart >= PARTLY_LAGGED) & (apart >= PARTLY_SHARE * together)
+            stale[span] |= repeated[span] & enough & partly
     return late & np.isfinite(z), stale
 
 

@@ -25,6 +25,7 @@ class Plausibility(Section):
     adjustment_tolerance: float = Field(gt=0, le=0.1)
     repeat_rows: int = Field(ge=10, le=252)
     repeat_share: float = Field(gt=0.5, le=1)
+    lag_window: int = Field(ge=40, le=2520)
     lagged_correlation: float = Field(gt=0, le=1)
     same_day_correlation: float = Field(ge=0, lt=1)
 

@@ -93,11 +93,16 @@ class TestFault:
         assert {fault.entity for fault in prices.faults} == {symbol}
         assert returns(prices)[symbol].iloc[-120:].isna().all()
 
-    def test_an_open_that_was_filled_from_the_close_is_none(self, settings: Settings) -> None:
+    def test_an_open_that_was_filled_from_the_close_takes_no_price(
+        self, settings: Settings
+    ) -> None:
         rows = market(3)
         own = rows["symbol"] == "C12"
         rows.loc[own, "open"] = rows.loc[own, "close"]
-        assert _named(screened(rows, settings), "C12") == []
+        [fault] = screened(rows, settings).faults
+        assert (fault.rule, fault.value) == ("repeats open", "250 of 250 rows, kept")
+        # A vendor without opens fills all of them.
+        assert screened(rows.assign(open=rows["close"]), settings).faults == ()
 
     def test_two_columns_without_a_common_ratio_are_set_aside(self, settings: Settings) -> None:
         rows = scaled(market(3), "C12", 100, first=AT)
@@ -142,7 +147,8 @@ class TestShock:
 
     def test_none_of_200_is_set_aside(self, settings: Settings) -> None:
         draw = np.random.default_rng(1)
-        suppressed, kinds = [], {}
+        suppressed: list[tuple[int, int, object]] = []
+        kinds: dict[tuple[bool, bool], int] = {}
         for number in range(200):
             row = int(draw.integers(130, len(SESSIONS) - 2))
             wide, gap = bool(number % 2), bool((number // 2) % 2)
@@ -244,8 +250,8 @@ class TestRestatement:
         prices = _read(vintages, cutoff, settings)
         assert prices.faults == ()
         assert prices.rows["session"].max() == SESSIONS[AT - 1]
-        old = vintages[(vintages["symbol"] == "C12") & (vintages["session"] < SESSIONS[AT])]
-        old = old.drop_duplicates("session")["close"]
+        earlier = (vintages["symbol"] == "C12") & (vintages["session"] < SESSIONS[AT])
+        old = vintages[earlier].drop_duplicates("session")["close"]
         own = prices.rows[prices.rows["symbol"] == "C12"]["close"]
         assert own.to_numpy() == pytest.approx(old.to_numpy())
 

@@ -64,11 +64,11 @@ def test_the_screens_change_no_entry(
     assert len(changed) <= 20
     assert all(pd.Timestamp("2008-10-08") <= day <= pd.Timestamp("2009-04-30") for day in changed)
     limits = settings.calibrated
-    raised = [
+    before, now = (
         alarms(
             each.drivers, scales_of(limits), (limits.watch, limits.deleveraging, limits.release),
             settings=settings,
         )
         for each in (plain, after)
-    ]  # fmt: skip
-    pd.testing.assert_series_equal(*raised)
+    )  # fmt: skip
+    pd.testing.assert_series_equal(before, now)
