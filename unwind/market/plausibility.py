@@ -106,19 +106,17 @@ def _unusable(jumps: Jumps, settings: Settings) -> tuple[NDArray[np.bool_], list
     """Rows whose price belongs to another session, and who they are."""
     matrix, rules = jumps.matrix, settings.plausibility
     repeated = repeated_opens(matrix, rows=rules.repeat_rows, share=rules.repeat_share)
-    late, stale = misdated(
-        jumps.z, repeated, window=rules.lag_window, lagged=rules.lagged_correlation,
+    late = misdated(
+        jumps.z, window=rules.lag_window, lagged=rules.lagged_correlation,
         same_day=rules.same_day_correlation,
     )  # fmt: skip
-    # An open that was filled from the close repeats it in every series.
-    lone = repeated[-1] & ~stale[-1]
-    kept = repeated & lone if lone.sum() < len(lone) / 2 else repeated & False
-    priced = np.isfinite(matrix.values["close"]) | np.isfinite(matrix.values["adj_close"])
-    n_rows, faults = priced.sum(axis=0), []
-    for rule, outcome, remedy, mask in (
-        ("repeats open", "set aside", "ask the vendor for the price at the close", stale),
-        ("repeats open", "kept", "ask the vendor which of the two is right", kept),
-        ("moves a session away from its class", "set aside", "ask the vendor for the dates", late),
+    n_rows = (np.isfinite(matrix.values["close"]) | np.isfinite(matrix.values["adj_close"])).sum(
+        axis=0
+    )
+    faults = []
+    for rule, remedy, mask in (
+        ("repeats open", "ask the vendor for the price at the close", repeated),
+        ("moves a session away from its class", "ask the vendor for the dates", late),
     ):
         n_wrong = mask.sum(axis=0)
         for column in np.flatnonzero(n_wrong):
@@ -126,8 +124,8 @@ def _unusable(jumps: Jumps, settings: Settings) -> tuple[NDArray[np.bool_], list
             faults.append(
                 Fault(
                     entity=matrix.symbols[column], rule=rule, severity="warning", column="close",
-                    value=f"{n_wrong[column]} of {n_rows[column]} rows, {outcome}", remedy=remedy,
+                    value=f"{n_wrong[column]} of {n_rows[column]} rows, set aside", remedy=remedy,
                     session=matrix.sessions[last],
                 )
             )  # fmt: skip
-    return late | stale, faults
+    return late | repeated, faults

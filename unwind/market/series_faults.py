@@ -11,9 +11,8 @@ from unwind.market.price_matrix import COLUMNS, Floats, PriceMatrix
 EVERY, MIN_SHARE = 21, 0.8
 # Open and close nearer than this share of the bar's range are two prints of one instant.
 SAME_PRICE = 0.1
-# A close that repeats the open moves with its class so much one session away, and so much of what
-# it moves with it on the day.
-PARTLY_LAGGED, PARTLY_SHARE = 0.45, 0.7
+# Share of the series with a repeated open from which on the vendor has no opens at all.
+MAX_LONE = 0.4
 Mask = NDArray[np.bool_]
 
 
@@ -59,7 +58,8 @@ def frozen_faults(matrix: PriceMatrix, *, sessions: int) -> tuple[Fault, ...]:
 def repeated_opens(matrix: PriceMatrix, *, rows: int, share: float) -> Mask:
     """Rows of stretches in which close repeats open while the bar itself has a range.
 
-    A bar without a range is a series that did not trade: that is no fault.
+    One of the two is wrong, and nothing in the bar says which. A bar without a range is a series
+    that did not trade; a vendor without opens fills them in every series: neither is a fault.
     """
     values = matrix.values
     with np.errstate(invalid="ignore"):
@@ -72,32 +72,25 @@ def repeated_opens(matrix: PriceMatrix, *, rows: int, share: float) -> Mask:
     )
     with np.errstate(invalid="ignore"):
         stretch = (n_equal >= share * n_live) & (n_live >= rows / 2)
-    return _back(stretch, rows) & np.isfinite(values["close"])
+    repeated = _back(stretch, rows) & np.isfinite(values["close"])
+    n_series = max(1, int(np.isfinite(values["close"]).any(axis=0).sum()))
+    lone = repeated.sum(axis=1, keepdims=True) < MAX_LONE * n_series
+    return np.asarray(repeated & lone)
 
 
-def misdated(
-    z: Floats, repeated: Mask, *, window: int, lagged: float, same_day: float
-) -> tuple[Mask, Mask]:
-    """Rows of series that move with another one session away.
+def misdated(z: Floats, *, window: int, lagged: float, same_day: float) -> Mask:
+    """Rows of series that move with another one session away, and with none on the day.
 
     Parameters
     ----------
     z : array of shape (n_sessions, n_symbols)
         Moves in σ of each series.
-    repeated : array of bool of the same shape
-        Rows whose close repeats the open.
     window : int
         Rows of a correlation.
     lagged, same_day : float
         Least |ρ| one session away, and most |ρ| of the same session.
-
-    Returns
-    -------
-    late, stale : array of bool
-        Rows of another session; and those of `repeated` whose close is the price of the open: with
-        them, part of the move is of the day. An open that was filled from the close is neither.
     """
-    late, stale = np.zeros(z.shape, dtype=bool), np.zeros(z.shape, dtype=bool)
+    late = np.zeros(z.shape, dtype=bool)
     clipped = np.clip(z, -4, 4)
     # Twice the rows need a tenth less: the noise of a correlation shrinks with them.
     for rows, less in ((window, 0.0), (2 * window, 0.1)):
@@ -110,9 +103,7 @@ def misdated(
             together = _largest(middle, middle)
             apart = np.maximum(_largest(middle, part[:-2]), _largest(middle, part[2:]))
             late[span] |= enough & (apart >= lagged - less) & (together <= same_day - less)
-            partly = (apart >= PARTLY_LAGGED) & (apart >= PARTLY_SHARE * together)
-            stale[span] |= repeated[span] & enough & partly
-    return late & np.isfinite(z), stale
+    return late & np.isfinite(z)
 
 
 def _largest(rows: Floats, others: Floats) -> Floats:

@@ -93,15 +93,8 @@ class TestFault:
         assert {fault.entity for fault in prices.faults} == {symbol}
         assert returns(prices)[symbol].iloc[-120:].isna().all()
 
-    def test_an_open_that_was_filled_from_the_close_takes_no_price(
-        self, settings: Settings
-    ) -> None:
+    def test_a_vendor_without_opens_fills_them_from_the_close(self, settings: Settings) -> None:
         rows = market(3)
-        own = rows["symbol"] == "C12"
-        rows.loc[own, "open"] = rows.loc[own, "close"]
-        [fault] = screened(rows, settings).faults
-        assert (fault.rule, fault.value) == ("repeats open", "250 of 250 rows, kept")
-        # A vendor without opens fills all of them.
         assert screened(rows.assign(open=rows["close"]), settings).faults == ()
 
     def test_two_columns_without_a_common_ratio_are_set_aside(self, settings: Settings) -> None:
