@@ -120,6 +120,26 @@ class TestFault:
         assert volume["C12"].to_numpy() == pytest.approx(5 * true["C12"].to_numpy())
 
 
+@pytest.mark.at_length
+class TestTable:
+    """The table of docs/reliability.md: each fault in each of 20 series, its day and the next."""
+
+    @pytest.mark.parametrize("name", FAULTS)
+    def test_row(self, name: str, settings: Settings) -> None:
+        named, wrong = [0, 0], [0, 0]
+        for number, symbol in enumerate(SYMBOLS):
+            rows, at = market(500 + number), 150 + 3 * number
+            spoilt = FAULTS[name](rows, symbol, at)
+            for later in (0, 1):
+                prices = screened(spoilt, settings, last=at + later)
+                assert {fault.entity for fault in prices.faults} <= {symbol}
+                named[later] += bool(prices.faults)
+                true = returns(screened(rows, settings, last=at + later))[symbol]
+                apart = (returns(prices)[symbol] - true).abs().iloc[-3:]
+                wrong[later] += bool(apart.max() > 0.002)
+        print(f"\n{name}: named {named[0]}, {named[1]}; wrong returns left {wrong[0]}, {wrong[1]}")
+
+
 class TestOrdinaryMarket:
     @pytest.mark.parametrize("seed", range(10))
     def test_nothing_is_named(self, seed: int, settings: Settings) -> None:
