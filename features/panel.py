@@ -12,6 +12,8 @@ import pandas as pd
 
 from features.venues import VenueChoice, one_venue
 
+# Rule of the note on a return that is set aside.
+UNCONFIRMED = "unconfirmed move"
 NOTE_COLUMNS = ("session", "symbol", "rule", "detail")
 
 
@@ -69,6 +71,7 @@ def align(
     proxied_symbols: tuple[str, ...],
     level_symbols: tuple[str, ...],
     early_closes: pd.DatetimeIndex | None = None,
+    set_aside: pd.DataFrame | None = None,
 ) -> Panel:
     """Align exchange, round-the-clock and weekday series to one row per session.
 
@@ -96,6 +99,8 @@ def align(
     early_closes : DatetimeIndex or None
         Sessions on which the exchange closed before its cut. The prices of series that trade on are
         later than the funds' on them, and so are the ends of two returns: both are noted.
+    set_aside : DataFrame of bool, sessions × symbols, or None
+        Returns that are not to be used, though both of their prices are there; noted.
 
     Returns
     -------
@@ -134,9 +139,14 @@ def align(
     first = better.apply(np.log).diff()
     second = plain.apply(np.log).diff()
     returns = first.fillna(second)
+    if set_aside is None:
+        set_aside = pd.DataFrame(False, index=sessions, columns=list(symbols))
+    else:
+        set_aside = set_aside.reindex(index=sessions, columns=list(symbols), fill_value=False)
+    returns = returns.mask(set_aside)
     shares = wide["volume"].where(wide["volume"] > 0)
     notes = _notes(
-        returns, first, better, close,
+        returns, first, better, close, set_aside,
         utc_day_symbols=utc_day_symbols, proxied_symbols=proxied_symbols,
         level_symbols=level_symbols,
     )  # fmt: skip
@@ -239,6 +249,7 @@ def _notes(
     better_returns: pd.DataFrame,
     better: pd.DataFrame,
     close: pd.DataFrame,
+    set_aside: pd.DataFrame,
     *,
     utc_day_symbols: tuple[str, ...],
     proxied_symbols: tuple[str, ...],
@@ -249,7 +260,10 @@ def _notes(
         price = better[symbol].fillna(close[symbol])
         listed = price.notna().cummax()
         second_choice = returns[symbol].notna() & better_returns[symbol].isna()
-        marks = [("missing price", listed & price.isna(), "no price was known at the cut-off")]
+        marks = [
+            ("missing price", listed & price.isna(), "no price was known at the cut-off"),
+            (UNCONFIRMED, set_aside[symbol], "the return is set aside until it is confirmed"),
+        ]
         if symbol in utc_day_symbols:
             marks.append(("UTC-day return", second_choice, "no hourly bar ends at 16:00 New York"))
         elif symbol in proxied_symbols:

@@ -191,6 +191,35 @@ def quarantine(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def confirm(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As in the quality row.")],
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="YYYY-MM-DD.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why the move is real; shown in data quality.")
+    ],
+    lake: Lake = DEFAULT_LAKE,
+    as_json: AsJson = False,
+) -> None:
+    """Confirm a move that was set aside; runs with a cut-off from now on use it."""
+    import pandas as pd
+
+    from unwind.files.location import local
+    from unwind.market.confirmations import confirm as confirm_move
+
+    store = local(lake, purpose="a confirmation") / "market"
+    known_at = pd.Timestamp.now(tz="UTC").floor("us")
+    added = confirm_move(
+        store, symbol, pd.Timestamp(session_of(session)), reason=reason, known_at=known_at
+    )
+    if as_json:
+        print_json({"symbol": symbol, "session": session, "added": added})
+    else:
+        sys.stdout.write(
+            f"{symbol} {session}: {'confirmed' if added else 'was confirmed already'}\n"
+        )
+
+
+@app.command()
 def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Print the path of a session's desk report (HTML)."""
     from unwind.report import session as reading

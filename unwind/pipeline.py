@@ -4,7 +4,7 @@ A stage calls blocks of `unwind.indicators` on the run context and gathers their
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -35,6 +35,10 @@ from unwind.indicators.risk.systemic import systemic_rows
 from unwind.indicators.risk.tail_risk import tail_risk_rows
 from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
 from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows
+from unwind.market.confirmations import no_confirmations, read_confirmations
+from unwind.market.contract_terms import barriers_on_one_basis, chains_on_one_basis
+from unwind.market.hourly_jumps import plausible_hours
+from unwind.market.plausibility import plausible_prices
 from unwind.market.store import known_by, read_rejected, read_vintages
 from unwind.settings import Settings
 
@@ -66,10 +70,13 @@ class Market:
         Input table → its vintages; a table that no source printed is empty.
     rejected : DataFrame
         Quarantined rows.
+    confirmations : DataFrame
+        Moves that a person confirmed.
     """
 
     vintages: Mapping[str, pd.DataFrame]
     rejected: pd.DataFrame
+    confirmations: pd.DataFrame = field(default_factory=no_confirmations)
 
     def known(self, table: str, *, cutoff: pd.Timestamp) -> pd.DataFrame:
         """One row a key of an input table: the newest vintage known at the cut-off."""
@@ -81,6 +88,7 @@ def load_market(store: Path) -> Market:
     return Market(
         vintages={name: read_vintages(store, name) for name in INPUT_TABLES},
         rejected=read_rejected(store),
+        confirmations=read_confirmations(store),
     )
 
 
@@ -112,13 +120,36 @@ def observe(
         what = f"prices of {base} by {slot.cutoff}" + (f" ({hint})" if hint else "")
         raise NotEnoughData(need=1, got=0, what=what)
     symbols = tuple(sorted(prices["symbol"].unique())) if every_symbol else settings.symbols
-    panel = to_sessions(
-        prices, inputs["crypto_hourly"], symbols=symbols, last=slot.as_of, settings=settings
+    vintages = market.vintages["prices"]
+    vintages = vintages[vintages["known_at"] <= slot.cutoff]
+    screened = plausible_prices(
+        vintages, prices, symbols=symbols, confirmations=market.confirmations,
+        cutoff=slot.cutoff, settings=settings,
+    )  # fmt: skip
+    hours, of_hours = plausible_hours(
+        inputs["crypto_hourly"], impossible_jump=settings.plausibility.impossible_jump
     )
+    panel = to_sessions(
+        screened.rows, hours, symbols=symbols, last=slot.as_of,
+        settings=settings, set_aside=screened.set_aside,
+    )  # fmt: skip
     # Every block reads the venue that the panel reads.
-    venues = one_venue(inputs["crypto_hourly"], cuts=cut_instants(panel.sessions))
-    inputs["crypto_hourly"] = venues.bars
-    return RunContext(slot=slot, panel=panel, inputs=inputs, settings=settings)
+    venues = one_venue(hours, cuts=cut_instants(panel.sessions))
+    chains, of_chains = chains_on_one_basis(inputs["option_chains"], panel.close)
+    notes, of_notes = barriers_on_one_basis(inputs["structured_notes"], vintages, panel.close)
+    plausible = {
+        "prices": (screened.rows, screened.faults),
+        "crypto_hourly": (venues.bars, of_hours),
+        "option_chains": (chains, of_chains),
+        "structured_notes": (notes, of_notes),
+    }
+    return RunContext(
+        slot=slot,
+        panel=panel,
+        inputs=inputs | {name: rows for name, (rows, _) in plausible.items()},
+        settings=settings,
+        faults={name: faults for name, (_, faults) in plausible.items()},
+    )
 
 
 def observe_next(market: Market, context: RunContext) -> RunContext | None:
@@ -146,6 +177,7 @@ def to_sessions(
     symbols: tuple[str, ...],
     last: date,
     settings: Settings,
+    set_aside: pd.DataFrame | None = None,
 ) -> Panel:
     """Align one row a key of prices and hourly bars to the sessions up to `last`."""
     sessions = sessions_between(prices["session"].min().date(), last)
@@ -160,6 +192,7 @@ def to_sessions(
         proxied_symbols=settings.clock.weekday,
         level_symbols=settings.clock.index_levels,
         early_closes=early_closes(sessions),
+        set_aside=set_aside,
     )
 
 

@@ -489,7 +489,8 @@ def _(folder: Path) -> None:
     _csv(folder, rows)
 
 
-@_add("one price for ten sessions", SET_ASIDE, "moves between rows", ROWS)
+# A run names it, from the whole store: tests/unwind/market/test_restated_prices.py.
+@_add("one price for ten sessions", TAKEN, kept=ROWS)
 def _(folder: Path) -> None:
     rows = prices()
     late = rows.index[rows["symbol"] == "GLD"][-10:]

@@ -109,6 +109,8 @@ def _plain_text(values: pd.Series) -> pd.Series:
 
 # Table of the store for quarantined rows.
 REJECTED = "rejected"
+# Table of the store for moves that a person or a second vendor confirmed.
+CONFIRMATIONS = "confirmations"
 
 _BAR = {
     "open": PRICE,

@@ -1,12 +1,13 @@
 """Run context of a session, and the columns that it writes into every row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import pandas as pd
 
-from features.panel import Panel
+from features.panel import UNCONFIRMED, Panel
+from unwind.contract.source import Fault
 from unwind.settings import Settings
 
 
@@ -54,12 +55,15 @@ class RunContext:
     inputs : mapping of str to DataFrame
         Input table → its rows known at the cut-off, one per key; empty where no source gave any.
     settings : Settings
+    faults : mapping of str to tuple of Fault
+        Input table → what the screens of a run name in it.
     """
 
     slot: Slot
     panel: Panel
     inputs: Mapping[str, pd.DataFrame]
     settings: Settings
+    faults: Mapping[str, tuple[Fault, ...]] = field(default_factory=dict)
 
     @property
     def as_of(self) -> date:
@@ -90,6 +94,12 @@ class RunContext:
         instants = self.panel.known_at.loc[self.stamp].dropna().to_dict()
         shared = [] if base is None else [instants.get(base, self.cutoff)]
         return [max([*shared, instants.get(asset, self.cutoff)]) for asset in assets]
+
+    def is_unconfirmed(self, symbol: str) -> bool:
+        """Whether the symbol's return of the session is set aside until it is confirmed."""
+        notes = self.panel.notes
+        own = (notes["symbol"] == symbol) & (notes["rule"] == UNCONFIRMED)
+        return bool((own & (notes["session"] == self.stamp)).any())
 
     def no_price(self, symbol: str) -> str | None:
         """Reason that a symbol has no price at all by the session; None where it has one."""

@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from features.panel import UNCONFIRMED
 from unwind.contract.published_text import published
 from unwind.errors import did_you_mean
 from unwind.indicators.context import RunContext
+from unwind.market.quarantine import fault_rows
 
 # Quarantined rows older than this no longer touch a published window.
 QUARANTINE_SESSIONS = 252
+# Origin of what the screens of the store name, and how many of its sessions an example lists.
+STORE, N_EXAMPLES = "store", 3
 
 # Symbols that one row names.
 SHOWN_SYMBOLS = 12
@@ -18,6 +22,7 @@ SHOWN_SYMBOLS = 12
 # Notes of the panel that are warnings, and what to do; the others are proxies that stand in daily.
 WARNED = {
     "missing price": "ask the vendor",
+    UNCONFIRMED: "ask the vendor, or confirm the move with `unwind confirm`",
     "two clocks": "read the move of both sessions together",
     "gap of the venue": "ask the venue for the bar, or leave it out",
 }
@@ -38,6 +43,16 @@ def quality_rows(
     monitored : sequence of mapping
         What `indicators.monitoring` says of the stated rates.
     """
+    screened = [
+        fault_rows(
+            faults, table=table, origin=STORE, received_at=context.cutoff,
+            publication=context.settings.publication,
+        )
+        for table, faults in context.faults.items()
+        if faults
+    ]  # fmt: skip
+    if screened:
+        rejected = pd.concat([rejected, *screened], ignore_index=True)
     today = context.panel.notes[context.panel.notes["session"] == context.stamp]
     notes = pd.DataFrame(
         {
@@ -154,11 +169,21 @@ def _quarantined(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
                 "count": len(group),
                 # The row's number stands in the quarantine log, not here: a number that shifts when
                 # later rows are added to the file would make history depend on the future.
-                "example": f"{first['origin']} {_day(first['session'])}: {first['value']}",
+                "example": _screened(group)
+                if first["origin"] == STORE
+                else f"{first['origin']} {_day(first['session'])}: {first['value']}",
                 "remedy": first["remedy"],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _screened(group: pd.DataFrame) -> str:
+    """Name the newest sessions of a fault, the newest first."""
+    newest = group.sort_values("session", kind="stable").iloc[::-1][:N_EXAMPLES]
+    return "; ".join(
+        f"{row['session']:%Y-%m-%d}: {row['value']}" for row in newest.to_dict("records")
+    )
 
 
 def _day(session: pd.Timestamp) -> str:

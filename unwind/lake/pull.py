@@ -59,9 +59,9 @@ def pull(url: str, lake: Path) -> Copied:
     if not is_url(url):
         raise LakeError(f"a copy is named by a URL, got {url}; write e.g. s3://bucket/lake")
     # Here, because the reading commands must start without the input tables.
-    from unwind.contract.inputs import INPUT_TABLES, REJECTED
+    from unwind.contract.inputs import CONFIRMATIONS, INPUT_TABLES, REJECTED
 
-    tables = {*INPUT_TABLES, REJECTED}
+    tables = {*INPUT_TABLES, REJECTED, CONFIRMATIONS}
     storage, root = place(url)
     current = latest(url)
     fetched = _Fetched(storage, root, lake)

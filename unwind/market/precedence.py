@@ -11,6 +11,7 @@ import pandas as pd
 
 from unwind.contract.inputs import InputTable
 from unwind.contract.source import Extract, Fault
+from unwind.market.confirmations import agreed_moves
 from unwind.market.restatement import rebased
 from unwind.market.screening import REJECTED_COLUMNS, Observations
 
@@ -51,12 +52,20 @@ def united(
     fills: list[pd.Series] = []
     doubts: list[Fault] = []
     promised: set[str] = set()
+    agreed: list[pd.DataFrame] = []
     for (part, rows), (other, others) in combinations(
         [(part, held.rows) for part, held in zip(parts, screened, strict=True)], 2
     ):
         doubts += _conflicts(
             rows, others, table, names=(part.label, other.label), agreement=agreement
         )
+        if table.name == "prices" and "close" in agreement:
+            agreed.append(
+                agreed_moves(
+                    _newest(rows, key), _newest(others, key), names=(part.label, other.label),
+                    bound=agreement["close"],
+                )
+            )  # fmt: skip
     for part, held in zip(parts, screened, strict=True):
         rows = held.rows
         standing = pd.concat(chosen, ignore_index=True) if chosen else rows.iloc[:0]
@@ -79,6 +88,7 @@ def united(
         else pd.DataFrame({name: [] for name in REJECTED_COLUMNS}),
         doubts=tuple(doubts),
         fills=pd.concat(fills, ignore_index=True).astype(bool),
+        agreed=pd.concat(agreed, ignore_index=True) if agreed else None,
     )
 
 
@@ -99,10 +109,7 @@ def _conflicts(
     if not agreement or rows.empty or others.empty:
         return []
     key = list(table.key)
-    first, second = (
-        held.sort_values([*key, "known_at"], kind="stable").drop_duplicates(key, keep="last")
-        for held in (rows, others)
-    )
+    first, second = _newest(rows, key), _newest(others, key)
     both = first.merge(second, on=key, suffixes=("", "_other"))
     found = []
     for column, bound in sorted(agreement.items()):
@@ -126,6 +133,11 @@ def _conflicts(
                 )
             )
     return found
+
+
+def _newest(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    ordered = rows.sort_values([*key, "known_at"], kind="stable")
+    return ordered.drop_duplicates(key, keep="last")
 
 
 def _stand_ins(rows: pd.DataFrame, table: InputTable, *, label: str) -> list[Fault]:

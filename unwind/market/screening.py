@@ -45,6 +45,8 @@ class Observations:
         Where providers disagree, and which one stands.
     fills : Series of bool, or None
         Rows of a stand-in for the provider that undertakes to give them.
+    agreed : DataFrame, or None
+        Moves that two providers report alike: rows of confirmations without their known_at.
     """
 
     table: str
@@ -52,6 +54,7 @@ class Observations:
     rejected: pd.DataFrame
     doubts: tuple[Fault, ...] = ()
     fills: pd.Series | None = None
+    agreed: pd.DataFrame | None = None
 
 
 def screen(

@@ -18,12 +18,11 @@ from unwind.contract.inputs import INPUT_TABLES, REJECTED, InputTable
 from unwind.contract.source import Extract, Fault, Source, SourceError
 from unwind.files.durable import folder_lock
 from unwind.files.segments import append, drafts, read_segments
-from unwind.market.frozen_series import frozen_faults
+from unwind.market.confirmations import append_agreed
 from unwind.market.precedence import united
 from unwind.market.quarantine import fault_rows
 from unwind.market.restatement import rebased
 from unwind.market.screening import REJECTED_COLUMNS, Observations, screen
-from unwind.market.suspected_splits import split_faults
 from unwind.market.unit_changes import unit_faults
 from unwind.settings import Settings, SettingsError
 from unwind.sources.provider_faults import no_rows, provider_failed
@@ -80,10 +79,12 @@ def ingest(
                 raise SourceError(f"{extract.origin} holds no usable row; {_first_fault(observed)}")
             held = _vintages(store, name)
             faults = fault_rows(
-                _doubts(extract, observed, held, settings=settings), table=name,
-                origin=extract.origin, received_at=received_at, publication=settings.publication,
+                _doubts(extract, observed, held), table=name, origin=extract.origin,
+                received_at=received_at, publication=settings.publication,
             )  # fmt: skip
             received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
+            if observed.agreed is not None:
+                _append_agreed(store, observed.agreed, settings=settings, received_at=arrived)
             added[name] = _append(
                 store, observed, held, settings=settings, published=published, received_at=arrived
             )
@@ -127,17 +128,12 @@ def _observed(
     return replace(rows, doubts=(*rows.doubts, *failures))
 
 
-def _doubts(
-    extract: Extract, observed: Observations, held: pd.DataFrame, *, settings: Settings
-) -> list[Fault]:
+def _doubts(extract: Extract, observed: Observations, held: pd.DataFrame) -> list[Fault]:
     doubts = [*extract.faults, *observed.doubts]
     for part in extract.parts:
         doubts += part.faults
     whole = observed.rows if held.empty else pd.concat([held, observed.rows], ignore_index=True)
     doubts += unit_faults(whole, INPUT_TABLES[observed.table])
-    if observed.table == "prices":
-        doubts += frozen_faults(observed.rows, sessions=settings.sources.frozen_sessions)
-        doubts += split_faults(observed.rows)
     return doubts
 
 
@@ -216,6 +212,19 @@ def _overdue(
     key = list(table.key)
     overdue &= ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(held[key]))
     return pd.Series(overdue, index=rows.index)
+
+
+def _append_agreed(
+    store: Path, agreed: pd.DataFrame, *, settings: Settings, received_at: pd.Timestamp
+) -> None:
+    """Date what two providers agree on as their rows: by rule where these are new, else now."""
+    known = default_known_at(agreed, INPUT_TABLES["prices"], settings)
+    held = _vintages(store, "prices")
+    if not held.empty:
+        key = ["session", "symbol"]
+        there = pd.MultiIndex.from_frame(agreed[key]).isin(pd.MultiIndex.from_frame(held[key]))
+        known = known.mask(there, received_at)
+    append_agreed(store, agreed.assign(known_at=known))
 
 
 def _new_vintages(

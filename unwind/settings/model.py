@@ -34,6 +34,7 @@ from unwind.settings.mechanisms import (
     TradedVolume,
     Yen,
 )
+from unwind.settings.plausibility import Plausibility
 from unwind.settings.shared import (
     Clock,
     Lag,
@@ -58,6 +59,7 @@ class Settings(Section):
     publication: Publication
     known_at: dict[str, Lag]
     sources: Sources
+    plausibility: Plausibility
     correlation: Correlation
     correlation_tests: CorrelationTests
     pair_evidence: PairEvidence

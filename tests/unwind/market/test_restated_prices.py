@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import small_prices, write_drop
-from unwind.market.frozen_series import frozen_faults
+from unwind.contract.source import Fault
+from unwind.market.price_matrix import price_matrix
 from unwind.market.restatement import rebased
+from unwind.market.series_faults import frozen_faults
 from unwind.market.store import ingest, known_by, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
@@ -155,41 +157,40 @@ class TestCorrection:
         assert vintages["known_at"].max() == pd.Timestamp("2026-02-05T21:20Z")
 
 
+def _frozen(rows: pd.DataFrame) -> tuple[Fault, ...]:
+    symbols = tuple(rows["symbol"].unique())
+    return frozen_faults(price_matrix(rows, symbols), sessions=4)
+
+
 class TestFrozenFeed:
     def _rows(self, closes: list[float]) -> pd.DataFrame:
         days = pd.bdate_range("2026-01-05", periods=len(closes))
         rows = pd.DataFrame({"session": days, "symbol": "IGV", "close": closes})
-        return rows.assign(
-            open=1.0, high=2.0, low=0.5, adj_close=np.nan, volume=7.0, known_at=pd.NaT
-        )
+        return rows.assign(open=1.0, high=2.0, low=0.5, adj_close=np.nan, volume=7.0)
 
     def test_is_named_from_the_fourth_equal_bar(self) -> None:
-        faults = frozen_faults(self._rows([1, 2, 2, 2, 2, 2, 3]), sessions=4)
+        faults = _frozen(self._rows([1, 2, 2, 2, 2, 2, 3]))
         assert [(fault.value, fault.session) for fault in faults] == [
             ("4 equal bars since 2026-01-06", pd.Timestamp("2026-01-09")),
             ("5 equal bars since 2026-01-06", pd.Timestamp("2026-01-12")),
         ]
 
     def test_three_equal_bars_are_a_quiet_market(self) -> None:
-        assert frozen_faults(self._rows([1, 2, 2, 2, 3]), sessions=4) == ()
+        assert _frozen(self._rows([1, 2, 2, 2, 3])) == ()
 
     def test_a_traded_volume_is_a_living_feed(self) -> None:
-        rows = self._rows([2.0] * 6).assign(volume=range(6))
-        assert frozen_faults(rows, sessions=4) == ()
+        assert _frozen(self._rows([2.0] * 6).assign(volume=range(6))) == ()
+
+    def test_a_session_without_a_row_is_passed_over(self) -> None:
+        assert len(_frozen(self._rows([2.0] * 6).drop(index=2))) == 2
 
     def test_knows_nothing_of_what_follows(self) -> None:
         closes = [1.0, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3]
-        whole = frozen_faults(self._rows(closes), sessions=4)
-        for length in range(len(closes)):
-            cut = frozen_faults(self._rows(closes[:length]), sessions=4)
+        whole = _frozen(self._rows(closes))
+        for length in range(1, len(closes)):
+            cut = _frozen(self._rows(closes[:length]))
             assert cut == whole[: len(cut)]
 
     def test_two_symbols_never_run_into_each_other(self) -> None:
         first, second = self._rows([2.0] * 3), self._rows([2.0] * 3).assign(symbol="IGW")
-        assert frozen_faults(pd.concat([first, second]), sessions=4) == ()
-
-    @pytest.mark.market
-    def test_no_fund_of_the_real_era_is_frozen(self, market_folder: Path) -> None:
-        rows = pd.read_parquet(market_folder / "prices.parquet").assign(known_at=pd.NaT)
-        rows["session"] = pd.to_datetime(rows["session"])
-        assert frozen_faults(rows, sessions=4) == ()
+        assert _frozen(pd.concat([first, second])) == ()

@@ -74,8 +74,10 @@ def _scored(
         for asset in series.columns
     ]
     rows["reason"] = [
-        _shock_reason(held_value, held_z, count, floor)
-        for held_value, held_z, count in zip(value, z, n, strict=True)
+        "set aside until it is confirmed: see data quality"
+        if measure == "return" and context.is_unconfirmed(asset)
+        else _shock_reason(held_value, held_z, count, floor)
+        for asset, held_value, held_z, count in zip(series.columns, value, z, n, strict=True)
     ]
     return rows
 
