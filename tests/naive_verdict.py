@@ -69,6 +69,22 @@ def entries(raised: Sequence[bool], *, quiet: int) -> list[int]:
     return [t for t in range(len(raised)) if raised[t] and not any(raised[max(0, t - quiet) : t])]
 
 
+def false_alarms(outside: Sequence[bool], *, quiet: int) -> list[int]:
+    """Walk along: a stretch ends after more than `quiet` sessions without an alarm."""
+    places, start, last = [], -1, -1
+    for t, alarm in enumerate(outside):
+        if not alarm:
+            continue
+        if start < 0 or t - last > quiet:
+            start = t
+            places.append(t)
+        else:
+            # Another ten sessions begin between the last alarm and this one.
+            places += [p for p in range(last + 1, t + 1) if (p - start) % 10 == 0]
+        last = t
+    return places
+
+
 def lowest_threshold(
     values: pd.Series, near: Sequence[bool], grid: Sequence[float], *, allowed: float, quiet: int
 ) -> float:
@@ -76,7 +92,8 @@ def lowest_threshold(
     chosen = math.inf
     for threshold in sorted(grid, reverse=True):
         raised = [value >= threshold for value in values]
-        if sum(not near[t] for t in entries(raised, quiet=quiet)) > allowed:
+        outside = [alarm and not inside for alarm, inside in zip(raised, near, strict=True)]
+        if len(false_alarms(outside, quiet=quiet)) > allowed:
             break
         chosen = threshold
     return chosen
