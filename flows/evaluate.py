@@ -15,7 +15,7 @@ from flows.limits import CHUNK, LONG_RUN
 from unwind.files.durable import Unwritable, write_atomically
 from unwind.settings import load_settings
 from unwind.studies import track_record
-from unwind.studies.episodes import read_labels
+from unwind.studies.episodes import read_label_folders
 from unwind.studies.record_chart import record_chart
 from unwind.studies.track_record_text import record_markdown, record_sentence
 
@@ -47,7 +47,7 @@ def evaluate(
         picture: File for the score over its history, as SVG. Empty: none.
     """
     desk = load_settings(settings)
-    labels = read_labels(Path(episodes))
+    labels = read_label_folders(episodes)
     target = None if picture is None else Path(picture)
     if target is not None and not target.parent.is_dir():
         raise Unwritable(f"{target} cannot be written: its folder does not exist; make it first")

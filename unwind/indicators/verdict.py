@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from models.verdict import (
-    DELEVERAGING,
     DRIVERS,
+    RAISED,
     RELEASE,
     UNKNOWN,
     Scale,
@@ -33,39 +33,40 @@ class Verdict:
 def decide(context: RunContext) -> Verdict:
     """Score and state of every session up to the run's."""
     factors = context.inputs["equity_factors_pct"]
-    drivers = driver_history(context.panel.returns, factors, chosen=context.settings.verdict)
+    drivers = driver_history(
+        context.panel.returns, context.panel.shares, factors, chosen=context.settings.verdict
+    )
+    return judge(drivers, context.settings)
+
+
+def judge(drivers: pd.DataFrame, settings: Settings) -> Verdict:
+    """Score and state of every session from its drivers, with the settings' calibration."""
+    limits, rules = settings.calibrated, settings.verdict
     scores = deleveraging_score(
         drivers,
-        scales=scales_of(context.settings.calibrated),
-        cap=context.settings.verdict.evidence_cap,
+        scales=scales_of(limits),
+        weights=rules.weights.model_dump(),
+        cap=rules.evidence_cap,
     )
-    limits = context.settings.calibrated
     machine = states(
         scores.score,
+        cross_asset=scores.cross_asset,
         watch=limits.watch,
         deleveraging=limits.deleveraging,
         release=limits.release,
-        dwell=context.settings.verdict.dwell,
+        dwell=rules.dwell,
     )
     return Verdict(scores=scores, states=machine)
 
 
 def is_raised(verdict: Verdict, context: RunContext) -> bool:
-    """Whether deleveraging was under way: DELEVERAGING or RELEASE. WATCH comes in quiet years."""
-    return verdict.states["state"].loc[context.stamp] in (DELEVERAGING, RELEASE)
+    """Whether positions were being cut: raised or RELEASE. WATCH comes in quiet years."""
+    return verdict.states["state"].loc[context.stamp] in (*RAISED, RELEASE)
 
 
 def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
     """Lay out the scales of the artefact as the model takes them."""
-    held = calibrated.scales
-    return {
-        name: Scale(knots=scale.knots, mean_excess=scale.mean_excess)
-        for name, scale in (
-            ("breadth", held.breadth),
-            ("concentration", held.concentration),
-            ("crowding", held.crowding),
-        )
-    }
+    return {name: Scale(**scale) for name, scale in calibrated.scales.model_dump().items()}
 
 
 def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
