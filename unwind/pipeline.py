@@ -31,7 +31,7 @@ from unwind.indicators.risk.shocks import shock_rows
 from unwind.indicators.risk.systemic import systemic_rows
 from unwind.indicators.risk.tail_risk import tail_risk_rows
 from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
-from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows
+from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows, verdict_quality
 from unwind.market.store import known_by, read_rejected, read_vintages
 from unwind.settings import Settings
 
@@ -235,7 +235,7 @@ def conclude(
         "mechanisms": indicators,
         "systemic": systemic_rows(context),
         "regimes": regime_rows(context, verdict),
-        "quality": quality_rows(context, market.rejected),
+        "quality": quality_rows(context, market.rejected, verdict_quality(context, verdict)),
     }
     evidence = session_evidence(rows["mechanisms"], context, observe_next(market, context), verdict)
     scored = account(

@@ -39,6 +39,7 @@ from models.verdict.score import (
     evidence_of,
     states,
 )
+from models.verdict.selection import Overfitting, overfitting_probability
 from models.verdict.statement import (
     FalseAlarmRate,
     Rarity,
@@ -67,6 +68,7 @@ __all__ = [
     "Episode",
     "FalseAlarmRate",
     "MolchanCurve",
+    "Overfitting",
     "Period",
     "Rarity",
     "Record",
@@ -87,6 +89,7 @@ __all__ = [
     "molchan_curve",
     "near_episode",
     "one_line_rules",
+    "overfitting_probability",
     "poisson_interval",
     "pooled",
     "rarity_of",

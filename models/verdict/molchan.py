@@ -9,6 +9,8 @@ from features._typing import Booleans, Floats, Integers
 from models.verdict.evaluation import IN_TIME, Episode
 
 BAND = (0.05, 0.95)
+# Shares of sessions raised at which the curve is computed.
+SHARES = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,40 +70,31 @@ def chance_detections(
 
 
 def molchan_curve(
-    values: pd.Series, episodes: tuple[Episode, ...], *, shifts: int = 200, seed: int = 0
+    values: Floats, windows: Integers, *, shifts: int = 200, seed: int = 0
 ) -> MolchanCurve:
     """Trade-off between misses and time raised (Molchan 1991, Tectonophysics 193).
 
     Parameters
     ----------
-    values : Series of shape (n_sessions,)
+    values : array of shape (n_sessions,)
         The rule's value; it alarms from the threshold upwards. NaN never alarms.
-    episodes : tuple of Episode
+    windows : array of int
+        From `episode_windows`.
     shifts : int
         Circular shifts for the band of a rule without skill.
     seed : int
     """
-    sessions = pd.DatetimeIndex(values.index)
-    windows = episode_windows(sessions, episodes)
-    score = values.fillna(-np.inf).to_numpy(dtype=np.float64)
-    grid = np.array([0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0])
+    score = np.where(np.isnan(values), -np.inf, values)
     offsets = _offsets(len(score), shifts, seed)
-    ranked = np.sort(score)[::-1]
-    raised, misses, lower, upper = [], [], [], []
-    for share in grid:
+    ranked, n = np.sort(score)[::-1], max(len(windows), 1)
+    points = []
+    for share in SHARES:
         alarm = score >= ranked[max(round(share * len(score)) - 1, 0)]
-        chance = 1 - _hits(alarm, windows, offsets) / max(len(windows), 1)
-        own = _hits(alarm, windows, np.array([0]))[0] / max(len(windows), 1)
-        raised.append(alarm.mean())
-        misses.append(1 - own)
-        lower.append(np.quantile(chance, BAND[0]))
-        upper.append(np.quantile(chance, BAND[1]))
-    return MolchanCurve(
-        raised=np.array(raised),
-        misses=np.array(misses),
-        chance_lower=np.array(lower),
-        chance_upper=np.array(upper),
-    )
+        chance = 1 - _hits(alarm, windows, offsets) / n
+        own = _hits(alarm, windows, np.array([0]))[0] / n
+        points.append((alarm.mean(), 1 - own, *np.quantile(chance, BAND)))
+    raised, misses, lower, upper = np.array(points).T
+    return MolchanCurve(raised=raised, misses=misses, chance_lower=lower, chance_upper=upper)
 
 
 def _offsets(n: int, shifts: int, seed: int) -> Integers:

@@ -10,8 +10,10 @@ from unwind.indicators.context import RunContext
 QUARANTINE_SESSIONS = 252
 
 
-def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows."""
+def quality_rows(
+    context: RunContext, rejected: pd.DataFrame, verdict: list[dict[str, object]]
+) -> pd.DataFrame:
+    """Rows of the table `quality`: proxies and gaps, a year of quarantined rows, the verdict's."""
     today = context.panel.notes[context.panel.notes["session"] == context.stamp]
     notes = pd.DataFrame(
         {
@@ -35,7 +37,8 @@ def quality_rows(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
         if context.panel.close[symbol].isna().all()
     ]  # fmt: skip
     frame = pd.concat(
-        [notes, pd.DataFrame(absent), _quarantined(context, rejected)], ignore_index=True
+        [notes, pd.DataFrame(absent), _quarantined(context, rejected), pd.DataFrame(verdict)],
+        ignore_index=True,
     )
     if frame.empty:
         return pd.DataFrame()

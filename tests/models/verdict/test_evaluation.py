@@ -171,7 +171,8 @@ class TestMolchanCurve:
 
     def test_of_noise_lies_in_the_band_of_chance(self) -> None:
         noise = pd.Series(np.random.default_rng(1).random(len(self.SESSIONS)), self.SESSIONS)
-        curve = molchan_curve(noise, self.EPISODES)
+        windows = episode_windows(self.SESSIONS, self.EPISODES)
+        curve = molchan_curve(noise.to_numpy(), windows)
         assert (curve.misses >= curve.chance_lower - 1 / 12).all()
         assert (np.diff(curve.misses) <= 0).all()
         assert curve.misses[-1] == 0.0
@@ -181,7 +182,7 @@ class TestMolchanCurve:
         score = pd.Series(np.random.default_rng(1).random(len(self.SESSIONS)), self.SESSIONS)
         rows = episode_windows(self.SESSIONS, self.EPISODES) + 1
         score.iloc[rows] += 1.0
-        curve = molchan_curve(score, self.EPISODES)
+        curve = molchan_curve(score.to_numpy(), rows - 1)
         assert curve.misses[curve.raised >= 0.01][0] == 0.0
         assert curve.chance_lower[curve.raised >= 0.01][0] >= 0.5
 
