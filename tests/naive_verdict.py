@@ -42,26 +42,37 @@ def joint_tail(
     return total / math.sqrt(count) if count >= fewest else math.nan
 
 
-def score(values: Mapping[str, float], scales: Mapping[str, Scale], *, cap: float) -> float:
+def score(
+    values: Mapping[str, float],
+    scales: Mapping[str, Scale],
+    weights: Mapping[str, float],
+    *,
+    cap: float,
+) -> float:
     """By probabilities: the share of ordinary sessions that reach each value."""
     if all(math.isnan(value) for value in values.values()):
         return math.nan
-    inverse = []
+    inverse, total = 0.0, 0.0
     for name, value in values.items():
         knots = (0.0, *scales[name].knots)
         shares = (1.0, 0.25, 0.10, 0.05)
         if math.isnan(value):
             probability = 1.0
         elif value >= knots[-1]:
-            probability = 0.05 * math.exp(-(value - knots[-1]) / scales[name].mean_excess)
+            shape = scales[name].shape
+            excess = (value - knots[-1]) / (scales[name].mean_excess * (1 - shape))
+            probability = 0.05 * (
+                (1 + shape * excess) ** (-1 / shape) if shape else math.exp(-excess)
+            )
         else:
             place = max(i for i in range(3) if value >= knots[i])
             part = (value - knots[place]) / (knots[place + 1] - knots[place])
             probability = math.exp(
                 (1 - part) * math.log(shares[place]) + part * math.log(shares[place + 1])
             )
-        inverse.append(1.0 / max(probability, 10.0**-cap))
-    return -math.log10(len(inverse) / sum(inverse))
+        inverse += weights[name] / max(probability, 10.0**-cap)
+        total += weights[name]
+    return -math.log10(total / inverse)
 
 
 def entries(raised: Sequence[bool], *, quiet: int) -> list[int]:

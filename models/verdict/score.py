@@ -181,20 +181,23 @@ def deleveraging_score(
     observed = evidence.notna().any(axis=1)
     # A missing driver enters with p = 1, so the score is a lower bound.
     terms = share * 10.0 ** evidence.fillna(0.0)
-    total = terms.sum(axis=1)
-    score = np.log10(total).where(observed)
+    narrow = list(NARROW)
+    broad = terms.drop(columns=narrow).sum(axis=1) + share[narrow].sum()
+    most = (share * 10.0 ** evidence.fillna(cap)).sum(axis=1)
+    # The sum is 1 at least; rounding must not put an ordinary session below a score of 0.
+    score, cross_asset, highest = (
+        np.log10(total.clip(lower=1.0)).where(observed)
+        for total in (terms.sum(axis=1), broad, most)
+    )
     # Contributions are shares of the observed drivers; they add up to the score.
     seen = terms.where(evidence.notna())
-    narrow = list(NARROW)
     return ScoreHistory(
         values=drivers[list(DRIVERS)],
         evidence=evidence,
         contributions=seen.div(seen.sum(axis=1), axis=0).mul(score, axis=0),
         score=score,
-        highest=np.log10((share * 10.0 ** evidence.fillna(cap)).sum(axis=1)).where(observed),
-        cross_asset=np.log10(terms.drop(columns=narrow).sum(axis=1) + share[narrow].sum()).where(
-            observed
-        ),
+        highest=highest,
+        cross_asset=cross_asset,
     )
 
 

@@ -46,9 +46,17 @@ WEIGHTS = {
 
 
 def robustness(
-    histories: tuple[History, ...], labels: Labels, *, settings: Settings
+    histories: tuple[History, ...], labels: Labels, *, settings: Settings, light: bool = False
 ) -> dict[str, Any]:
     """Placebos, a search over random rules, resampled years and variants, for the record.
+
+    Parameters
+    ----------
+    histories : tuple of History
+    labels : Labels
+    settings : Settings
+    light : bool
+        Leave out what takes minutes: the resampled years and the variants.
 
     Returns
     -------
@@ -60,9 +68,13 @@ def robustness(
         years = judge_left_out(sample, year_folds(sample), settings)
     except NotEnoughData:
         return {}
-    return {
+    quick = {
         "placebos": placebo_rules(histories, sample, years, settings),
         "random_rules": random_rules(histories, sample, years, settings),
+    }
+    if light:
+        return quick
+    return quick | {
         "resampled": resampled_years(sample, settings),
         "variants": variants(histories, labels, settings=settings),
     }
