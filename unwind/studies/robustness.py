@@ -105,35 +105,40 @@ def variants(
         except NotEnoughData as error:
             rows.append({"group": group, "variant": name, "reason": str(error)})
             continue
-        record = told(sample, years, settings, names)
         by_block = record_of(sample, blocks.raised, settings, narrow=blocks.narrow)
-        margins = [
-            row["margin"]
-            for row in record["by_episode"]
-            if row["delay"] is not None and row["delay"] <= IN_TIME
-        ]
         rows.append(
             {"group": group, "variant": name}
+            | _row(told(sample, years, settings, names))
             | {
-                key: record[key]
-                for key in (
-                    "episodes", "caught_within_2", "by_folder", "false_entries_a_year",
-                    "raised_share",
-                )
-            }
-            | {
-                "calm": len(record["calm_entries"]),
-                "smallest_margin": min(margins) if margins else None,
-                "missed": [
-                    row["episode"]
-                    for row in record["by_episode"]
-                    if row["delay"] is None or row["delay"] > IN_TIME
-                ],
                 "blocks_caught": by_block.detected_within(IN_TIME),
                 "blocks_false_a_year": round(by_block.false_alarm_rate, 3),
             }
-        )  # fmt: skip
-    return rows
+        )
+    return [*rows, _without_volume(pool(histories, labels, settings), settings, names)]
+
+
+def _without_volume(sample: Sample, settings: Settings, names: list[str]) -> dict[str, Any]:
+    """Record of sessions without volume under a calibration that had it, in sample."""
+    fit = calibrate_sample(sample, settings)
+    blind = replace(sample, drivers=sample.drivers.assign(volume_on_falls=np.nan))
+    record = told(sample, judge_with(blind, fit, settings), settings, names)
+    name = "no volume at all, calibrated with volume (in sample)"
+    return {"group": "volume missing", "variant": name} | _row(record)
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    late = [row for row in record["by_episode"] if row["delay"] is None or row["delay"] > IN_TIME]
+    margins = [row["margin"] for row in record["by_episode"] if row not in late]
+    return {
+        "episodes": record["episodes"],
+        f"caught_within_{IN_TIME}": record[f"caught_within_{IN_TIME}"],
+        "by_folder": record["by_folder"],
+        "false_entries_a_year": record["false_entries_a_year"],
+        "raised_share": record["raised_share"],
+        "calm": len(record["calm_entries"]),
+        "smallest_margin": min(margins) if margins else None,
+        "missed": [row["episode"] for row in late],
+    }
 
 
 def _variants(

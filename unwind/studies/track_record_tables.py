@@ -179,11 +179,15 @@ def variant_tables(rows: list[dict[str, Any]]) -> str:
             )
             continue
         margin = "–" if row["smallest_margin"] is None else f"{row['smallest_margin']:+.2f}"
+        blocks = (
+            f"{row['blocks_caught']} | {row['blocks_false_a_year']:.2f}"
+            if "blocks_caught" in row
+            else "– | –"
+        )
         lines.append(
             f"| {row['group']} | {row['variant']} | {_detected(row)} | {_folders(row)} | "
             f"{', '.join(row['missed'])} | {row['false_entries_a_year']:.2f} | "
-            f"{row['raised_share'] or 0:.2%} | {row['calm']} | {margin} | {row['blocks_caught']} | "
-            f"{row['blocks_false_a_year']:.2f} |"
+            f"{row['raised_share'] or 0:.2%} | {row['calm']} | {margin} | {blocks} |"
         )
     return "\n".join(lines)
 
