@@ -55,11 +55,17 @@ def hidden_markov(history: History) -> pd.Series:
         model = GaussianHMM(2, covariance_type="diag", n_iter=50, random_state=0)
         model.fit(values[:start])
         stressed = int(np.argmax(model.means_[:, 0]))
-        for day in range(start, min(start + REFIT, len(values))):
-            # The smoothed probability of the last row is its filtered one.
-            recent = values[max(0, day - TRAILING) : day + 1]
-            calm = model.predict_proba(recent)[-1, 1 - stressed]
-            odds[day] = np.log1p(-min(calm, 1 - 1e-16)) - np.log(max(calm, 1e-300))
+        variance = np.array([np.diag(covariance) for covariance in model.covars_])
+        first = max(0, start - TRAILING)
+        distance = (values[first : start + REFIT, None, :] - model.means_) ** 2 / variance
+        density = -0.5 * (distance + np.log(variance)).sum(axis=2)
+        # Forward recursion in logarithms: probabilities would saturate at 0 and 1 and all tie.
+        moves, belief = np.log(model.transmat_ + 1e-300), np.log(model.startprob_ + 1e-300)
+        for row, likelihood in enumerate(density, start=first):
+            belief = likelihood + np.logaddexp.reduce(belief[:, None] + moves, axis=0)
+            belief -= np.logaddexp.reduce(belief)
+            if row >= start:
+                odds[row] = belief[stressed] - belief[1 - stressed]
     return pd.Series(odds, table.index)
 
 

@@ -48,8 +48,8 @@ def evaluate(
         settings: Settings file. Empty: the default desk.
         budget: False alarms per year that the benchmark rules may use.
         null_years: Years simulated without any regime. 0: none.
-        neighbours: Score other windows, weights, missing classes, resampled years and random rules
-            as well: some minutes more.
+        neighbours: Score other windows, weights, missing classes and resampled years as well: some
+            ten minutes more.
         picture: File for the score over its history, as SVG. Empty: none.
     """
     desk = load_settings(settings)
@@ -59,8 +59,7 @@ def evaluate(
         raise Unwritable(f"{target} cannot be written: its folder does not exist; make it first")
     histories = read_histories(paths, desk)
     record = evaluate_verdict(histories, labels, settings=desk, budget=budget)
-    if neighbours:
-        record |= vary_rule(histories, labels, settings=desk)
+    record |= vary_rule(histories, labels, settings=desk, light=not neighbours)
     if null_years:
         record["null"] = run_nulls(years=null_years, settings=desk)
     if target is not None:
