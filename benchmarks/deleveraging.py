@@ -61,11 +61,14 @@ def hidden_markov(history: History) -> pd.Series:
         density = -0.5 * (distance + np.log(variance)).sum(axis=2)
         # Forward recursion in logarithms: probabilities would saturate at 0 and 1 and all tie.
         moves, belief = np.log(model.transmat_ + 1e-300), np.log(model.startprob_ + 1e-300)
-        for row, likelihood in enumerate(density, start=first):
+        path = np.empty(len(density))
+        for row, likelihood in enumerate(density):
             belief = likelihood + np.logaddexp.reduce(belief[:, None] + moves, axis=0)
             belief -= np.logaddexp.reduce(belief)
-            if row >= start:
-                odds[row] = belief[stressed] - belief[1 - stressed]
+            path[row] = belief[stressed] - belief[1 - stressed]
+        # In units of the fitting sample: the scale of log-odds differs from fit to fit.
+        fitted = start - first
+        odds[start : start + REFIT] = path[fitted:] / path[:fitted].std()
     return pd.Series(odds, table.index)
 
 

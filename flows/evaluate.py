@@ -38,7 +38,7 @@ def evaluate(
     budget: Annotated[float, Field(gt=0, le=50)] = 0.65,
     null_years: Annotated[int, Field(ge=0, le=1000)] = 200,
     picture: str | None = None,
-    neighbours: bool = True,
+    brief: bool = False,
 ) -> State[dict[str, Any]]:
     """Backtest the verdict point in time, and print its record beside benchmark rules.
 
@@ -48,8 +48,7 @@ def evaluate(
         settings: Settings file. Empty: the default desk.
         budget: False alarms per year that the benchmark rules may use.
         null_years: Years simulated without any regime. 0: none.
-        neighbours: Score other windows, weights, missing classes and resampled years as well: some
-            ten minutes more.
+        brief: Leave out the variants and the resampled years, which take some ten minutes.
         picture: File for the score over its history, as SVG. Empty: none.
     """
     desk = load_settings(settings)
@@ -59,7 +58,7 @@ def evaluate(
         raise Unwritable(f"{target} cannot be written: its folder does not exist; make it first")
     histories = read_histories(paths, desk)
     record = evaluate_verdict(histories, labels, settings=desk, budget=budget)
-    record |= vary_rule(histories, labels, settings=desk, light=not neighbours)
+    record |= vary_rule(histories, labels, settings=desk, light=brief)
     if null_years:
         record["null"] = run_nulls(years=null_years, settings=desk)
     if target is not None:

@@ -50,7 +50,7 @@ class TestEvaluate:
     ) -> None:
         state = evaluate(
             paths=[str(folder)], episodes=str(labels), settings=str(desk), null_years=5,
-            neighbours=False, return_state=True,
+            brief=True, return_state=True,
         )  # fmt: skip
         assert state.is_completed()
         record = state.result()
@@ -82,7 +82,7 @@ class TestEvaluate:
             "paths": [str(folder)],
             "episodes": str(labels),
             "null_years": 0,
-            "neighbours": False,
+            "brief": True,
         } | changed
         state = evaluate(**asked, return_state=True)
         assert state.is_failed()
@@ -209,7 +209,7 @@ class TestShell:
     ) -> None:  # fmt: skip
         status, printed, _ = _shell(
             ["evaluate", "--path", str(folder), "--episodes", str(labels), "--settings", str(desk),
-             "--null-years", "0", "--no-neighbours", "--json"],
+             "--null-years", "0", "--brief", "--json"],
             capsys,
         )  # fmt: skip
         assert status == 0
