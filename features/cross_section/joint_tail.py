@@ -83,12 +83,13 @@ def volume_on_falls(
     require_at_least(3, window=window)
     if (volume < 0).any(axis=None):
         raise ValueError("volume must not be negative; correct or remove the rows")
-    level = np.log(volume.where(volume > 0))
+    level = volume.where(volume > 0).apply(np.log)
     baseline = level.rolling(window, min_periods=min_observations)
     scale = baseline.std().shift(1)
     flat = (baseline.max() - baseline.min()).shift(1) == 0
     z = (level - baseline.mean().shift(1)) / scale.where((scale > 0) & ~flat)
-    return (-moves).clip(lower=0.0, upper=cap) * z.clip(lower=0.0, upper=cap)
+    product: pd.DataFrame = (-moves).clip(lower=0.0, upper=cap) * z.clip(lower=0.0, upper=cap)
+    return product
 
 
 def class_moves(moves: pd.DataFrame, *, classes: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:

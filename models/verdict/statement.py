@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from features._typing import Floats, Integers
+from features._typing import Booleans, Floats, Integers
 from models.verdict.calibration import Band
 
 # One-sided bound of the long-run rate, and two-sided range of next year's number.
@@ -154,7 +154,8 @@ def _log_periods(sums: Floats) -> Floats:
     slope = tail / np.maximum(excess, 1e-9) / np.log(10)
     beyond = np.maximum(np.array(GRID) - TAIL_START, 0.0)
     below = np.minimum(np.array(GRID) / TAIL_START, 1.0)
-    return start[:, None] * below[None, :] + slope[:, None] * beyond[None, :]
+    logs: Floats = start[:, None] * below[None, :] + slope[:, None] * beyond[None, :]
+    return logs
 
 
 def rarity_of(score: float, table: Sequence[Rarity]) -> Rarity:
@@ -169,7 +170,7 @@ def rarity_of(score: float, table: Sequence[Rarity]) -> Rarity:
 
 def base_rates(
     bands: Integers,
-    inside: Sequence[bool] | Floats,
+    inside: Booleans,
     years: Integers,
     *,
     edges: Sequence[float],

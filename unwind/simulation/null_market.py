@@ -87,4 +87,6 @@ def null_volumes(returns: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Draw shares traded in the null market: persistent, and rising with the size of the move."""
     noise = 0.25 * np.random.default_rng(seed).standard_normal(returns.shape)
     response = 0.35 * np.log1p((returns / returns.std()) ** 2)
-    return np.exp(lfilter([1.0], [1.0, -0.75], noise, axis=0) + response) * 1e6
+    busy = pd.DataFrame(lfilter([1.0], [1.0, -0.75], noise, axis=0), returns.index, returns.columns)
+    volumes: pd.DataFrame = 1e6 * (busy + response).apply(np.exp)
+    return volumes

@@ -22,6 +22,7 @@ def what_fell(history: History, day: pd.Timestamp, settings: Settings) -> dict[s
             min_observations=rules.min_observations,
         ),
         classes=rules.classes,
-    ).loc[day]
-    worst = moves.dropna().nsmallest(N_WORST)
-    return {str(name): round(float(value), 1) for name, value in worst.items() if value < 0}
+    ).loc[[day]]
+    falls = {str(name): float(column.iloc[0]) for name, column in moves.items()}
+    worst = sorted((value, name) for name, value in falls.items() if value < 0)[:N_WORST]
+    return {name: round(value, 1) for value, name in worst}

@@ -147,8 +147,8 @@ def _variants(
     rule, rules = pool(histories, labels, settings), settings.verdict
     yield "rule", "the rule", rule
     for name, weights in WEIGHTS.items():
-        chosen = dict(zip(DRIVERS, map(float, weights), strict=True))
-        yield "drivers and weights", name, replace(rule, weights=chosen)
+        relative = dict(zip(DRIVERS, map(float, weights), strict=True))
+        yield "drivers and weights", name, replace(rule, weights=relative)
     yield "drivers and weights", "exponential tails", replace(rule, max_shape=0.0)
     late = rule.sessions >= rule.sessions[0] + pd.DateOffset(years=2)
     yield "sample", "first two years missing", rows_of(rule, np.asarray(late))

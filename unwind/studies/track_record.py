@@ -170,11 +170,12 @@ def score_rule(
         `in_sample`: one threshold from every year. `leave_one_year_out`: from the other years.
     """
     everywhere = values >= _threshold(sample, values, None, budget, settings)
-    left_out = pd.Series(False, sample.sessions)
+    flags = np.zeros(len(values), dtype=bool)
     for fold in year_folds(sample):
         own = in_period(sample.sessions, fold)
         threshold = _threshold(sample, values, fold, budget, settings)
-        left_out.iloc[np.flatnonzero(own)] = (values >= threshold).to_numpy()[own]
+        flags[own] = (values >= threshold).to_numpy()[own]
+    left_out = pd.Series(flags, sample.sessions)
     return {
         "in_sample": summary(record_of(sample, everywhere, settings), sample, names),
         "leave_one_year_out": summary(record_of(sample, left_out, settings), sample, names),
