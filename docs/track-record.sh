@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes docs/track-record.md and docs/track-record.svg: the record of the verdict on the market data
 # and labels in the folders given.
-# Usage: docs/track-record.sh LABEL_FOLDER DROP_FOLDER… > docs/track-record.md
+# Usage: docs/track-record.sh LABEL_FOLDER[:LABEL_FOLDER…] DROP_FOLDER… > docs/track-record.md
 set -eu
 labels=$1
 shift
@@ -12,14 +12,18 @@ cat <<'TEXT'
 # Track record
 
 Written by `docs/track-record.sh`: every figure in the tables was printed by `python -m flows evaluate`.
-An episode is caught by an entry into DELEVERAGING between one session before its acute start and its
-end; delay counts sessions from the acute start; an entry is false outside [acute start − 3 days,
-end + 10 days] of every episode, and entries within ten sessions of an alarm count once. Each session
-is judged on what was known at 16:15 New York. The labels were made by hand, after the fact.
+An episode is detected by an entry between one session before its acute start and its end; an episode
+of one asset class or strategy (`cross_asset = no`) by DELEVERAGING or DEGROSSING, any other by
+DELEVERAGING. Delay counts sessions from the acute start. Sessions outside [acute start − 3 days,
+end + 10 days] of every episode are ordinary: a stretch of alarms there, with gaps of at most ten
+sessions joined, counts one false alarm per ten sessions begun. Each session is judged on what was
+known at 16:15 New York. The labels were made by hand, after the fact.
 
 ![The score over its history](track-record.svg)
 
 TEXT
+cat docs/track-record-rule.md
+printf '\n## The record\n\n'
 "$bin/python" -m flows evaluate --source files "$@" --episodes "$labels" \
-  --picture docs/track-record.svg | sed '/ episodes caught within 2 sessions, .* each quarter unseen$/,$d'
+  --picture docs/track-record.svg | sed '/ episodes caught within 2 sessions, .* years left out$/,$d'
 cat docs/track-record-discussion.md

@@ -108,9 +108,9 @@ def check_inputs(given: dict[str, Any]) -> None:
     for source in sources:
         open_source(source, settings)
     if "episodes" in given:
-        from unwind.studies.episodes import read_labels
+        from unwind.studies.episodes import read_label_folders
 
-        read_labels(Path(given["episodes"]))
+        read_label_folders(given["episodes"])
 
 
 def demo(*, lake: Annotated[str, OPTIONS["lake"]] = "demo/lake") -> int:

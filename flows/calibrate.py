@@ -1,20 +1,21 @@
 """Scales and thresholds of the verdict, from the ordinary sessions of one or several folders."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 
 from flows.faults import readable_faults
 from flows.histories import read_histories
 from flows.limits import CHUNK, LONG_RUN
 from unwind.settings import load_settings
+from unwind.studies.calibrating import artefact, calibrate_on
 from unwind.studies.calibration_files import write_calibration
-from unwind.studies.episodes import read_labels
-from unwind.studies.track_record import artefact, calibrate_on
+from unwind.studies.episodes import read_label_folders
 
 fit_calibration = task(name="calibrate the verdict", timeout_seconds=CHUNK)(calibrate_on)
 
@@ -22,7 +23,11 @@ fit_calibration = task(name="calibrate the verdict", timeout_seconds=CHUNK)(cali
 @flow(name="calibrate", flow_run_name="calibrate {paths}", timeout_seconds=LONG_RUN)
 @readable_faults
 def calibrate(
-    paths: list[str], episodes: str, target: str, settings: str | None = None
+    paths: list[str],
+    episodes: str,
+    target: str,
+    settings: str | None = None,
+    until: Annotated[int, Field(ge=1900, le=2200)] | None = None,
 ) -> State[dict[str, Any]]:
     """Calibrate the verdict to the settings' rate of false entries, and write the artefact.
 
@@ -30,15 +35,17 @@ def calibrate(
 
     Args:
         paths: Drop folders, each its own stretch of history.
-        episodes: Folder of label files; they say only which sessions are not ordinary.
+        episodes: Folder of label files, or several separated by a colon; they say only which
+            sessions are not ordinary.
         target: File to write; a report of the same name with .md is put beside it.
         settings: Settings file. Empty: the default desk.
+        until: Last calendar year to use, for a walk-forward calibration. Empty: all.
     """
     desk = load_settings(settings)
-    labels = read_labels(Path(episodes))
+    labels = read_label_folders(episodes)
     histories = read_histories(paths, desk)
-    fit = fit_calibration(histories, labels, settings=desk, without=None)
-    calibration = artefact(fit, histories)
+    fit, statement = fit_calibration(histories, labels, settings=desk, until=until)
+    calibration = artefact(fit, statement, histories, until=until)
     report = write_calibration(Path(target), calibration)
     get_run_logger().info("calibration %s in %s", calibration["version"], target)
     create_markdown_artifact(key="calibration", description="Calibration", markdown=report)

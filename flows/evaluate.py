@@ -14,15 +14,18 @@ from flows.histories import read_histories
 from flows.limits import CHUNK, LONG_RUN
 from unwind.files.durable import Unwritable, write_atomically
 from unwind.settings import load_settings
-from unwind.studies import track_record
-from unwind.studies.episodes import read_labels
+from unwind.studies.episodes import read_label_folders
+from unwind.studies.nulls import null_run
 from unwind.studies.record_chart import record_chart
+from unwind.studies.robustness import robustness
+from unwind.studies.track_record import evaluate as evaluate_rules
 from unwind.studies.track_record_text import record_markdown, record_sentence
 
 evaluate_verdict = task(name="score against labelled episodes", timeout_seconds=CHUNK)(
-    track_record.evaluate
+    evaluate_rules
 )
-null_run = task(name="run on simulated null markets", timeout_seconds=CHUNK)(track_record.null_run)
+vary_rule = task(name="score the rule's neighbours", timeout_seconds=LONG_RUN)(robustness)
+run_nulls = task(name="run on simulated null markets", timeout_seconds=CHUNK)(null_run)
 draw_record = task(name="draw the record", timeout_seconds=CHUNK)(record_chart)
 
 
@@ -32,29 +35,32 @@ def evaluate(
     paths: list[str],
     episodes: str,
     settings: str | None = None,
-    budget: Annotated[float, Field(gt=0, le=50)] = 1.0,
+    budget: Annotated[float, Field(gt=0, le=50)] = 0.65,
     null_years: Annotated[int, Field(ge=0, le=1000)] = 200,
     picture: str | None = None,
+    brief: bool = False,
 ) -> State[dict[str, Any]]:
-    """Backtest the verdict point in time, and print its record beside five simple rules.
+    """Backtest the verdict point in time, and print its record beside benchmark rules.
 
     Args:
         paths: Drop folders, each its own stretch of history.
-        episodes: Folder of label files.
+        episodes: Folder of label files, or several separated by a colon.
         settings: Settings file. Empty: the default desk.
-        budget: False entries a year that the simple rules may use.
+        budget: False alarms per year that the benchmark rules may use.
         null_years: Years simulated without any regime. 0: none.
+        brief: Leave out the variants and the resampled years, which take some ten minutes.
         picture: File for the score over its history, as SVG. Empty: none.
     """
     desk = load_settings(settings)
-    labels = read_labels(Path(episodes))
+    labels = read_label_folders(episodes)
     target = None if picture is None else Path(picture)
     if target is not None and not target.parent.is_dir():
         raise Unwritable(f"{target} cannot be written: its folder does not exist; make it first")
     histories = read_histories(paths, desk)
     record = evaluate_verdict(histories, labels, settings=desk, budget=budget)
+    record |= vary_rule(histories, labels, settings=desk, light=brief)
     if null_years:
-        record["null"] = null_run(years=null_years, settings=desk)
+        record["null"] = run_nulls(years=null_years, settings=desk)
     if target is not None:
         drawing = draw_record(histories, labels, settings=desk)
         write_atomically(target, lambda draft: draft.write_text(drawing, encoding="utf-8"))

@@ -28,19 +28,28 @@ def worst_since(x: pd.Series) -> pd.Series:
 
 
 def states(
-    score: list[float], *, watch: float, deleveraging: float, release: float, dwell: int
+    score: list[float],
+    *,
+    watch: float,
+    deleveraging: float,
+    release: float,
+    dwell: int,
+    cross_asset: list[float] | None = None,
 ) -> list[str]:
+    broad = score if cross_asset is None else cross_asset
     standing = "CALM"
     answer = []
-    for t, value in enumerate(score):
+    for t, (value, own) in enumerate(zip(score, broad, strict=True)):
         if np.isnan(value):
             answer.append("UNKNOWN")
             continue
         told = [earlier for earlier in score[: t + 1] if not np.isnan(earlier)]
         quiet = len(told) >= dwell and all(earlier < release for earlier in told[-dwell:])
-        if value >= deleveraging:
+        if value >= deleveraging and own >= watch:
             standing = "DELEVERAGING"
-        elif standing == "DELEVERAGING" and value < watch:
+        elif value >= deleveraging and standing != "DELEVERAGING":
+            standing = "DEGROSSING"
+        elif standing in ("DELEVERAGING", "DEGROSSING") and value < watch:
             standing = "RELEASE"
         elif standing in ("CALM", "RELEASE") and value >= watch:
             standing = "WATCH"

@@ -42,31 +42,58 @@ def joint_tail(
     return total / math.sqrt(count) if count >= fewest else math.nan
 
 
-def score(values: Mapping[str, float], scales: Mapping[str, Scale], *, cap: float) -> float:
+def score(
+    values: Mapping[str, float],
+    scales: Mapping[str, Scale],
+    weights: Mapping[str, float],
+    *,
+    cap: float,
+) -> float:
     """By probabilities: the share of ordinary sessions that reach each value."""
     if all(math.isnan(value) for value in values.values()):
         return math.nan
-    inverse = []
+    inverse, total = 0.0, 0.0
     for name, value in values.items():
         knots = (0.0, *scales[name].knots)
         shares = (1.0, 0.25, 0.10, 0.05)
         if math.isnan(value):
             probability = 1.0
         elif value >= knots[-1]:
-            probability = 0.05 * math.exp(-(value - knots[-1]) / scales[name].mean_excess)
+            shape = scales[name].shape
+            excess = (value - knots[-1]) / (scales[name].mean_excess * (1 - shape))
+            probability = 0.05 * (
+                (1 + shape * excess) ** (-1 / shape) if shape else math.exp(-excess)
+            )
         else:
             place = max(i for i in range(3) if value >= knots[i])
             part = (value - knots[place]) / (knots[place + 1] - knots[place])
             probability = math.exp(
                 (1 - part) * math.log(shares[place]) + part * math.log(shares[place + 1])
             )
-        inverse.append(1.0 / max(probability, 10.0**-cap))
-    return -math.log10(len(inverse) / sum(inverse))
+        inverse += weights[name] / max(probability, 10.0**-cap)
+        total += weights[name]
+    return -math.log10(total / inverse)
 
 
 def entries(raised: Sequence[bool], *, quiet: int) -> list[int]:
     """Places that are raised after `quiet` sessions that are not."""
     return [t for t in range(len(raised)) if raised[t] and not any(raised[max(0, t - quiet) : t])]
+
+
+def false_alarms(outside: Sequence[bool], *, quiet: int) -> list[int]:
+    """Walk along: a stretch ends after more than `quiet` sessions without an alarm."""
+    places, start, last = [], -1, -1
+    for t, alarm in enumerate(outside):
+        if not alarm:
+            continue
+        if start < 0 or t - last > quiet:
+            start = t
+            places.append(t)
+        else:
+            # Another ten sessions begin between the last alarm and this one.
+            places += [p for p in range(last + 1, t + 1) if (p - start) % 10 == 0]
+        last = t
+    return places
 
 
 def lowest_threshold(
@@ -76,7 +103,8 @@ def lowest_threshold(
     chosen = math.inf
     for threshold in sorted(grid, reverse=True):
         raised = [value >= threshold for value in values]
-        if sum(not near[t] for t in entries(raised, quiet=quiet)) > allowed:
+        outside = [alarm and not inside for alarm, inside in zip(raised, near, strict=True)]
+        if len(false_alarms(outside, quiet=quiet)) > allowed:
             break
         chosen = threshold
     return chosen

@@ -34,7 +34,7 @@ from unwind.indicators.risk.shocks import shock_rows
 from unwind.indicators.risk.systemic import systemic_rows
 from unwind.indicators.risk.tail_risk import tail_risk_rows
 from unwind.indicators.risk.volatility import fit_volatilities, volatility_rows
-from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows
+from unwind.indicators.verdict import Verdict, decide, is_raised, regime_rows, verdict_quality
 from unwind.market.confirmations import no_confirmations, read_confirmations
 from unwind.market.contract_terms import barriers_on_one_basis, chains_on_one_basis
 from unwind.market.hourly_jumps import plausible_hours
@@ -276,7 +276,11 @@ def conclude(
         "mechanisms": indicators,
         "systemic": systemic_rows(context),
         "regimes": regime_rows(context, verdict),
-        "quality": quality_rows(context, market.rejected, monitoring_rows(context, verdict)),
+        "quality": quality_rows(
+            context,
+            market.rejected,
+            [*verdict_quality(context, verdict), *monitoring_rows(context, verdict)],
+        ),
     }
     evidence = session_evidence(rows["mechanisms"], context, observe_next(market, context), verdict)
     scored = account(

@@ -21,6 +21,7 @@ from features.cross_section.joint_tail import (
     scaled_moves,
     spread_returns,
     tail_excess,
+    volume_on_falls,
 )
 from features.cross_section.reversal import cross_sectional_rebound, regained
 from features.cross_section.shocks import (
@@ -46,5 +47,5 @@ __all__ = [
     "generalised_variance_decomposition", "joint_tail_loss", "last_percentile", "ledoit_wolf",
     "marchenko_pastur", "momentum_spread", "multi_strategy", "pair_spreads", "records",
     "regained", "risk_average", "robust_z", "rolling_connectedness", "scaled_moves",
-    "spread_returns", "tail_excess", "turbulence_index", "worst_since",
+    "spread_returns", "tail_excess", "turbulence_index", "volume_on_falls", "worst_since",
 ]  # fmt: skip

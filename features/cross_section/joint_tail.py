@@ -45,6 +45,53 @@ def scaled_moves(
     return total / scale.where((scale > 0) & ~flat)
 
 
+def volume_on_falls(
+    moves: pd.DataFrame,
+    volume: pd.DataFrame,
+    *,
+    cap: float = 4.0,
+    window: int = 90,
+    min_observations: int = 60,
+) -> pd.DataFrame:
+    """Fall times abnormal volume of each series: a forced sale needs a buyer.
+
+    (−z)₊ · (z of log volume)₊, both capped: a fall on ordinary volume and heavy trading on a rise
+    are both 0.
+
+    Parameters
+    ----------
+    moves : DataFrame of shape (n_sessions, n_series)
+        One-session moves in σ, from `scaled_moves`.
+    volume : DataFrame of shape (n_sessions, n_series)
+        Shares; zero counts as missing.
+    cap : float
+        Most σ of either factor.
+    window, min_observations : int
+        Rows of the baseline of log volume, and how many of them must be there.
+
+    Returns
+    -------
+    DataFrame of shape (n_sessions, n_series)
+        In [0, cap²]. NaN where the move or the volume is missing, or the baseline is too short or
+        flat. The value at *t* uses rows up to *t*; its baseline ends at t−1.
+
+    Raises
+    ------
+    ValueError
+        `window` below 3, or a negative volume.
+    """
+    require_at_least(3, window=window)
+    if (volume < 0).any(axis=None):
+        raise ValueError("volume must not be negative; correct or remove the rows")
+    level = volume.where(volume > 0).apply(np.log)
+    baseline = level.rolling(window, min_periods=min_observations)
+    scale = baseline.std().shift(1)
+    flat = (baseline.max() - baseline.min()).shift(1) == 0
+    z = (level - baseline.mean().shift(1)) / scale.where((scale > 0) & ~flat)
+    product: pd.DataFrame = (-moves).clip(lower=0.0, upper=cap) * z.clip(lower=0.0, upper=cap)
+    return product
+
+
 def class_moves(moves: pd.DataFrame, *, classes: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Mean move of each asset class over those of its members that have one.
 

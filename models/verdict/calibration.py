@@ -12,11 +12,14 @@ from features._typing import Floats, Integers
 from features.constants import SESSIONS_PER_YEAR
 from models._resampling import stationary_rows
 from models.errors import NotEnoughData, NoVariation
-from models.verdict.score import DRIVERS, LEVELS, Scale, deleveraging_score
+from models.tails import fit_gpd
+from models.verdict.score import DRIVERS, LEVELS, WEIGHTS, Scale, deleveraging_score
 
 MIN_SESSIONS = 500  # two years: with fewer, the tail of a scale depends on a handful of sessions
 # Resolution of a threshold: far below its sampling error.
 RESOLUTION = 0.005
+# A tail whose mean is barely finite would make evidence grow too slowly to be told apart.
+MAX_SHAPE = 0.5
 # Quantile of the score where the search begins: lower, most sessions alarm and few entries remain.
 LOWEST_QUANTILE = 0.9
 
@@ -96,8 +99,10 @@ def calibrate(
     inside: pd.Series,
     *,
     cap: float = 4.0,
+    weights: Mapping[str, float] = WEIGHTS,
+    max_shape: float = MAX_SHAPE,
     watch_entries: float = 4.0,
-    deleveraging_entries: float = 0.85,
+    deleveraging_entries: float = 0.65,
     release_share: float = 0.8,
     resampling: Resampling = _DEFAULT,
 ) -> Calibration:
@@ -106,13 +111,18 @@ def calibrate(
     Parameters
     ----------
     drivers : DataFrame of shape (n_sessions, n_drivers)
-        Sessions of one or several markets, one after the other.
+        Sessions of one or several markets, one after the other. A driver may be missing in part
+        of them: its scale comes from the others.
     ordinary : Series of bool, shape (n_sessions,)
         Sessions outside every labelled episode and its buffer, where any alarm is false.
     inside : Series of bool, shape (n_sessions,)
         Sessions inside an episode, for the bands.
     cap : float
         Largest evidence of one driver.
+    weights : dict of str to float
+        Of the drivers in the score.
+    max_shape : float
+        Largest shape of a tail; 0 makes every tail exponential.
     watch_entries, deleveraging_entries : float
         Target false alarms per year in ordinary sessions.
     release_share : float
@@ -126,20 +136,16 @@ def calibrate(
     Raises
     ------
     NotEnoughData
-        Fewer than `MIN_SESSIONS` ordinary sessions have every driver.
+        Fewer than `MIN_SESSIONS` ordinary sessions have one of the drivers.
 
     Notes
     -----
     No threshold is fitted to an episode: labels only exclude sessions. Crossings of the score are
     counted, which are never fewer than the entries of the state machine.
     """
-    calm = drivers[ordinary.to_numpy()].dropna()
-    if len(calm) < MIN_SESSIONS:
-        raise NotEnoughData(
-            need=MIN_SESSIONS, got=len(calm), what="ordinary sessions with every driver"
-        )
-    scales = {name: _scale(calm[name].to_numpy(dtype=np.float64)) for name in DRIVERS}
-    score = deleveraging_score(drivers, scales=scales, cap=cap).score
+    calm = drivers[ordinary.to_numpy()]
+    scales = {name: _scale(calm[name].dropna(), name, max_shape) for name in DRIVERS}
+    score = deleveraging_score(drivers, scales=scales, weights=weights, cap=cap).score
     quiet = score[ordinary.to_numpy()].dropna().to_numpy(dtype=np.float64)
     paths = resample(quiet, resampling)
     raised = threshold_for(paths, entries_per_year=deleveraging_entries, quiet=resampling.quiet)
@@ -164,13 +170,46 @@ def calibrate(
     )
 
 
-def _scale(values: Floats) -> Scale:
+def _scale(sample: pd.Series, name: str, max_shape: float) -> Scale:
+    if len(sample) < MIN_SESSIONS:
+        what = f"ordinary sessions with the driver {name}"
+        raise NotEnoughData(need=MIN_SESSIONS, got=len(sample), what=what)
+    values = sample.to_numpy(dtype=np.float64)
     knots = tuple(float(knot) for knot in np.quantile(values, LEVELS))
     beyond = values[values > knots[-1]] - knots[-1]
     if not beyond.size:
         fault = f"no ordinary session exceeds the last knot ({knots[-1]:g})"
-        raise NoVariation(what="the scale of a driver", fault=fault, got=len(values))
-    return Scale(knots=knots, mean_excess=float(beyond.mean()))
+        raise NoVariation(what=f"the scale of {name}", fault=fault, got=len(values))
+    years = pd.DatetimeIndex(sample.index).year.to_numpy()
+    return Scale(
+        knots=knots,
+        mean_excess=float(beyond.mean()),
+        shape=min(tail_shape(values, years), max_shape),
+    )
+
+
+def tail_shape(values: Floats, years: Integers) -> float:
+    """Mean shape of the generalised Pareto tails fitted with each calendar year left out.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+    years : array of int, shape (n,)
+
+    Returns
+    -------
+    float
+        In [0, `MAX_SHAPE`]. 0, the exponential tail, where a fit has too few exceedances.
+    """
+    shapes = []
+    for year in np.unique(years):
+        rest = values[years != year]
+        try:
+            threshold = float(np.quantile(rest, LEVELS[-1])) if rest.size else 0.0
+            shapes.append(fit_gpd(rest, threshold=threshold, interval=False).xi)
+        except NotEnoughData:
+            return 0.0
+    return float(np.clip(np.mean(shapes), 0.0, MAX_SHAPE)) if shapes else 0.0
 
 
 def _bands(score: pd.Series, inside: pd.Series, *, edges: tuple[float, ...]) -> tuple[Band, ...]:

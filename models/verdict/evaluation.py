@@ -1,10 +1,13 @@
-"""Evaluation of a rule against labelled episodes: detections, delay and false alarms."""
+"""Evaluation of a rule against labelled episodes: detections, delay, false alarms, time raised.
+
+An alarm pays for time. A stretch outside every episode counts one false alarm per ten sessions
+begun, so that an alarm on every other session is not one false alarm.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import special
 
 from features._typing import Booleans
@@ -13,16 +16,25 @@ from features._typing import Booleans
 # the label.
 BEFORE, AFTER = pd.Timedelta(days=3), pd.Timedelta(days=10)
 DAYS_PER_YEAR = 365.25
+# Sessions of a raised stretch outside episodes that count as one false alarm.
+STRETCH = 10
+# Sessions after the acute start: later than that, a desk has sold already.
+IN_TIME = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """A labelled episode: detection delay counts from `acute_start`."""
+    """A labelled episode: detection delay counts from `acute_start`.
+
+    `cross_asset` is False where one asset class or one strategy deleveraged: a narrow alarm may
+    detect that episode, but no other.
+    """
 
     name: str
     title: str
     acute_start: pd.Timestamp
     end: pd.Timestamp
+    cross_asset: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +64,15 @@ class Record:
     detections : tuple of Detection
         One per episode whose acute start lies in the scored sessions.
     false_alarms : tuple of Timestamp
-        Entries outside the buffer of every episode.
+        First session of each ten, in raised stretches outside the buffer of every episode.
     years : float
         Scored years.
     calm_alarms, other_alarms : tuple of Timestamp
         False alarms in calm periods, and in other sell-offs.
+    sessions, raised, raised_outside : int
+        Scored sessions; those with an alarm; those of them outside the buffer of every episode.
+    entries_inside : int
+        Entries inside the episodes: several per episode make a signal hard to act on.
     """
 
     detections: tuple[Detection, ...]
@@ -64,6 +80,10 @@ class Record:
     years: float
     calm_alarms: tuple[pd.Timestamp, ...]
     other_alarms: tuple[pd.Timestamp, ...]
+    sessions: int
+    raised: int
+    raised_outside: int
+    entries_inside: int
 
     @property
     def detected(self) -> int:
@@ -76,6 +96,16 @@ class Record:
             detection.delay is not None and detection.delay <= sessions
             for detection in self.detections
         )
+
+    @property
+    def raised_share(self) -> float:
+        """Share of sessions raised; NaN without a session."""
+        return self.raised / self.sessions if self.sessions else np.nan
+
+    @property
+    def entries_per_episode(self) -> float:
+        """Entries inside an episode per scored episode; NaN without an episode."""
+        return self.entries_inside / len(self.detections) if self.detections else np.nan
 
     @property
     def median_delay(self) -> float:
@@ -125,6 +155,7 @@ def evaluate_rule(
     episodes: tuple[Episode, ...],
     calm: tuple[Period, ...] = (),
     others: tuple[Period, ...] = (),
+    narrow: pd.Series | None = None,
     quiet: int = 10,
 ) -> Record:
     """Evaluate a rule against labelled episodes.
@@ -138,8 +169,11 @@ def evaluate_rule(
         Detected by an entry between one session before the acute start and the end.
     calm, others : tuple of Period
         Calm periods, and sell-offs that are not labelled episodes.
+    narrow : Series of bool, shape (n_sessions,), optional
+        Alarms of one asset class or strategy alone. They detect no cross-asset episode, and are
+        paid for like any other. None: no alarm is narrow.
     quiet : int
-        Entries at most this many sessions after an alarm are not counted again.
+        Longest gap, in sessions, inside one stretch of false alarms.
 
     Returns
     -------
@@ -148,16 +182,21 @@ def evaluate_rule(
     """
     sessions = pd.DatetimeIndex(alarm.index)
     raised = alarm.to_numpy(dtype=bool)
-    first = raised & ~np.concatenate([[False], raised[:-1]])
-    entries: list[int] = np.flatnonzero(first).tolist()
-    if not len(sessions):
-        return Record(detections=(), false_alarms=(), years=0.0, calm_alarms=(), other_alarms=())
-    detections = []
+    broad = raised if narrow is None else raised & ~narrow.to_numpy(dtype=bool)
+    entries = {True: _entries(broad), False: _entries(raised)}
+    near = near_episode(sessions, episodes).to_numpy()
+    false = [sessions[row] for row in false_alarm_rows(raised & ~near, quiet=quiet)]
+    detections, n_inside = [], 0
     for episode in episodes:
         start = int(sessions.searchsorted(episode.acute_start))
         if start >= len(sessions) or episode.acute_start < sessions[0]:
             continue
-        inside = [row for row in entries if row >= start - 1 and sessions[row] <= episode.end]
+        inside = [
+            row
+            for row in entries[episode.cross_asset]
+            if row >= start - 1 and sessions[row] <= episode.end
+        ]
+        n_inside += len(inside)
         detections.append(
             Detection(
                 episode=episode,
@@ -165,23 +204,44 @@ def evaluate_rule(
                 delay=inside[0] - start if inside else None,
             )
         )
-    near = near_episode(sessions, episodes).to_numpy()
-    false = [sessions[int(row)] for row in _false_alarms(raised, near, quiet=quiet)]
     return Record(
         detections=tuple(detections),
         false_alarms=tuple(false),
-        years=(sessions[-1] - sessions[0]).days / DAYS_PER_YEAR,
+        years=(sessions[-1] - sessions[0]).days / DAYS_PER_YEAR if len(sessions) else 0.0,
         calm_alarms=tuple(day for day in false if _within(day, calm)),
         other_alarms=tuple(day for day in false if _within(day, others)),
+        sessions=len(sessions),
+        raised=int(raised.sum()),
+        raised_outside=int((raised & ~near).sum()),
+        entries_inside=n_inside,
     )
 
 
-def _false_alarms(raised: Booleans, near: Booleans, *, quiet: int) -> NDArray[np.intp]:
-    """Rows of entries outside every episode without an alarm in the `quiet` sessions before."""
-    before = np.concatenate([[0], np.cumsum(raised)])
-    rows = np.flatnonzero(raised & ~near)
-    fresh: NDArray[np.intp] = rows[before[rows] == before[np.maximum(rows - quiet, 0)]]
-    return fresh
+def _entries(raised: Booleans) -> list[int]:
+    rows: list[int] = np.flatnonzero(raised & ~np.concatenate([[False], raised[:-1]])).tolist()
+    return rows
+
+
+def false_alarm_rows(outside: Booleans, *, quiet: int) -> list[int]:
+    """Rows of the false alarms: one per ten sessions begun of every stretch outside episodes.
+
+    Parameters
+    ----------
+    outside : array of bool, shape (n_sessions,)
+        Sessions with an alarm outside the buffer of every episode.
+    quiet : int
+        Two alarms at most this many sessions apart belong to one stretch.
+    """
+    rows = np.flatnonzero(outside)
+    if not rows.size:
+        return []
+    breaks = np.flatnonzero(np.diff(rows) > quiet)
+    first, last = rows[np.r_[0, breaks + 1]], rows[np.r_[breaks, rows.size - 1]]
+    return [
+        row
+        for start, end in zip(first.tolist(), last.tolist(), strict=True)
+        for row in range(start, end + 1, STRETCH)
+    ]
 
 
 def _within(day: pd.Timestamp, periods: tuple[Period, ...]) -> bool:
@@ -196,6 +256,10 @@ def pooled(records: tuple[Record, ...]) -> Record:
         years=sum(record.years for record in records),
         calm_alarms=tuple(day for record in records for day in record.calm_alarms),
         other_alarms=tuple(day for record in records for day in record.other_alarms),
+        sessions=sum(record.sessions for record in records),
+        raised=sum(record.raised for record in records),
+        raised_outside=sum(record.raised_outside for record in records),
+        entries_inside=sum(record.entries_inside for record in records),
     )
 
 
@@ -233,7 +297,11 @@ def lowest_threshold(
     lowest = np.inf
     for threshold in grid:
         count = sum(
-            len(_false_alarms(value.to_numpy(dtype=np.float64) >= threshold, flags, quiet=quiet))
+            len(
+                false_alarm_rows(
+                    (value.to_numpy(dtype=np.float64) >= threshold) & ~flags, quiet=quiet
+                )
+            )
             for value, flags in zip(observed, near, strict=True)
         )
         if count * DAYS_PER_YEAR > budget * days:

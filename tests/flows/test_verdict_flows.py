@@ -50,7 +50,7 @@ class TestEvaluate:
     ) -> None:
         state = evaluate(
             paths=[str(folder)], episodes=str(labels), settings=str(desk), null_years=5,
-            return_state=True,
+            brief=True, return_state=True,
         )  # fmt: skip
         assert state.is_completed()
         record = state.result()
@@ -58,7 +58,7 @@ class TestEvaluate:
         assert record["folders"] == ["three_years"]
         assert record["verdict"]["shipped"]["episodes"] == 1
         assert record["calibration"] == load_settings().calibrated.version
-        assert [market["years"] for market in record["null"]] == [5, 5, 5]
+        assert [market["years"] for market in record["null"]][:5] == [5] * 5
         assert "episodes caught within 2 sessions" in str(state.message)
         with get_client(sync_client=True) as client:
             found = client.read_artifacts()
@@ -78,7 +78,12 @@ class TestEvaluate:
     def test_bad_input_ends_as_one_sentence(
         self, changed: dict[str, object], said: str, folder: Path, labels: Path
     ) -> None:
-        asked = {"paths": [str(folder)], "episodes": str(labels), "null_years": 0} | changed
+        asked = {
+            "paths": [str(folder)],
+            "episodes": str(labels),
+            "null_years": 0,
+            "brief": True,
+        } | changed
         state = evaluate(**asked, return_state=True)
         assert state.is_failed()
         assert said in str(state.message)
@@ -204,7 +209,7 @@ class TestShell:
     ) -> None:  # fmt: skip
         status, printed, _ = _shell(
             ["evaluate", "--path", str(folder), "--episodes", str(labels), "--settings", str(desk),
-             "--null-years", "0", "--json"],
+             "--null-years", "0", "--brief", "--json"],
             capsys,
         )  # fmt: skip
         assert status == 0

@@ -28,7 +28,12 @@ def regimes_row(
                 "return_period": 10.0**score, "probability": 0.02, "probability_lower": 0.01,
                 "probability_upper": 0.03, "watch_threshold": 1.6, "deleveraging_threshold": 2.4,
                 "release_threshold": 0.7, "false_entries_a_year": 0.8,
-                "calibration": "0a1b2c3d4e5f",
+                "calibration": "0a1b2c3d4e5f", "calibration_sample": "out of sample",
+                "cross_asset_score": score, "false_alarms_per_year_bound": 1.2,
+                "false_alarms_next_year_lower": 0.0, "false_alarms_next_year_upper": 2.0,
+                "observed_return_period": 10.0**score, "observed_return_period_lower": 5.0,
+                "observed_return_period_upper": 20.0, "base_rate_in_band": 0.02,
+                "base_rate_in_band_lower": 0.01, "base_rate_in_band_upper": 0.03,
                 "headline": "calm", "drivers": [], "as_of": day, "cutoff": cutoff_at(day, hour),
                 "known_at": cutoff_at(day), "source": "files", "settings_digest": settings.digest,
             }

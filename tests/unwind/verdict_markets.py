@@ -1,15 +1,17 @@
 """Drop folders and driver histories for tests of the verdict's record."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from models.verdict import DRIVERS, Episode, Period, deleveraging_score, states
+from models.verdict import DRIVERS, Episode, Period
 from unwind.calendar import sessions_between
-from unwind.indicators.verdict import scales_of
+from unwind.indicators.verdict import judge
 from unwind.settings import Settings
+from unwind.simulation.null_market import null_returns, null_volumes
 from unwind.studies.episodes import Labels
 from unwind.studies.history import WARM_UP, History
 
@@ -36,12 +38,14 @@ LABELS = Labels(
 )  # fmt: skip
 
 
-def simulated_history(*, seed: int = 1, name: str = "simulated") -> History:
-    """Six years of drivers and rules as ordinary as noise, and loud in both episodes."""
-    sessions = sessions_between(FIRST, LAST)
+def simulated_history(*, seed: int = 1, name: str = "simulated", years: int = 6) -> History:
+    """Some years of drivers and rules as ordinary as noise, and large in both episodes."""
+    sessions = sessions_between(FIRST, LAST.replace(year=LAST.year + years - 6))
     generator = np.random.default_rng(seed)
     drivers = pd.DataFrame(
-        np.maximum(generator.standard_t(5, (len(sessions), 3)), 0.0), sessions, list(DRIVERS)
+        np.maximum(generator.standard_t(5, (len(sessions), len(DRIVERS))), 0.0),
+        sessions,
+        list(DRIVERS),
     )
     rules = {
         rule: pd.Series(generator.exponential(1.0, len(sessions)), sessions)
@@ -59,6 +63,16 @@ def simulated_history(*, seed: int = 1, name: str = "simulated") -> History:
     )
 
 
+def with_returns(history: History, settings: Settings) -> History:
+    """The history with returns and volumes of every class, in which nothing happens."""
+    rules = settings.verdict
+    returns = null_returns(
+        rules.classes, rules.spreads, sessions=len(history.drivers), correlation=0.3, freedom=4.0,
+        joint_shocks=False, seed=3,
+    ).set_axis(history.drivers.index)  # fmt: skip
+    return replace(history, returns=returns, shares=null_volumes(returns, seed=3))
+
+
 def lighter(settings: Settings) -> Settings:
     """The desk with fewer resampled paths: the same rule, more quickly."""
     calibration = settings.calibration.model_copy(update={"paths": 40, "years": 5})
@@ -67,18 +81,8 @@ def lighter(settings: Settings) -> Settings:
 
 def verdict(history: History, settings: Settings) -> pd.DataFrame:
     """Score and state of every session with the calibration in force."""
-    limits = settings.calibrated
-    score = deleveraging_score(
-        history.drivers, scales=scales_of(limits), cap=settings.verdict.evidence_cap
-    ).score
-    machine = states(
-        score,
-        watch=limits.watch,
-        deleveraging=limits.deleveraging,
-        release=limits.release,
-        dwell=settings.verdict.dwell,
-    )
-    return machine.assign(score=score)
+    found = judge(history.drivers, settings)
+    return found.states.assign(score=found.scores.score)
 
 
 def write_labels(folder: Path, **tables: str) -> Path:

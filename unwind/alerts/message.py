@@ -3,7 +3,7 @@
 from typing import Any
 
 from unwind.alerts.notices import Notice
-from unwind.contract.text import both_clocks, is_simulated, number, percent, plain
+from unwind.contract.text import both_clocks, is_simulated, number, plain
 from unwind.files.location import LakeError
 from unwind.report.caveats import uncertainties
 from unwind.report.digest import LARGEST, Driver, Verdict, read_verdict
@@ -56,6 +56,7 @@ def compose(
         "probability_interval": [
             json_number(regime["probability_lower"]), json_number(regime["probability_upper"]),
         ],
+        "base_rate_in_band": json_number(regime["base_rate_in_band"]),
         "sessions_in_state": int(regime["sessions_in_state"]),
         "drivers": [
             {"driver": driver.name, "meaning": driver.meaning, "contribution": driver.contribution}
@@ -71,19 +72,13 @@ def _body(
     marks: str, day: SessionDay, verdict: Verdict, doubts: list[str], links: dict[str, str]
 ) -> str:
     regime = day.regime
-    share, lower, upper = (
-        percent(json_number(regime[name]), decimals=0)
-        for name in ("probability", "probability_lower", "probability_upper")
-    )
     lines = [
         f"{marks}{verdict.duration[0].upper()}{verdict.duration[1:]}.",
         verdict.headline,
         f"Score {verdict.score_text}; {verdict.threshold_text}.",
     ]
-    if json_number(regime["probability"]) is not None:
-        lines.append(
-            f"Of sessions with such a score {share} lay in an episode ({lower} to {upper})."
-        )
+    if verdict.odds_text:
+        lines.append(verdict.odds_text)
     lines += [f"Driver: {_driver(driver)}" for driver in verdict.largest[:LARGEST]]
     lines.append(f"Mechanism: {_attribution(day)['sentence']}")
     lines += [f"Uncertain: {sentence}" for sentence in doubts]

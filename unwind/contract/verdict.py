@@ -45,7 +45,13 @@ REGIMES = declare(
     "one session",
     ("base",),
     Column("base", TEXT, "symbol", "the asset whose links are watched", nullable=False),
-    Column("state", TEXT, "", "CALM, WATCH, DELEVERAGING, RELEASE or UNKNOWN", nullable=False),
+    Column(
+        "state",
+        TEXT,
+        "",
+        "CALM, WATCH, DELEVERAGING, DEGROSSING, RELEASE or UNKNOWN",
+        nullable=False,
+    ),
     Column(
         "previous_state",
         TEXT,
@@ -67,8 +73,8 @@ REGIMES = declare(
         "probability",
         REAL,
         "share",
-        "share of the calibration's sessions with a score in this "
-        "band that lay inside a dated episode",
+        "in-sample base rate of the score band: share of the calibration's own sessions in it that "
+        "lay inside a labelled episode; not a probability of deleveraging; see base_rate_in_band",
     ),
     Column("probability_lower", REAL, "share", "2.5 % of its Jeffreys interval"),
     Column("probability_upper", REAL, "share", "97.5 % of its Jeffreys interval"),
@@ -82,6 +88,50 @@ REGIMES = declare(
         "entries into DELEVERAGING that ordinary sessions cause, by the calibration's bootstrap",
     ),
     Column("calibration", TEXT, "", "version of the calibration in force"),
+    Column(
+        "calibration_sample",
+        TEXT,
+        "",
+        "in sample: the calibration used this session; later data: it used later ones; else out of "
+        "sample",
+    ),
+    Column(
+        "cross_asset_score",
+        REAL,
+        "decades",
+        "the score with crowding at evidence 0; DELEVERAGING needs watch_threshold of it, a raised "
+        "score without it is DEGROSSING: losses in long–short spreads alone",
+    ),
+    Column(
+        "false_alarms_per_year_bound",
+        REAL,
+        "1/year",
+        "the stated rate: upper 90 % bound of the long-run rate of false alarms, from blocks of "
+        "years each judged by the other blocks",
+    ),
+    Column(
+        "false_alarms_next_year_lower", REAL, "count", "lower end of an 80 % range for next year"
+    ),
+    Column(
+        "false_alarms_next_year_upper", REAL, "count", "upper end of an 80 % range for next year"
+    ),
+    Column(
+        "observed_return_period",
+        REAL,
+        "sessions",
+        "ordinary sessions score this high once in, fitted to years left out of the calibration",
+    ),
+    Column("observed_return_period_lower", REAL, "sessions", "5 % over resampled years"),
+    Column("observed_return_period_upper", REAL, "sessions", "95 % over resampled years"),
+    Column(
+        "base_rate_in_band",
+        REAL,
+        "share",
+        "share of sessions in this score band that lay inside a labelled episode, each session "
+        "judged by a calibration without its year",
+    ),
+    Column("base_rate_in_band_lower", REAL, "share", "2.5 % over resampled years"),
+    Column("base_rate_in_band_upper", REAL, "share", "97.5 % over resampled years"),
     Column("headline", TEXT, "", "the verdict in one sentence", nullable=False),
     Column(
         "drivers",

@@ -31,7 +31,7 @@ WARNED = {
 def quality_rows(
     context: RunContext,
     rejected: pd.DataFrame,
-    monitored: Sequence[Mapping[str, object]] = (),
+    of_verdict: Sequence[Mapping[str, object]] = (),
 ) -> pd.DataFrame:
     """Rows of the table `quality`: today's proxies and gaps, and a year of quarantined rows.
 
@@ -40,8 +40,8 @@ def quality_rows(
     context : RunContext
     rejected : DataFrame
         Quarantined rows.
-    monitored : sequence of mapping
-        What `indicators.monitoring` says of the stated rates.
+    of_verdict : sequence of mapping
+        What limits the verdict, and how the stated rates fare.
     """
     screened = [
         fault_rows(
@@ -67,7 +67,7 @@ def quality_rows(
     )
     frame = pd.concat(
         [
-            notes, _absent(context), _unused(context), pd.DataFrame(monitored),
+            notes, _absent(context), _unused(context), pd.DataFrame(of_verdict),
             _quarantined(context, rejected),
         ],
         ignore_index=True,

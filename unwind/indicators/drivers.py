@@ -9,12 +9,13 @@ from features.cross_section import (
     scaled_moves,
     spread_returns,
     tail_excess,
+    volume_on_falls,
 )
 from unwind.settings.verdict import Verdict
 
 
 def driver_history(
-    returns: pd.DataFrame, factors: pd.DataFrame, *, chosen: Verdict
+    returns: pd.DataFrame, shares: pd.DataFrame, factors: pd.DataFrame, *, chosen: Verdict
 ) -> pd.DataFrame:
     """Values of the drivers, session by session.
 
@@ -22,6 +23,8 @@ def driver_history(
     ----------
     returns : DataFrame of shape (n_sessions, n_assets)
         Log returns; assets of the classes and spreads among them.
+    shares : DataFrame of shape (n_sessions, n_assets)
+        Volume in shares; an asset without a column has none.
     factors : DataFrame
         Rows of `equity_factors_pct`, one a session; empty where the desk has none.
     chosen : Verdict
@@ -30,11 +33,21 @@ def driver_history(
     -------
     DataFrame of shape (n_sessions, n_drivers)
         Columns as `models.verdict.score.DRIVERS`. NaN where too few classes or sleeves have a
-        move. The value at *t* uses rows up to *t*.
+        move, or too few classes have a volume. The value at *t* uses rows up to *t*.
     """
     moves = tuple(
         class_moves(_scaled(returns, horizon, chosen), classes=chosen.classes)
         for horizon in chosen.class_horizons
+    )
+    traded = class_moves(
+        volume_on_falls(
+            _scaled(returns, 1, chosen),
+            shares.reindex(columns=returns.columns),
+            cap=chosen.tail_cap,
+            window=chosen.window,
+            min_observations=chosen.min_observations,
+        ),
+        classes=chosen.classes,
     )
     selling = tail_excess(moves, start=chosen.class_start, cap=chosen.tail_cap)
     sleeves = sleeve_returns(returns, factors, chosen=chosen)
@@ -48,6 +61,9 @@ def driver_history(
             "breadth": joint_tail_loss(selling, min_series=chosen.fewest_classes),
             "concentration": concentrated_tail_loss(
                 selling, n_largest=chosen.leading, min_series=chosen.fewest_classes
+            ),
+            "volume_on_falls": concentrated_tail_loss(
+                traded, n_largest=chosen.leading, min_series=chosen.fewest_classes
             ),
             "crowding": joint_tail_loss(losses, min_series=chosen.fewest_sleeves),
         }

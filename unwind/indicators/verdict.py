@@ -1,19 +1,22 @@
 """The row of the table `regimes`: the verdict of a session."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from models.verdict import (
-    DELEVERAGING,
+    CALM,
     DRIVERS,
+    RAISED,
     RELEASE,
     UNKNOWN,
+    Rarity,
     Scale,
     ScoreHistory,
     deleveraging_score,
+    rarity_of,
     states,
 )
 from unwind.indicators.context import RunContext
@@ -21,51 +24,85 @@ from unwind.indicators.drivers import driver_history
 from unwind.settings import Settings
 from unwind.settings.verdict import Calibrated, ScoreBand
 
+# Sessions before in which a joint rise marks volatility rather than selling.
+RISE_SESSIONS = 10
+IN_SAMPLE, LATER_DATA, OUT_OF_SAMPLE = "in sample", "later data", "out of sample"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
-    """Score and state of every session up to the run's."""
+    """Score and state of every session up to the run's.
+
+    `two_sided`: joint rises as rare as WATCH came shortly before the run's session.
+    """
 
     scores: ScoreHistory
     states: pd.DataFrame
+    two_sided: bool = False
 
 
 def decide(context: RunContext) -> Verdict:
     """Score and state of every session up to the run's."""
+    panel, settings = context.panel, context.settings
     factors = context.inputs["equity_factors_pct"]
-    drivers = driver_history(context.panel.returns, factors, chosen=context.settings.verdict)
+    drivers = driver_history(panel.returns, panel.shares, factors, chosen=settings.verdict)
+    # The mirror needs the baseline and the sessions before this one, no more.
+    last = settings.verdict.window + max(settings.verdict.class_horizons) + RISE_SESSIONS + 1
+    mirrored = driver_history(
+        -panel.returns.iloc[-last:], panel.shares.iloc[-last:], pd.DataFrame(),
+        chosen=settings.verdict,
+    )  # fmt: skip
+    rises = is_two_sided(judge(mirrored, settings).scores.cross_asset, settings)
+    return replace(judge(drivers, settings), two_sided=bool(rises.loc[context.stamp]))
+
+
+def judge(drivers: pd.DataFrame, settings: Settings) -> Verdict:
+    """Score and state of every session from its drivers, with the settings' calibration."""
+    limits, rules = settings.calibrated, settings.verdict
     scores = deleveraging_score(
         drivers,
-        scales=scales_of(context.settings.calibrated),
-        cap=context.settings.verdict.evidence_cap,
+        scales=scales_of(limits),
+        weights=rules.weights.model_dump(),
+        cap=rules.evidence_cap,
     )
-    limits = context.settings.calibrated
     machine = states(
         scores.score,
+        cross_asset=scores.cross_asset,
         watch=limits.watch,
         deleveraging=limits.deleveraging,
         release=limits.release,
-        dwell=context.settings.verdict.dwell,
+        dwell=rules.dwell,
     )
     return Verdict(scores=scores, states=machine)
 
 
+def is_two_sided(mirrored: pd.Series, settings: Settings) -> pd.Series:
+    """Flag sessions shortly after a joint rise as rare as WATCH.
+
+    Parameters
+    ----------
+    mirrored : Series of shape (n_sessions,)
+        Cross-asset score of the negated returns.
+    settings : Settings
+
+    Returns
+    -------
+    Series of bool, shape (n_sessions,)
+        Where volatility has risen on both sides the drivers measure volatility, and ordinary
+        sessions enter more often than stated. The value at *t* uses rows up to *t* − 1.
+    """
+    highest = mirrored.rolling(RISE_SESSIONS, min_periods=1).max().shift(1)
+    return highest >= settings.calibrated.watch
+
+
 def is_raised(verdict: Verdict, context: RunContext) -> bool:
-    """Whether deleveraging was under way: DELEVERAGING or RELEASE. WATCH comes in quiet years."""
-    return verdict.states["state"].loc[context.stamp] in (DELEVERAGING, RELEASE)
+    """Whether positions were being cut: raised or RELEASE. WATCH comes in quiet years."""
+    return verdict.states["state"].loc[context.stamp] in (*RAISED, RELEASE)
 
 
 def scales_of(calibrated: Calibrated) -> dict[str, Scale]:
     """Lay out the scales of the artefact as the model takes them."""
-    held = calibrated.scales
-    return {
-        name: Scale(knots=scale.knots, mean_excess=scale.mean_excess)
-        for name, scale in (
-            ("breadth", held.breadth),
-            ("concentration", held.concentration),
-            ("crowding", held.crowding),
-        )
-    }
+    return {name: Scale(**scale) for name, scale in calibrated.scales.model_dump().items()}
 
 
 def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
@@ -74,7 +111,14 @@ def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
     state = verdict.states.to_dict("index")[stamp]
     score = float(verdict.scores.score.loc[stamp])
     drivers = _drivers(verdict.scores, stamp)
-    band = _band(score, context.settings)
+    band = _band(score, limits.bands)
+    statement = limits.statement
+    left_out = None if statement is None else _band(score, statement.bands)
+    rarity = (
+        None
+        if statement is None or np.isnan(score)
+        else rarity_of(score, [Rarity(**row.model_dump()) for row in statement.rarity])
+    )
     row = {
         "base": context.settings.universe.base,
         "state": state["state"],
@@ -91,7 +135,22 @@ def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
         "deleveraging_threshold": limits.deleveraging,
         "release_threshold": limits.release,
         "false_entries_a_year": limits.deleveraging_rate,
+        "false_alarms_per_year_bound": np.nan if statement is None else statement.rate.upper,
+        "false_alarms_next_year_lower": (
+            np.nan if statement is None else float(statement.rate.next_year_lower)
+        ),
+        "false_alarms_next_year_upper": (
+            np.nan if statement is None else float(statement.rate.next_year_upper)
+        ),
         "calibration": limits.version,
+        "calibration_sample": calibration_sample(context),
+        "cross_asset_score": float(verdict.scores.cross_asset.loc[stamp]),
+        "observed_return_period": np.nan if rarity is None else rarity.period,
+        "observed_return_period_lower": np.nan if rarity is None else rarity.lower,
+        "observed_return_period_upper": np.nan if rarity is None else rarity.upper,
+        "base_rate_in_band": np.nan if left_out is None else left_out.share,
+        "base_rate_in_band_lower": np.nan if left_out is None else left_out.lower,
+        "base_rate_in_band_upper": np.nan if left_out is None else left_out.upper,
         "headline": _headline(state, score, drivers, context),
         "drivers": drivers,
         "known_at": context.panel.known_at.loc[
@@ -106,8 +165,47 @@ def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
     return context.stamped(pd.DataFrame([row]))
 
 
-def _band(score: float, settings: Settings) -> ScoreBand | None:
-    reached = [band for band in settings.calibrated.bands if score >= band.lower_score]
+def calibration_sample(context: RunContext) -> str:
+    """Whether the calibration's sample holds the session, or data later than it."""
+    limits, day = context.settings.calibrated, context.as_of
+    if context.source.startswith("simulated") or day > limits.calibrated_to:
+        return OUT_OF_SAMPLE
+    own = any(period.first <= day <= period.last for period in limits.periods)
+    return IN_SAMPLE if own else LATER_DATA
+
+
+def verdict_quality(context: RunContext, verdict: Verdict) -> list[dict[str, object]]:
+    """Rows of the table `quality` about the verdict itself."""
+    limits, stamp = context.settings.calibrated, context.stamp
+    base = {"table": "regimes", "entity": context.settings.universe.base, "count": 1}
+    rows = []
+    if (sample := calibration_sample(context)) != OUT_OF_SAMPLE:
+        rows.append(
+            base
+            | {
+                "rule": "calibrated_on_later_data",
+                "severity": "info",
+                "example": f"{sample}: calibration {limits.version} uses sessions up to "
+                f"{limits.calibrated_to}",
+                "remedy": "for a backtest, calibrate with --until the year before",
+            }
+        )
+    if verdict.two_sided and verdict.states["state"].loc[stamp] not in (CALM, UNKNOWN):
+        rows.append(
+            base
+            | {
+                "rule": "two_sided_volatility",
+                "severity": "warning",
+                "example": f"joint rises as rare as WATCH within {RISE_SESSIONS} sessions before",
+                "remedy": "the stated false-alarm rate does not hold on this session; read the "
+                "score as volatility unless other evidence shows selling",
+            }
+        )
+    return rows
+
+
+def _band(score: float, bands: tuple[ScoreBand, ...]) -> ScoreBand | None:
+    reached = [band for band in bands if score >= band.lower_score]
     return reached[-1] if reached else None
 
 

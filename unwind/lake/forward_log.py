@@ -10,7 +10,6 @@ after it was no forecast.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,13 @@ _COLUMNS = (
 _START = "0" * 64
 
 
-def append_verdict(lake: Path, regime: Mapping[str, Any], *, recorded_at: pd.Timestamp) -> bool:
+def append_verdict(lake: Path, regime: pd.Series, *, recorded_at: pd.Timestamp) -> bool:
     """Append the verdict of a session, unless the log already holds the same one.
 
     Parameters
     ----------
     lake : Path
-    regime : mapping
+    regime : Series
         The row of `regimes` as it was published.
     recorded_at : Timestamp, UTC
         Now.

@@ -1,5 +1,6 @@
 """The verdict of one session as readers take it: state, score, drivers, what the score means."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,10 @@ class Driver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The regimes row of one session; score and thresholds in decades."""
+    """The regimes row of one session; score and thresholds in decades.
+
+    `return_period` and `probability` are those of years left out where the row has them.
+    """
 
     base: str
     state: str
@@ -42,6 +46,7 @@ class Verdict:
     probability: float | None
     probability_lower: float | None
     probability_upper: float | None
+    in_sample: bool
     release: float | None
     watch: float | None
     deleveraging: float | None
@@ -95,7 +100,11 @@ class Verdict:
         if self.return_period is None:
             return ""
         return odds(
-            self.return_period, self.probability, self.probability_lower, self.probability_upper
+            self.return_period,
+            self.probability,
+            self.probability_lower,
+            self.probability_upper,
+            in_sample=self.in_sample,
         )
 
     @property
@@ -107,13 +116,41 @@ class Verdict:
         return f"WATCH from {watch}, DELEVERAGING from {deleveraging}, released below {release}"
 
 
-def odds(period: float, share: float | None, lower: float | None, upper: float | None) -> str:
-    """Say how rare a score is among ordinary sessions, and the share of such in an episode."""
-    rare = f"Ordinary sessions show as much once in {number(period, decimals=0)}"
+def odds(
+    period: float,
+    share: float | None,
+    lower: float | None,
+    upper: float | None,
+    *,
+    in_sample: bool = False,
+) -> str:
+    """Say how rare a score is among ordinary sessions, and the base rate of its band."""
+    rare = f"About 1 in {_two_figures(period)} ordinary sessions scores this high"
     middle, low, high = (percent(value, decimals=0) for value in (share, lower, upper))
     if middle == NULL:
-        return f"{rare}; how many such sessions lay in an episode is not known."
-    return f"{rare}; of sessions with such a score {middle} lay in an episode ({low} to {high})."
+        return f"{rare}; the base rate of this score band is not known."
+    mark = "; in sample: the calibration used this session" if in_sample else ""
+    return (
+        f"{rare}. Base rate: {middle} of sessions in this score band lay in a labelled episode "
+        f"(95 % interval {low} to {high}{mark})."
+    )
+
+
+def _two_figures(period: float) -> str:
+    """Write a return period as coarsely as it is known."""
+    digits = 1 - math.floor(math.log10(max(period, 1.0)))
+    return number(round(period, digits), decimals=0)
+
+
+def best_known(row: Mapping[str, Any]) -> dict[str, float | None]:
+    """Rarity and base rate of a regimes row: from years left out, or in sample in older rows."""
+    rarity = row.get("observed_return_period")
+    names = ("base_rate_in_band", "base_rate_in_band_lower", "base_rate_in_band_upper")
+    shares = [row.get(name) for name in names]
+    if is_null(shares[0]):
+        shares = [row[name] for name in ("probability", "probability_lower", "probability_upper")]
+    period = row["return_period"] if is_null(rarity) else rarity
+    return {"period": period, "share": shares[0], "lower": shares[1], "upper": shares[2]}
 
 
 def read_verdict(regimes: pd.DataFrame) -> Verdict | None:
@@ -130,6 +167,7 @@ def read_verdict(regimes: pd.DataFrame) -> Verdict | None:
     if len(rows) > 1:
         raise ValueError(f"regimes must hold one row, got {len(rows)}; pass one session and base")
     row = rows[0]
+    known = best_known(row)
     return Verdict(
         base=plain(row["base"]),
         state=plain(row["state"]),
@@ -138,10 +176,11 @@ def read_verdict(regimes: pd.DataFrame) -> Verdict | None:
         score=row["score"],
         lowest=row["score_lowest"],
         highest=row["score_highest"],
-        return_period=row["return_period"],
-        probability=row["probability"],
-        probability_lower=row["probability_lower"],
-        probability_upper=row["probability_upper"],
+        return_period=known["period"],
+        probability=known["share"],
+        probability_lower=known["lower"],
+        probability_upper=known["upper"],
+        in_sample=row.get("calibration_sample") == "in sample",
         release=row["release_threshold"],
         watch=row["watch_threshold"],
         deleveraging=row["deleveraging_threshold"],

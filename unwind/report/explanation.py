@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unwind.contract.text import number, plain
+from unwind.contract.text import is_null, number, plain
 from unwind.report.digest import odds
 from unwind.report.markdown import escape_markdown
 from unwind.report.session import SessionDay, json_drivers, json_number
@@ -27,8 +27,19 @@ def explanation(day: SessionDay) -> dict[str, Any]:
             "lower": json_number(regime["probability_lower"]),
             "upper": json_number(regime["probability_upper"]),
         },
+        "observed_return_period": json_number(regime["observed_return_period"]),
+        "base_rate_in_band": {
+            "share": json_number(regime["base_rate_in_band"]),
+            "lower": json_number(regime["base_rate_in_band_lower"]),
+            "upper": json_number(regime["base_rate_in_band_upper"]),
+        },
+        "cross_asset_score": json_number(regime["cross_asset_score"]),
         "calibration": regime["calibration"],
+        "calibration_sample": (
+            None if is_null(regime["calibration_sample"]) else regime["calibration_sample"]
+        ),
         "false_entries_a_year": json_number(regime["false_entries_a_year"]),
+        "false_alarms_per_year_bound": json_number(regime["false_alarms_per_year_bound"]),
         "drivers": json_drivers(day),
     }
 
@@ -58,22 +69,46 @@ def explanation_text(day: SessionDay) -> str:
 
 def _rule(told: dict[str, Any]) -> list[str]:
     """Say what the score means and how often the rule is wrong, in sentences."""
-    limits, share = told["thresholds"], told["probability"]
+    limits = told["thresholds"]
     lines = [
         "Evidence is −log₁₀ of how often ordinary sessions reach the value; the score is that of",
-        "all drivers together (harmonic mean of their probabilities), shared out among them.",
+        "all drivers together (weighted harmonic mean of their p-values), shared out among them.",
     ]
     if told["score"] is not None:
-        lines.append(odds(told["return_period"], share["share"], share["lower"], share["upper"]))
+        left_out = told["base_rate_in_band"]
+        share = told["probability"] if left_out["share"] is None else left_out
+        lines.append(
+            odds(
+                told["observed_return_period"] or told["return_period"],
+                share["share"],
+                share["lower"],
+                share["upper"],
+                in_sample=told["calibration_sample"] == "in sample",
+            )
+        )
     release, watch, raised = (
         number(limits[name], decimals=2) for name in ("release", "watch", "deleveraging")
     )
-    return [
-        *lines,
-        f"WATCH from {watch}, DELEVERAGING from {raised}; a raised state ends below {release}.",
-        f"By calibration {told['calibration']} ordinary sessions enter DELEVERAGING "
-        f"{number(told['false_entries_a_year'], decimals=2)} times a year.",
+    lines += [
+        f"WATCH from {watch}, DELEVERAGING from {raised}; it ends in RELEASE below {watch}, and in "
+        f"CALM after consecutive sessions below {release}.",
     ]
+    if told["cross_asset_score"] is not None:
+        lines.append(
+            f"DELEVERAGING needs {watch} without crowding as well, here "
+            f"{number(told['cross_asset_score'], decimals=2)}; else it is DEGROSSING."
+        )
+    lines.append(
+        f"Target by calibration {told['calibration']}: "
+        f"{number(told['false_entries_a_year'], decimals=2)} false alarms per year of ordinary "
+        "sessions."
+    )
+    if told["false_alarms_per_year_bound"] is not None:
+        lines.append(
+            f"Stated rate: at most {number(told['false_alarms_per_year_bound'], decimals=2)} per "
+            "year in the long run (upper 90 % bound, blocks of years left out)."
+        )
+    return lines
 
 
 def explanation_markdown(day: SessionDay) -> str:

@@ -11,7 +11,24 @@ Knot = Annotated[float, Field(ge=0, le=1e6)]
 Score = Annotated[float, Field(ge=-100, le=100)]
 # Entries per year.
 Rate = Annotated[float, Field(ge=0, le=366)]
+Period = Annotated[float, Field(ge=0.5, le=1e12)]
+Weight = Annotated[float, Field(ge=0, le=1000)]
 Sessions = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class DriverWeights(Section):
+    """Relative weight of each driver in the score, named as in `models.verdict.score.DRIVERS`."""
+
+    breadth: Weight
+    concentration: Weight
+    volume_on_falls: Weight
+    crowding: Weight
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if not any(self.model_dump().values()):
+            raise ValueError("one weight at least must exceed 0, got 0 for each driver")
+        return self
 
 
 class Verdict(Section):
@@ -30,6 +47,7 @@ class Verdict(Section):
     fewest_sleeves: int = Field(ge=2, le=1000)
     evidence_cap: float = Field(gt=1, le=10)
     dwell: int = Field(ge=1, le=252)
+    weights: DriverWeights
     factors: tuple[str, ...] = Field(min_length=1)
     spreads: tuple[tuple[Symbol, Symbol], ...]
     classes: dict[str, tuple[Symbol, ...]]
@@ -83,6 +101,7 @@ class DriverScale(Section):
 
     knots: tuple[Knot, Knot, Knot]
     mean_excess: float = Field(gt=0, le=1e6)
+    shape: float = Field(ge=0, lt=1)
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -98,6 +117,7 @@ class DriverScales(Section):
 
     breadth: DriverScale
     concentration: DriverScale
+    volume_on_falls: DriverScale
     crowding: DriverScale
 
 
@@ -112,12 +132,50 @@ class ScoreBand(Section):
     upper: float = Field(ge=0, le=1)
 
 
+class SamplePeriod(Section):
+    """First and last session of one history in the calibration sample."""
+
+    first: datetime.date
+    last: datetime.date
+
+
+class LongRunRate(Section):
+    """False alarms per year in blocks of years left out (`models.verdict.FalseAlarmRate`)."""
+
+    alarms: Sessions
+    years: float = Field(gt=0, le=1000)
+    dispersion: float = Field(ge=1, le=1000)
+    rate: Rate
+    lower: Rate
+    upper: Rate
+    next_year_lower: Sessions
+    next_year_upper: Sessions
+
+
+class ScoreRarity(Section):
+    """Return period of a score in ordinary sessions left out, with its 90 % interval."""
+
+    score: Score
+    period: Period
+    lower: Period
+    upper: Period
+
+
+class Statement(Section):
+    """What the calibration states of years to come, from years left out of it."""
+
+    rate: LongRunRate
+    rarity: tuple[ScoreRarity, ...] = Field(min_length=2)
+    bands: tuple[ScoreBand, ...] = Field(min_length=1)
+
+
 class Calibrated(Section):
     """The artefact of a calibration; part of the settings, so their digest covers it."""
 
     version: str
     calibrated_to: datetime.date
     data: str
+    periods: tuple[SamplePeriod, ...]
     sessions: Sessions
     scales: DriverScales
     watch: Score
@@ -128,6 +186,7 @@ class Calibrated(Section):
     deleveraging_rate_lower: Rate
     deleveraging_rate_upper: Rate
     bands: tuple[ScoreBand, ...]
+    statement: Statement | None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -1,15 +1,21 @@
-"""The market in which nothing ever happens: constant correlation, Student-t returns, no regimes."""
+"""The market in which nothing ever happens: constant correlation, Student-t returns, no regimes.
+
+Volume is heavier on large moves, up or down, and persistent; it says nothing more about a fall.
+"""
 
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.signal import lfilter
 
 Draws = npt.NDArray[np.float64]
 WITHIN = 0.9  # correlation of two funds of one asset class
 TRACKING = 0.003  # σ of what a factor fund returns beyond the index
 SIGMA = 0.01  # of every class, a session; the verdict does not depend on it
+# Log volatility under clusters: persistence per session, and its standard deviation over time.
+PERSISTENCE, SPREAD = 0.98, 0.4
 
 
 def null_returns(
@@ -20,6 +26,7 @@ def null_returns(
     correlation: float,
     freedom: float,
     joint_shocks: bool,
+    clusters: bool = False,
     seed: int,
 ) -> pd.DataFrame:
     """Draw returns of a market without regimes.
@@ -37,8 +44,9 @@ def null_returns(
         Degrees of freedom of every shock, above 2.
     joint_shocks : bool
         One mixing variable a session for all shocks (a multivariate Student-t): whole markets then
-        leap together out of nowhere, as no market with clustered volatility does. Otherwise
-        every shock is its own.
+        jump together without a rise of volatility before. Otherwise every shock is its own.
+    clusters : bool
+        One volatility for all classes that clusters: its logarithm follows an autoregression.
     seed : int
 
     Returns
@@ -53,11 +61,15 @@ def null_returns(
     generator = np.random.default_rng(seed)
     unit = np.sqrt((freedom - 2) / freedom)
     mixing = np.sqrt(freedom / generator.chisquare(freedom, sessions))
+    level = np.ones(sessions)
+    if clusters:
+        noise = SPREAD * np.sqrt(1 - PERSISTENCE**2) * generator.standard_normal(sessions)
+        level = np.exp(lfilter([1.0], [1.0, -PERSISTENCE], noise))
 
     def shock() -> Draws:
         if joint_shocks:
-            return np.asarray(unit * mixing * generator.standard_normal(sessions))
-        return np.asarray(unit * generator.standard_t(freedom, sessions))
+            return np.asarray(level * unit * mixing * generator.standard_normal(sessions))
+        return np.asarray(level * unit * generator.standard_t(freedom, sessions))
 
     market = shock()
     drawn: dict[str, Draws] = {}
@@ -69,3 +81,12 @@ def null_returns(
         drawn[fund] = drawn[index] + TRACKING * shock()
     days = pd.date_range("1900-01-01", periods=sessions, freq="B", unit="us")
     return pd.DataFrame(drawn, index=days)
+
+
+def null_volumes(returns: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Draw shares traded in the null market: persistent, and rising with the size of the move."""
+    noise = 0.25 * np.random.default_rng(seed).standard_normal(returns.shape)
+    response = 0.35 * np.log1p((returns / returns.std()) ** 2)
+    busy = pd.DataFrame(lfilter([1.0], [1.0, -0.75], noise, axis=0), returns.index, returns.columns)
+    volumes: pd.DataFrame = 1e6 * (busy + response).apply(np.exp)
+    return volumes

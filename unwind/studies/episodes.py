@@ -1,5 +1,6 @@
 """Dated labels: deleveraging episodes, calm periods, other sell-offs; a folder of CSV files."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,18 @@ class Labels:
     others: tuple[Period, ...]
 
 
+def read_label_folders(folders: str) -> Labels:
+    """Read one folder of label files, or several separated by the system's path separator (:)."""
+    read = [read_labels(Path(folder)) for folder in folders.split(os.pathsep) if folder]
+    if not read:
+        raise LabelError("no folder of label files was named; name one")
+    return Labels(
+        episodes=tuple(episode for labels in read for episode in labels.episodes),
+        calm=tuple(period for labels in read for period in labels.calm),
+        others=tuple(period for labels in read for period in labels.others),
+    )
+
+
 def read_labels(folder: Path) -> Labels:
     """Read a folder of label files.
 
@@ -31,7 +44,9 @@ def read_labels(folder: Path) -> Labels:
     ----------
     folder : Path
         Holds deleveraging_episodes.csv (id, name, acute_start, end), and may hold
-        calm_periods.csv and other_selloffs.csv (id, start, end); other columns are left alone.
+        calm_periods.csv and other_selloffs.csv (id, start, end). An optional column `cross_asset`
+        that begins with "no" marks an episode of one asset class or strategy. Other columns are
+        left alone.
 
     Raises
     ------
@@ -46,6 +61,7 @@ def read_labels(folder: Path) -> Labels:
                 title=str(row["name"]),
                 acute_start=row["acute_start"],
                 end=row["end"],
+                cross_asset=not str(row.get("cross_asset", "")).strip().lower().startswith("no"),
             )
             for row in rows.to_dict("records")
         ),

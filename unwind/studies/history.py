@@ -1,14 +1,14 @@
 """A drop folder as the verdict saw it, session by session: panel, drivers and rival rules."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from models.errors import NotEnoughData
-from models.verdict import rival_rules
+from models.verdict import one_line_rules, rival_rules
 from unwind.calendar import known_instants
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Source, SourceError
@@ -36,6 +36,8 @@ class History:
     base : Series of shape (n_sessions,)
         Close of the base, or of SPY where the folder has no base; for pictures.
     first_scored : Timestamp
+    returns, shares, factors : DataFrame
+        From which the drivers were measured, for variants of them; may be empty.
     """
 
     name: str
@@ -43,6 +45,9 @@ class History:
     rules: Mapping[str, pd.Series]
     base: pd.Series
     first_scored: pd.Timestamp
+    returns: pd.DataFrame = field(default_factory=pd.DataFrame)
+    shares: pd.DataFrame = field(default_factory=pd.DataFrame)
+    factors: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def folder_names(paths: list[str]) -> tuple[str, ...]:
@@ -61,6 +66,21 @@ def folder_names(paths: list[str]) -> tuple[str, ...]:
         str(path) if names.count(name) > 1 else name
         for path, name in zip(paths, names, strict=True)
     )
+
+
+def without_overlap(histories: tuple[History, ...]) -> tuple[History, ...]:
+    """Score every session once: a later folder starts where an earlier one ends."""
+    answer: list[History] = []
+    for history in histories:
+        sessions = pd.DatetimeIndex(history.drivers.index)
+        ends = [
+            other.drivers.index[-1]
+            for other in histories
+            if other.first_scored < history.first_scored <= other.drivers.index[-1]
+        ]
+        later = sessions[sessions > max(ends)] if ends else sessions[:0]
+        answer.append(replace(history, first_scored=later[0]) if len(later) else history)
+    return tuple(answer)
 
 
 def read_history(
@@ -111,15 +131,21 @@ def read_history(
     base = panel.close[settings.universe.base]
     return History(
         name=name,
-        drivers=driver_history(panel.returns, printed["equity_factors_pct"], chosen=chosen),
+        drivers=driver_history(
+            panel.returns, panel.shares, printed["equity_factors_pct"], chosen=chosen
+        ),
         rules=rival_rules(
             panel.returns[members],
             vix.reindex(panel.sessions),
             window=60,
             min_observations=40,
-        ),
+        )
+        | one_line_rules(panel.returns, classes=chosen.classes, window=chosen.window),
         base=base if base.notna().any() else panel.close["SPY"],
         first_scored=panel.sessions[WARM_UP],
+        returns=panel.returns,
+        shares=panel.shares,
+        factors=printed["equity_factors_pct"],
     )
 
 

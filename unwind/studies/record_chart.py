@@ -7,8 +7,8 @@ from matplotlib import style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from models.verdict import DELEVERAGING, deleveraging_score, near_episode, states
-from unwind.indicators.verdict import scales_of
+from models.verdict import RAISED, near_episode
+from unwind.indicators.verdict import judge
 from unwind.settings import Settings
 from unwind.studies.episodes import Labels
 from unwind.studies.history import History
@@ -19,27 +19,17 @@ INK, MUTED, ORANGE, BLUE = "#1b1d20", "#8a9099", "#d55e00", "#0072b2"
 def record_chart(histories: tuple[History, ...], labels: Labels, *, settings: Settings) -> str:
     """Draw one panel a history: the score with the calibration in force.
 
-    Dated episodes are shaded, entries into DELEVERAGING are marked: filled where they lie near an
-    episode, hollow where they do not. The same input gives the same bytes.
+    Labelled episodes are shaded. Entries into DELEVERAGING or DEGROSSING are marked: filled near
+    an episode, hollow elsewhere. The same input gives the same bytes.
     """
     limits = settings.calibrated
     figure = Figure(figsize=(11, 3.2 * len(histories)), layout="constrained")
     FigureCanvasSVG(figure)
     for number, history in enumerate(histories, start=1):
-        score = deleveraging_score(
-            history.drivers, scales=scales_of(limits), cap=settings.verdict.evidence_cap
-        ).score
-        machine = states(
-            score,
-            watch=limits.watch,
-            deleveraging=limits.deleveraging,
-            release=limits.release,
-            dwell=settings.verdict.dwell,
-        )
+        verdict = judge(history.drivers, settings)
+        score, machine = verdict.scores.score, verdict.states
         shown = machine.loc[history.first_scored :]
-        entered = shown.index[
-            (shown["state"] == DELEVERAGING) & (shown["previous_state"] != DELEVERAGING)
-        ]
+        entered = shown.index[shown["state"].isin(RAISED) & ~shown["previous_state"].isin(RAISED)]
         axes = figure.add_subplot(len(histories), 1, number)
         axes.plot(shown.index, score.loc[shown.index], color=MUTED, linewidth=0.5)
         for episode in labels.episodes:

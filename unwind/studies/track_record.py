@@ -1,151 +1,55 @@
-"""Calibration and evaluation of the verdict over drop folders: what is stored, and what is told."""
+"""Record of the verdict and of the benchmark rules over drop folders."""
 
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.constants import SESSIONS_PER_YEAR
 from models.errors import NotEnoughData
 from models.verdict import (
+    DEGROSSING,
     DELEVERAGING,
     Calibration,
+    Period,
     Record,
-    Resampling,
-    Scale,
-    calibrate,
     deleveraging_score,
-    evaluate_rule,
-    inside_episode,
     lowest_threshold,
-    near_episode,
-    poisson_interval,
-    pooled,
-    states,
+    molchan_curve,
+    reliability,
 )
-from unwind.indicators.drivers import driver_history
+from models.verdict.evaluation import IN_TIME
 from unwind.indicators.verdict import scales_of
 from unwind.settings import Settings
-from unwind.simulation.null_market import null_returns
+from unwind.studies.calibrating import block_counts, statement_of
 from unwind.studies.episodes import Labels
-from unwind.studies.history import WARM_UP, History
+from unwind.studies.history import History
+from unwind.studies.losses import what_fell
+from unwind.studies.placebos import windows_of
+from unwind.studies.sample import (
+    Judgement,
+    Sample,
+    block_folds,
+    calibrate_sample,
+    in_period,
+    judge_left_out,
+    judge_with,
+    pool,
+    record_of,
+    year_folds,
+)
 
-WITHIN = 2  # sessions after the acute start: later than that, a desk has sold already
-SCHEMES = {"leave_one_out": "Q", "leave_one_year_out": "Y"}
-# Correlation of two classes, and whether all shocks of a session leap together.
-NULL_MARKETS = ((0.3, False), (0.5, False), (0.3, True))
-NULL_FREEDOM = 4.0
-# Stated rates beside the one in force, in sample: how much hangs on that choice.
-STATED = (0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
-Alarms = Callable[[History], pd.Series]
-Fold = pd.Period
-Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
-
-
-def calibrate_on(
-    histories: tuple[History, ...], labels: Labels, *, settings: Settings, without: Fold | None
-) -> Calibration:
-    """Calibrate the verdict on the ordinary sessions of the histories.
-
-    Parameters
-    ----------
-    histories : tuple of History
-    labels : Labels
-    settings : Settings
-    without : Period or None
-        A calendar quarter or year that is left out whole, with whatever happened in it.
-
-    Raises
-    ------
-    NotEnoughData
-        Too few ordinary sessions.
-    """
-    drivers, ordinary, inside = [], [], []
-    for history in histories:
-        held = _outside(history.drivers.loc[history.first_scored :], without)
-        sessions = pd.DatetimeIndex(held.index)
-        drivers.append(held)
-        ordinary.append(~near_episode(sessions, labels.episodes))
-        inside.append(inside_episode(sessions, labels.episodes))
-    chosen = settings.calibration
-    return calibrate(
-        pd.concat(drivers),
-        pd.concat(ordinary),
-        pd.concat(inside),
-        cap=settings.verdict.evidence_cap,
-        watch_entries=chosen.watch_entries,
-        deleveraging_entries=chosen.deleveraging_entries,
-        release_share=chosen.release_share,
-        resampling=Resampling(
-            paths=chosen.paths, years=chosen.years, block=chosen.block, quiet=chosen.quiet,
-            seed=chosen.seed,
-        ),
-    )  # fmt: skip
-
-
-def artefact(calibration: Calibration, histories: tuple[History, ...]) -> dict[str, Any]:
-    """Lay a calibration out as the file that settings name; its version is its own digest."""
-    told = asdict(calibration)
-    body = {
-        "calibrated_to": max(history.drivers.index[-1] for history in histories).date().isoformat(),
-        "data": ", ".join(
-            f"{history.name} {history.first_scored:%Y-%m-%d} … {history.drivers.index[-1]:%Y-%m-%d}"
-            for history in histories
-        ),
-        **{name: _rounded(value) for name, value in told.items()},
-    }
-    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    return {"version": hashlib.sha256(canonical.encode()).hexdigest()[:12], **body}
-
-
-def _rounded(value: Any) -> Any:
-    """Round to what the sample can tell, so that another machine writes the same file."""
-    if isinstance(value, float):
-        return round(value, 6)
-    if isinstance(value, dict):
-        return {name: _rounded(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(item) for item in value]
-    return value
-
-
-def alarms(
-    drivers: pd.DataFrame,
-    scales: dict[str, Scale],
-    limits: tuple[float, float, float],
-    *,
-    settings: Settings,
-) -> pd.Series:
-    """Whether the verdict is DELEVERAGING; `limits` are watch, deleveraging and release."""
-    watch, deleveraging, release = limits
-    score = deleveraging_score(drivers, scales=scales, cap=settings.verdict.evidence_cap).score
-    machine = states(
-        score, watch=watch, deleveraging=deleveraging, release=release,
-        dwell=settings.verdict.dwell,
-    )  # fmt: skip
-    raised: pd.Series = machine["state"] == DELEVERAGING
-    return raised
-
-
-def _alarms_of(
-    history: History,
-    *,
-    scales: dict[str, Scale],
-    limits: tuple[float, float, float],
-    settings: Settings,
-) -> pd.Series:
-    return alarms(history.drivers, scales, limits, settings=settings)
+# Targets beside the one that is used: how much hangs on that choice.
+TARGETS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
+# Sessions before the first year of the walk-forward: four years.
+WALK_SESSIONS = 4 * 252
+# "1 in N" of the reliability table.
+PERIODS = (20, 100, 263, 1000)
 
 
 def evaluate(
     histories: tuple[History, ...], labels: Labels, *, settings: Settings, budget: float
 ) -> dict[str, Any]:
-    """Backtest the verdict and the rival rules.
+    """Backtest the verdict and the benchmark rules.
 
     Parameters
     ----------
@@ -153,214 +57,276 @@ def evaluate(
     labels : Labels
     settings : Settings
     budget : float
-        False entries a year that the rival rules may use.
+        False alarms per year that the benchmark rules may use.
 
     Returns
     -------
     dict
-        JSON-able. `shipped`: with the calibration in force. `leave_one_out`: every calendar
-        quarter judged with scales and thresholds from the other quarters, so that no episode and
-        no false entry is scored by a rule that has seen it. `leave_one_year_out`: the same with
-        whole years; where the other rows are too few to calibrate on, it holds the `reason`
-        instead. The rules also with the threshold chosen in sample; a rule that no folder has
-        the input of holds the `reason`.
+        As JSON. `verdict` holds `shipped` (the settings' calibration), `leave_one_year_out`,
+        `leave_one_block_out` (blocks of four to seven years) and `walk_forward` (each year by the
+        years before it). No session of the last three is judged by a calibration that has seen its
+        fold; where the other sessions are too few it holds the `reason` instead. The benchmark
+        rules also with the threshold chosen in sample.
     """
-    limits = settings.calibrated
-    shipped = scales_of(limits)
-
-    in_force = partial(
-        _alarms_of,
-        scales=shipped,
-        limits=(limits.watch, limits.deleveraging, limits.release),
-        settings=settings,
-    )
-
-    def own(without: Fold | None) -> Alarms:
-        fitted = calibrate_on(histories, labels, settings=settings, without=without)
-        thresholds = (fitted.watch, fitted.deleveraging, fitted.release)
-        return partial(_alarms_of, scales=dict(fitted.scales), limits=thresholds, settings=settings)
-
-    verdict = {"shipped": _told(_record(histories, in_force, labels, settings))}
-    rules: dict[str, dict[str, Any]] = {}
-    for name in histories[0].rules:
-        scored = [history.rules[name].loc[history.first_scored :] for history in histories]
-        if not any(values.notna().any() for values in scored):
-            reason = {"reason": "no folder has the input of it"}
-            rules[name] = dict.fromkeys(("in_sample", *SCHEMES), reason)
-            continue
-        flattering = _threshold(histories, labels, name, None, budget, settings)
-        rules[name] = {"in_sample": _told(_record(histories, flattering, labels, settings))}
-    for scheme, frequency in SCHEMES.items():
-        folds = sorted({fold for history in histories for fold in _folds(history, frequency)})
-        try:
-            unseen = _patched({fold: own(fold) for fold in folds})
-        except NotEnoughData as error:
-            verdict[scheme] = {"reason": str(error)}
-        else:
-            verdict[scheme] = _told(_record(histories, unseen, labels, settings))
-        for name in rules:
-            if "reason" in rules[name]["in_sample"]:
-                continue
-            raised = {
-                fold: _threshold(histories, labels, name, fold, budget, settings) for fold in folds
-            }
-            rules[name][scheme] = _told(_record(histories, _patched(raised), labels, settings))
-    stated = []
-    for entries in STATED:
-        desk = settings.model_copy(
-            update={
-                "calibration": settings.calibration.model_copy(
-                    update={"deleveraging_entries": entries}
-                )
-            }
-        )
-        try:
-            fitted = calibrate_on(histories, labels, settings=desk, without=None)
-        except NotEnoughData:
-            break  # too few for every rate alike; the folds above hold the reason
-        thresholds = (fitted.watch, fitted.deleveraging, fitted.release)
-        calibrated = partial(
-            _alarms_of, scales=dict(fitted.scales), limits=thresholds, settings=settings
-        )
-        told = _told(_record(histories, calibrated, labels, settings))
-        stated.append({"stated": entries, "threshold": round(fitted.deleveraging, 2), **told})
-    return {
-        "folders": [history.name for history in histories],
+    sample = pool(histories, labels, settings)
+    names = [history.name for history in histories]
+    judgements, reasons = _judgements(sample, settings)
+    verdict: dict[str, Any] = {scheme: {"reason": reason} for scheme, reason in reasons.items()} | {
+        scheme: told(sample, found, settings, names) for scheme, found in judgements.items()
+    }
+    record: dict[str, Any] = {
+        "folders": names,
         "scored_from": {h.name: f"{h.first_scored:%Y-%m-%d}" for h in histories},
         "scored_to": {h.name: f"{h.drivers.index[-1]:%Y-%m-%d}" for h in histories},
         "budget": budget,
         "stated_false_entries_a_year": settings.calibration.deleveraging_entries,
-        "calibration": limits.version,
+        "calibration": settings.calibrated.version,
         "verdict": verdict,
-        "rules": rules,
-        "stated_rates": stated,
+        "rules": _rules(histories, sample, settings, budget, names),
+        "statement": None,
+        "stated_rates": [],
     }
+    years, blocks = (judgements.get(f"leave_one_{unit}_out") for unit in ("year", "block"))
+    if years is not None:
+        record["molchan"] = _molchan(sample, years)
+        record["false_alarms"] = _false_alarms(histories, sample, years, settings)
+        record["stated_rates"] = _targets(sample, settings, names)
+    if years is not None and blocks is not None:
+        record["statement"] = _statement(sample, years, blocks, settings)
+    return record
 
 
-def _folds(history: History, frequency: str) -> set[Fold]:
-    sessions = pd.DatetimeIndex(history.drivers.loc[history.first_scored :].index)
-    return set(sessions.to_period(frequency).unique())
+def shipped_calibration(settings: Settings) -> Calibration:
+    """Lay out the settings' calibration as the model takes it."""
+    limits = settings.calibrated
+    return Calibration(
+        scales=scales_of(limits), watch=limits.watch, deleveraging=limits.deleveraging,
+        release=limits.release, watch_rate=limits.watch_rate,
+        deleveraging_rate=limits.deleveraging_rate,
+        deleveraging_rate_lower=limits.deleveraging_rate_lower,
+        deleveraging_rate_upper=limits.deleveraging_rate_upper, bands=(), sessions=limits.sessions,
+    )  # fmt: skip
 
 
-def _threshold(
+def _judgements(sample: Sample, settings: Settings) -> tuple[dict[str, Judgement], dict[str, str]]:
+    years = year_folds(sample)
+    walk = [fold for fold in years if (sample.sessions < fold.start).sum() >= WALK_SESSIONS]
+    found = {"shipped": judge_with(sample, shipped_calibration(settings), settings)}
+    reasons = {}
+    for scheme, folds, forward in (
+        ("leave_one_year_out", years, False),
+        ("leave_one_block_out", block_folds(sample), False),
+        ("walk_forward", walk, True),
+    ):
+        try:
+            found[scheme] = judge_left_out(sample, folds, settings, walk_forward=forward)
+        except NotEnoughData as error:
+            reasons[scheme] = str(error)
+        else:
+            if not folds:
+                reasons[scheme] = "fewer than four years come before the last one"
+                del found[scheme]
+    return found, reasons
+
+
+def _rules(
     histories: tuple[History, ...],
-    labels: Labels,
-    name: str,
-    without: Fold | None,
-    budget: float,
+    sample: Sample,
     settings: Settings,
-) -> Alarms:
-    """Return a rival rule with the lowest threshold that keeps the budget outside the fold."""
-    values = tuple(
-        _outside(history.rules[name].loc[history.first_scored :], without) for history in histories
-    )
-    threshold = lowest_threshold(
-        tuple(value for value in values if value.notna().any()),
-        episodes=labels.episodes,
-        budget=budget,
-        quiet=settings.calibration.quiet,
-    )
-    return lambda history: history.rules[name] >= threshold
+    budget: float,
+    names: list[str],
+) -> dict[str, dict[str, Any]]:
+    """Benchmark rules with their threshold in sample, and from the other years."""
+    rules: dict[str, dict[str, Any]] = {}
+    for name in histories[0].rules:
+        values = pd.concat([h.rules[name].loc[h.first_scored :] for h in histories])
+        if not values.notna().any():
+            reason = {"reason": "no folder has the input of it"}
+            rules[name] = dict.fromkeys(("in_sample", "leave_one_year_out"), reason)
+            continue
+        rules[name] = score_rule(sample, values, settings, budget=budget, names=names)
+    return rules
 
 
-def _outside(values: Rows, fold: Fold | None) -> Rows:
-    if fold is None:
-        return values
-    kept: Rows = values[pd.DatetimeIndex(values.index).to_period(fold.freqstr) != fold]
-    return kept
-
-
-def _record(
-    histories: tuple[History, ...], raised: Alarms, labels: Labels, settings: Settings
-) -> Record:
-    return pooled(
-        tuple(
-            evaluate_rule(
-                raised(history).loc[history.first_scored :],
-                episodes=labels.episodes,
-                calm=labels.calm,
-                others=labels.others,
-                quiet=settings.calibration.quiet,
-            )
-            for history in histories
-        )
-    )
-
-
-def _patched(raised: dict[Fold, Alarms]) -> Alarms:
-    """Take every session from the rule that has not seen its fold."""
-
-    def alarm(history: History) -> pd.Series:
-        parts = []
-        for fold, rule in raised.items():
-            flags = rule(history).loc[history.first_scored :]
-            parts.append(flags[pd.DatetimeIndex(flags.index).to_period(fold.freqstr) == fold])
-        return pd.concat(parts).sort_index()
-
-    return alarm
-
-
-def null_run(*, years: int, settings: Settings) -> list[dict[str, Any]]:
-    """Run the verdict in force over simulated markets in which nothing happens.
+def score_rule(
+    sample: Sample, values: pd.Series, settings: Settings, *, budget: float, names: list[str]
+) -> dict[str, Any]:
+    """Record of a rule with one value per session, at the lowest threshold within the budget.
 
     Parameters
     ----------
-    years : int
-        Length of each market, in years of 252 sessions.
+    sample : Sample
+    values : Series of shape (n_sessions,)
+        One per session of the sample; the rule alarms when it is high. NaN never alarms.
     settings : Settings
+    budget : float
+        False alarms per year.
+    names : list of str
+        Names of the histories.
 
     Returns
     -------
-    list of dict
-        JSON-able, one a market: entries into DELEVERAGING a year with an exact Poisson interval.
-        The first is the null of the stated rate; the others say where that rate ends.
+    dict
+        `in_sample`: one threshold from every year. `leave_one_year_out`: from the other years.
     """
-    chosen, limits = settings.verdict, settings.calibrated
-    answer = []
-    for number, (correlation, joint_shocks) in enumerate(NULL_MARKETS):
-        returns = null_returns(
-            chosen.classes, chosen.spreads, sessions=years * SESSIONS_PER_YEAR + WARM_UP,
-            correlation=correlation, freedom=NULL_FREEDOM, joint_shocks=joint_shocks,
-            seed=settings.calibration.seed + number,
-        )  # fmt: skip
-        raised = alarms(
-            driver_history(returns, pd.DataFrame(), chosen=chosen),
-            scales_of(limits),
-            (limits.watch, limits.deleveraging, limits.release),
-            settings=settings,
-        ).iloc[WARM_UP:]
-        record = evaluate_rule(
-            raised, episodes=(), calm=(), others=(), quiet=settings.calibration.quiet
+    everywhere = values >= _threshold(sample, values, None, budget, settings)
+    flags = np.zeros(len(values), dtype=bool)
+    for fold in year_folds(sample):
+        own = in_period(sample.sessions, fold)
+        threshold = _threshold(sample, values, fold, budget, settings)
+        flags[own] = (values >= threshold).to_numpy()[own]
+    left_out = pd.Series(flags, sample.sessions)
+    return {
+        "in_sample": summary(record_of(sample, everywhere, settings), sample, names),
+        "leave_one_year_out": summary(record_of(sample, left_out, settings), sample, names),
+    }
+
+
+def _threshold(
+    sample: Sample, values: pd.Series, without: Period | None, budget: float, settings: Settings
+) -> float:
+    rows = np.ones(len(values), dtype=bool)
+    if without is not None:
+        rows = ~in_period(sample.sessions, without)
+    parts = [values[rows & (sample.segments == number)] for number in np.unique(sample.segments)]
+    return lowest_threshold(
+        tuple(part for part in parts if part.notna().any()),
+        episodes=sample.labels.episodes,
+        budget=budget,
+        quiet=settings.calibration.quiet,
+    )
+
+
+def _targets(sample: Sample, settings: Settings, names: list[str]) -> list[dict[str, Any]]:
+    """Record at other target rates, each year judged by the other years."""
+    rows = []
+    for entries in TARGETS:
+        chosen = settings.calibration.model_copy(update={"deleveraging_entries": entries})
+        desk = settings.model_copy(update={"calibration": chosen})
+        found = judge_left_out(sample, year_folds(sample), desk)
+        threshold = calibrate_sample(sample, desk).deleveraging
+        rows.append(
+            {"stated": entries, "threshold": round(threshold, 2)}
+            | told(sample, found, settings, names)
         )
-        n = len(record.false_alarms)
-        lower, upper = poisson_interval(n, float(years))
-        answer.append(
+    return rows
+
+
+def _statement(
+    sample: Sample, years: Judgement, blocks: Judgement, settings: Settings
+) -> dict[str, Any] | None:
+    """Stated rate, reliability with years and with blocks left out, and score bands."""
+    statement = statement_of(sample, calibrate_sample(sample, settings), years, blocks, settings)
+    if statement is None:
+        return None
+    counts, lengths = block_counts(sample, blocks, settings)
+    tables = {}
+    for name, found in (("years", years), ("blocks", blocks)):
+        rows = sample.ordinary & found.judged
+        calendar = sample.sessions.year.to_numpy()[rows]
+        tables[name] = [
+            [round(value, 3) for value in row]
+            for row in reliability(found.score[rows], calendar, PERIODS)
+        ]
+    rate = statement.rate
+    return {
+        "rate": round(rate.rate, 3),
+        "lower": round(rate.lower, 3),
+        "upper": round(rate.upper, 3),
+        "dispersion": round(rate.dispersion, 2),
+        "next_year": [rate.next_year_lower, rate.next_year_upper],
+        "blocks": [
+            {"block": fold.name, "false_alarms": n, "years": round(length, 2)}
+            for fold, n, length in zip(block_folds(sample), counts, lengths, strict=True)
+        ],
+        "reliability": tables,
+        "bands": [
             {
-                "correlation": correlation,
-                "freedom": NULL_FREEDOM,
-                "joint_shocks": joint_shocks,
-                "years": years,
-                "entries": n,
-                "entries_a_year": round(n / years, 3),
-                "interval": [round(lower, 3), round(upper, 3)],
-                "stated": settings.calibration.deleveraging_entries,
+                "lower_score": round(band.lower_score, 2), "sessions": band.sessions,
+                "inside": band.inside, "share": round(band.share, 4),
+                "lower": round(band.lower, 4), "upper": round(band.upper, 4),
+            }
+            for band in statement.bands
+        ],
+        "rarity": [
+            {
+                "score": row.score, "period": round(row.period, 1),
+                "lower": round(row.lower, 1), "upper": round(row.upper, 1),
+            }
+            for row in statement.rarity
+        ],
+    }  # fmt: skip
+
+
+def _molchan(sample: Sample, years: Judgement) -> list[list[float]]:
+    """Rows of raised share, share missed, and the 5–95 % band of chance."""
+    curve = molchan_curve(years.margin, windows_of(sample))
+    columns = (curve.raised, curve.misses, curve.chance_lower, curve.chance_upper)
+    return [[round(float(value), 4) for value in row] for row in zip(*columns, strict=True)]
+
+
+def _false_alarms(
+    histories: tuple[History, ...], sample: Sample, years: Judgement, settings: Settings
+) -> list[dict[str, Any]]:
+    """False alarms one by one: state, margin, drivers and the classes that fell."""
+    record = record_of(sample, years.raised, settings, narrow=years.narrow)
+    evidence = deleveraging_score(
+        sample.drivers, scales=calibrate_sample(sample, settings).scales, weights=sample.weights,
+        cap=settings.verdict.evidence_cap,
+    ).evidence  # fmt: skip
+    rows = []
+    for day in record.false_alarms:
+        place = int(np.flatnonzero(sample.sessions == day)[0])
+        narrow = bool(years.narrow.iloc[place])
+        elevated = evidence.iloc[place]
+        rows.append(
+            {
+                "day": f"{day:%Y-%m-%d}",
+                "state": DEGROSSING if narrow else DELEVERAGING,
+                "margin": round(float(years.margin[place]), 2),
+                "drivers": {k: round(float(v), 1) for k, v in elevated.items() if v >= 1},
+                "fell": what_fell(histories[sample.segments[place]], day, settings),
+                "calm": day in record.calm_alarms,
+                "other": day in record.other_alarms,
             }
         )
+    return rows
+
+
+def told(sample: Sample, found: Judgement, settings: Settings, names: list[str]) -> dict[str, Any]:
+    """Record of a judgement as JSON, with the margin of each episode."""
+    rows = found.judged
+    record = record_of(sample, found.raised, settings, narrow=found.narrow, rows=rows)
+    answer = summary(record, sample, names)
+    for row in answer["by_episode"]:
+        row["margin"] = _margin(sample, found.margin, pd.Timestamp(row["acute_start"]))
     return answer
 
 
-def _told(record: Record) -> dict[str, Any]:
+def _margin(sample: Sample, margins: Any, start: pd.Timestamp) -> float | None:
+    """Largest score less threshold in time: one session before to two after the acute start."""
+    first = int(sample.sessions.searchsorted(start))
+    window = margins[max(first - 1, 0) : first + IN_TIME + 1]
+    return None if np.isnan(window).all() else round(float(np.nanmax(window)), 3)
+
+
+def summary(record: Record, sample: Sample, names: list[str]) -> dict[str, Any]:
+    """Figures of a record as JSON."""
     lower, upper = record.false_alarm_rate_interval
-    delay = record.median_delay
+    delay, share, entries = record.median_delay, record.raised_share, record.entries_per_episode
     return {
         "episodes": len(record.detections),
         "caught": record.detected,
-        f"caught_within_{WITHIN}": record.detected_within(WITHIN),
+        f"caught_within_{IN_TIME}": record.detected_within(IN_TIME),
+        "by_folder": _by_folder(record, sample, names),
         "median_delay": None if np.isnan(delay) else delay,
         "false_entries": len(record.false_alarms),
         "years": round(record.years, 2),
         "false_entries_a_year": round(record.false_alarm_rate, 3),
         "false_entries_interval": [round(lower, 3), round(upper, 3)],
+        "raised_share": None if np.isnan(share) else round(share, 5),
+        "raised_outside": record.raised_outside,
+        "entries_per_episode": None if np.isnan(entries) else round(entries, 2),
         "calm_entries": [f"{day:%Y-%m-%d}" for day in record.calm_alarms],
         "other_selloff_entries": [f"{day:%Y-%m-%d}" for day in record.other_alarms],
         "false_entry_days": [f"{day:%Y-%m-%d}" for day in record.false_alarms],
@@ -368,6 +334,7 @@ def _told(record: Record) -> dict[str, Any]:
             {
                 "episode": detection.episode.name,
                 "title": detection.episode.title,
+                "cross_asset": detection.episode.cross_asset,
                 "acute_start": f"{detection.episode.acute_start:%Y-%m-%d}",
                 "entry": None if detection.entry is None else f"{detection.entry:%Y-%m-%d}",
                 "delay": detection.delay,
@@ -375,3 +342,17 @@ def _told(record: Record) -> dict[str, Any]:
             for detection in record.detections
         ],
     }
+
+
+def _by_folder(record: Record, sample: Sample, names: list[str]) -> dict[str, list[int]]:
+    """Episodes detected in time and all episodes, by the folder that holds their acute start."""
+    answer = {}
+    for number, name in enumerate(names):
+        days = sample.sessions[sample.segments == number]
+        own = [
+            detection.delay is not None and detection.delay <= IN_TIME
+            for detection in record.detections
+            if days[0] <= detection.episode.acute_start <= days[-1]
+        ]
+        answer[name] = [sum(own), len(own)]
+    return answer

@@ -1,163 +1,178 @@
-"""Track record and calibration as markdown: printed by the flows, kept in docs."""
+"""Track record as markdown: printed by the flows, stored in docs."""
 
 from typing import Any
 
-HEADINGS = (
-    "| rule | thresholds from | caught within 2 | caught | median delay | false entries a year "
-    "(95 %) | in calm periods | in other sell-offs |\n|---|---|---:|---:|---:|---:|---:|---:|"
+from unwind.studies.track_record_tables import (
+    band_table,
+    block_table,
+    episode_table,
+    false_alarm_table,
+    molchan_table,
+    null_table,
+    placebo_table,
+    rate_row,
+    reliability_table,
+    resampled_text,
+    search_text,
+    target_table,
+    variant_tables,
 )
+
+HEADINGS = (
+    "| rule | thresholds from | detected within 2 | by folder | detected | median delay | "
+    "false alarms per year (95 %) | sessions raised | entries per episode | in calm periods | "
+    "in other sell-offs |\n|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|"
+)
+SCHEMES = {
+    "shipped": "calibration {}, in sample",
+    "leave_one_year_out": "the other years",
+    "leave_one_block_out": "the other blocks of years",
+    "walk_forward": "the years before",
+}
 
 
 def record_markdown(record: dict[str, Any]) -> str:
-    """Write the record of an evaluation: the table, each episode, each false entry."""
-    scored = "; ".join(
-        f"{name} {record['scored_from'][name]} … {record['scored_to'][name]}"
-        for name in record["folders"]
-    )
+    """Write the record of an evaluation, section by section; what was not computed is left out."""
     verdict = record["verdict"]
     rows = [
-        _row("**unwind**", f"calibration {record['calibration']}", verdict["shipped"]),
-        _row("**unwind**", "the other quarters", verdict["leave_one_out"]),
-        _row("**unwind**", "the other years", verdict["leave_one_year_out"]),
+        rate_row("**unwind**", name.format(record["calibration"]), verdict[scheme])
+        for scheme, name in SCHEMES.items()
     ]
-    for name, told in record["rules"].items():
+    for name, schemes in record["rules"].items():
         rows += [
-            _row(name, "the same years", told["in_sample"]),
-            _row(name, "the other quarters", told["leave_one_out"]),
-            _row(name, "the other years", told["leave_one_year_out"]),
+            rate_row(name, "the same years, in sample", schemes["in_sample"]),
+            rate_row(name, "the other years", schemes["leave_one_year_out"]),
         ]
     origin, judged = _judged(verdict)
     blocks = [
-        f"Scored: {scored}. The simple rules may use {record['budget']:g} false entries a year; "
-        "the "
-        f'verdict is calibrated to {record["stated_false_entries_a_year"]:g}. "The other '
-        'quarters": every calendar quarter is judged by scales and thresholds from the other '
-        "quarters alone, so neither an episode nor a false entry is scored by a rule that has seen "
-        'it; "the other years" leaves out whole years.',
+        _opening(record),
         "\n".join((HEADINGS, *rows)),
         *(
-            f"Not judged by the other {folds}: {verdict[scheme]['reason']}."
-            for scheme, folds in (("leave_one_out", "quarters"), ("leave_one_year_out", "years"))
+            f"Not judged by {SCHEMES[scheme]}: {verdict[scheme]['reason']}."
+            for scheme in SCHEMES
             if "reason" in verdict[scheme]
         ),
         f"### Episode by episode, {origin}",
-        "\n".join(_episodes(judged)),
-        f"### False entries, {origin}",
-        _days(judged),
+        episode_table(judged),
+        f"### False alarms, {origin}",
+        false_alarm_table(record, judged),
     ]
-    if record["stated_rates"]:
-        blocks += ["### Had another rate been stated", _stated(record["stated_rates"])]
-    if "null" in record:
-        blocks += ["### Where nothing happens", _null(record["null"])]
+    for key, heading, write in (
+        ("statement", "### What is stated of years to come", _statement),
+        ("stated_rates", "### Other target rates, judged by the other years", target_table),
+        ("molchan", "### Misses against time raised", molchan_table),
+        ("resampled", "### Years resampled", resampled_text),
+        ("variants", "### Every driver and variant tried", variant_tables),
+        ("placebos", "### Rules without skill", placebo_table),
+        ("random_rules", "### Search over random rules", search_text),
+        ("null", "### Simulated markets in which nothing happens", null_table),
+    ):
+        if record.get(key):
+            blocks += [heading, write(record[key])]
     return "\n\n".join(blocks) + "\n"
 
 
 def record_sentence(record: dict[str, Any]) -> str:
     """Say the record of an evaluation in one sentence."""
-    origin, told = _judged(record["verdict"])
+    origin, judged = _judged(record["verdict"])
     return (
-        f"{told['caught_within_2']} of {told['episodes']} episodes caught within 2 sessions, "
-        f"{told['false_entries_a_year']:.2f} false entries a year, {origin}"
+        f"{judged['caught_within_2']} of {judged['episodes']} episodes caught within 2 sessions, "
+        f"{judged['false_entries_a_year']:.2f} false alarms per year, {origin}"
+    )
+
+
+def _opening(record: dict[str, Any]) -> str:
+    scored = "; ".join(
+        f"{name} {record['scored_from'][name]} … {record['scored_to'][name]}"
+        for name in record["folders"]
+    )
+    return (
+        f"Scored: {scored}. The verdict is calibrated to a target of "
+        f"{record['stated_false_entries_a_year']:g} false alarms per year; a benchmark rule may "
+        "use "
+        f'{record["budget"]:g}. "The other years": every calendar year is judged by scales and '
+        'thresholds from the other years alone. "The other blocks": the same with blocks of '
+        'consecutive years. "The years before": each year by earlier years alone, once there are '
+        "four."
     )
 
 
 def _judged(verdict: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Pick the most severe record there is, and say which it is."""
-    if "reason" in verdict["leave_one_out"]:
-        return "with the calibration in force", verdict["shipped"]
-    return "each quarter unseen", verdict["leave_one_out"]
+    if "reason" in verdict["leave_one_year_out"]:
+        return "in sample", verdict["shipped"]
+    return "years left out", verdict["leave_one_year_out"]
 
 
-def _stated(rates: list[dict[str, Any]]) -> str:
-    lines = [
-        "Calibrated on all years, so a little flattering:",
-        "",
-        "| stated, at most | threshold | caught within 2 | caught | false entries a year | "
-        "in calm periods |",
-        "|---:|---:|---:|---:|---:|---:|",
+def _statement(statement: dict[str, Any]) -> str:
+    low, high = statement["next_year"]
+    parts = [
+        f"**Stated rate: at most {statement['upper']:.2f} false alarms per year** (upper 90 % "
+        "bound of "
+        f"the long-run rate, from blocks of years each judged by the other blocks; point estimate "
+        f"{statement['rate']:.2f}, lower 90 % bound {statement['lower']:.2f}). Next year's number: "
+        f"{low} to {high} with 80 %. The blocks vary {statement['dispersion']:.2f} times as much "
+        "as a "
+        "Poisson process (at least 1), and the bound allows for that.",
+        block_table(statement["blocks"]),
+        'Reliability: observed over stated frequency of a score of "1 in N" among ordinary '
+        "sessions that were left out of their calibration, with a 90 % interval over resampled "
+        "years. Above 1 such sessions came more often than stated.",
+        reliability_table(statement["reliability"]),
+        "Base rate: share of sessions in a score band that lay in a labelled episode, with years "
+        "left out and a 95 % interval over resampled years. It is not a probability of "
+        "deleveraging.",
+        band_table(statement["bands"]),
+        "Rarity: a score is printed with the return period of the last columns, not with 10^score.",
+        "| score | 10^score | ordinary sessions score this high once in (90 %) "
+        "|\n|---:|---:|---:|\n"
+        + "\n".join(
+            f"| {row['score']:g} | {10 ** row['score']:,.0f} | {row['period']:,.0f} "
+            f"({row['lower']:,.0f}–{row['upper']:,.0f}) |"
+            for row in statement["rarity"]
+            if row["score"] >= 1 and row["score"] % 0.5 == 0
+        ),
     ]
-    lines += [
-        f"| {told['stated']:g} | {told['threshold']:.2f} | {told['caught_within_2']} of "
-        f"{told['episodes']} | {told['caught']} | {told['false_entries_a_year']:.2f} | "
-        f"{len(told['calm_entries'])} |"
-        for told in rates
-    ]
-    return "\n".join(lines)
-
-
-def _null(markets: list[dict[str, Any]]) -> str:
-    lines = [
-        "| correlation of two classes | shocks (Student-t) | years | entries | a year (95 %) | "
-        "stated, at most |",
-        "|---:|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {market['correlation']:g} | "
-        f"{'all at once' if market['joint_shocks'] else 'each its own'}, {market['freedom']:g} "
-        f"degrees of freedom | {market['years']} | {market['entries']} | "
-        f"{market['entries_a_year']:.2f} ({market['interval'][0]:.2f}–{market['interval'][1]:.2f}) "
-        f"| {market['stated']:g} |"
-        for market in markets
-    ]
-    return "\n".join(lines)
-
-
-def _row(name: str, origin: str, told: dict[str, Any]) -> str:
-    if "reason" in told:
-        return f"| {name} | {origin} | not judged | – | – | – | – | – |"
-    delay = "–" if told["median_delay"] is None else f"{told['median_delay']:g}"
-    lower, upper = told["false_entries_interval"]
-    return (
-        f"| {name} | {origin} | {told['caught_within_2']} of {told['episodes']} | "
-        f"{told['caught']} | {delay} | {told['false_entries_a_year']:.2f} "
-        f"({lower:.2f}–{upper:.2f}) | {len(told['calm_entries'])} | "
-        f"{len(told['other_selloff_entries'])} |"
-    )
-
-
-def _episodes(told: dict[str, Any]) -> list[str]:
-    lines = ["| episode | | acute start | entry | delay |", "|---|---|---|---|---:|"]
-    return lines + [
-        f"| {row['episode']} | {row['title']} | {row['acute_start']} | "
-        f"{row['entry'] or 'missed'} | {'' if row['delay'] is None else row['delay']} |"
-        for row in told["by_episode"]
-    ]
-
-
-def _days(told: dict[str, Any]) -> str:
-    if not told["false_entry_days"]:
-        return "None."
-    marks = dict.fromkeys(told["calm_entries"], " (calm period)")
-    marks |= dict.fromkeys(told["other_selloff_entries"], " (other sell-off)")
-    return ", ".join(f"{day}{marks.get(day, '')}" for day in told["false_entry_days"]) + "."
+    return "\n\n".join(parts)
 
 
 def calibration_markdown(held: dict[str, Any]) -> str:
     """Write the report of a calibration: thresholds, scales, and what scores have meant."""
     blocks = [
         f"# Calibration {held['version']}",
-        f"From {held['sessions']:,} ordinary sessions of {held['data']}; sessions near a dated "
-        "episode are left out, and no threshold is fitted to one.",
-        "| threshold | score | entries a year on resampled ordinary sessions |\n|---|---:|---:|\n"
+        f"From {held['sessions']:,} ordinary sessions of {held['data']}; sessions near a labelled "
+        "episode are excluded, and no threshold is fitted to one.",
+        "| threshold | score | entries per year on resampled ordinary sessions |\n|---|---:|---:|\n"
         f"| DELEVERAGING | {held['deleveraging']:.2f} | {held['deleveraging_rate']:.2f} "
         f"(95 % of paths {held['deleveraging_rate_lower']:.2f}–"
         f"{held['deleveraging_rate_upper']:.2f}) |\n"
         f"| WATCH | {held['watch']:.2f} | {held['watch_rate']:.2f} |\n"
         f"| release | {held['release']:.2f} | |",
         "## Scales",
-        "| driver | 75 % | 90 % | 95 % | mean excess beyond |\n|---|---:|---:|---:|---:|\n"
+        "| driver | 75 % | 90 % | 95 % | mean excess beyond | tail shape |\n"
+        "|---|---:|---:|---:|---:|---:|\n"
         + "\n".join(
             f"| {name} | "
             + " | ".join(f"{knot:.2f}" for knot in scale["knots"])
-            + f" | {scale['mean_excess']:.2f} |"
+            + f" | {scale['mean_excess']:.2f} | {scale['shape']:.2f} |"
             for name, scale in held["scales"].items()
         ),
-        "## What a score has meant",
-        "| score from | sessions | inside an episode | share (95 %) |\n|---:|---:|---:|---:|\n"
-        + "\n".join(
-            f"| {band['lower_score']:.2f} | {band['sessions']:,} | {band['inside']} | "
-            f"{band['share']:.1%} ({band['lower']:.1%}–{band['upper']:.1%}) |"
-            for band in held["bands"]
-        ),
+        "## Share of sessions in an episode, in sample",
+        band_table(held["bands"]),
+        "## Statement",
+        _stated(held["statement"]),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _stated(statement: dict[str, Any] | None) -> str:
+    if statement is None:
+        return "None: the history is too short to leave years out. Lengthen it to state a rate."
+    rate = statement["rate"]
+    return (
+        f"False alarms per year, from blocks of years left out: {rate['rate']:.2f}; upper 90 % "
+        "bound "
+        f"{rate['upper']:.2f}; next year's number {rate['next_year_lower']} to "
+        f"{rate['next_year_upper']} with 80 %.\n\nShare of sessions in an episode, years left "
+        "out:\n\n" + band_table(statement["bands"])
+    )

@@ -11,6 +11,7 @@ from features.cross_section import (
     scaled_moves,
     spread_returns,
     tail_excess,
+    volume_on_falls,
 )
 from tests import naive_verdict
 
@@ -276,3 +277,56 @@ class TestSpreads:
     def test_without_spreads_the_sessions_stay(self) -> None:
         returns = _returns(5)
         assert spread_returns(returns, spreads=()).index.equals(returns.index)
+
+
+class TestVolumeOnFalls:
+    WINDOW, MINIMUM = 20, 10
+
+    @classmethod
+    def _volume(cls, last: float) -> pd.DataFrame:
+        """Log volume alternates between 0 and 2 (mean 1, sample σ 1.026), then ends at `last`."""
+        logs = np.r_[np.tile([0.0, 2.0], 10), last]
+        return pd.DataFrame({"A": np.exp(logs)})
+
+    def _last(self, move: float, log_volume: float) -> float:
+        volume = self._volume(log_volume)
+        moves = pd.DataFrame({"A": np.full(len(volume), move)})
+        found = volume_on_falls(
+            moves, volume, window=self.WINDOW, min_observations=self.MINIMUM, cap=4.0
+        )
+        return float(found["A"].iloc[-1])
+
+    @pytest.mark.parametrize(
+        ("move", "log_volume", "expected"),
+        [
+            (-2.0, 3.0, 2.0 * 2.0 / np.sqrt(20 / 19)),
+            (-9.0, 3.0, 4.0 * 2.0 / np.sqrt(20 / 19)),  # the fall is capped
+            (-9.0, 99.0, 16.0),  # both are
+            (-2.0, 0.5, 0.0),  # less than usual
+            (2.0, 3.0, 0.0),  # a rise
+        ],
+    )
+    def test_by_hand(self, move: float, log_volume: float, expected: float) -> None:
+        assert self._last(move, log_volume) == pytest.approx(expected, rel=1e-12)
+
+    def test_missing_or_zero_volume_is_missing(self) -> None:
+        volume = self._volume(3.0)
+        moves = pd.DataFrame({"A": np.full(len(volume), -2.0)})
+        volume.iloc[-1] = 0.0
+        found = volume_on_falls(moves, volume, window=20, min_observations=10)
+        assert np.isnan(found["A"].iloc[-1])
+        assert found["A"].iloc[:10].isna().all()
+        constant = volume_on_falls(moves, volume * 0 + 5, window=20, min_observations=10)
+        assert constant.isna().all(axis=None)
+
+    def test_a_negative_volume_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="volume must not be negative"):
+            volume_on_falls(pd.DataFrame({"A": [-1.0]}), pd.DataFrame({"A": [-5.0]}))
+
+    def test_a_later_day_changes_nothing(self) -> None:
+        generator = np.random.default_rng(2)
+        volume = pd.DataFrame(generator.lognormal(10, 0.4, (200, 3)), columns=list("ABC"))
+        moves = pd.DataFrame(generator.standard_normal((200, 3)), columns=list("ABC"))
+        whole = volume_on_falls(moves, volume)
+        prefix = volume_on_falls(moves.iloc[:150], volume.iloc[:150])
+        pd.testing.assert_frame_equal(whole.iloc[:150], prefix, check_exact=True)

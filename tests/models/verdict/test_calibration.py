@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from features.constants import SESSIONS_PER_YEAR
 from models.errors import NotEnoughData
@@ -13,14 +14,20 @@ from models.verdict import (
     calibrate,
     deleveraging_score,
 )
-from models.verdict.calibration import RESOLUTION, entry_rates, resample, threshold_for
+from models.verdict.calibration import (
+    RESOLUTION,
+    entry_rates,
+    resample,
+    tail_shape,
+    threshold_for,
+)
 from tests import naive_verdict
 
 RESAMPLING = Resampling(paths=100, years=10, block=20.0, quiet=10, seed=3)
 ASKED = {
     "cap": 4.0,
     "watch_entries": 4.0,
-    "deleveraging_entries": 0.85,
+    "deleveraging_entries": 0.85,  # higher than the default: more entries, a smaller error
     "release_share": 0.8,
     "resampling": RESAMPLING,
 }
@@ -29,11 +36,11 @@ ASKED = {
 def _process(n: int, *, seed: int) -> pd.DataFrame:
     """Drivers that cluster, depend on each other and have heavy tails, but no episode."""
     generator = np.random.default_rng(seed)
-    noise = generator.standard_normal((n, 4))
+    noise = generator.standard_normal((n, 5))
     level = np.zeros(n)
     for t in range(1, n):
-        level[t] = 0.9 * level[t - 1] + 0.4 * noise[t, 3]
-    moves = np.exp(0.3 * level)[:, None] * (0.6 * noise[:, :1] + 0.8 * noise[:, :3])
+        level[t] = 0.9 * level[t - 1] + 0.4 * noise[t, 4]
+    moves = np.exp(0.3 * level)[:, None] * (0.6 * noise[:, :1] + 0.8 * noise[:, :4])
     index = pd.bdate_range("1950-01-02", periods=n)
     return pd.DataFrame(np.maximum(moves, 0.0), index, list(DRIVERS))
 
@@ -220,17 +227,47 @@ class TestEpisode:
 
 class TestShortHistory:
     def test_is_not_calibrated_on(self) -> None:
-        with pytest.raises(NotEnoughData, match="ordinary sessions with every driver") as caught:
+        with pytest.raises(NotEnoughData, match="ordinary sessions with the driver") as caught:
             _calibrated(_process(499, seed=1))
         assert (caught.value.need, caught.value.got) == (500, 499)
 
     def test_a_driver_that_is_never_there_is_not_calibrated(self) -> None:
-        with pytest.raises(NotEnoughData, match="ordinary sessions with every driver"):
+        with pytest.raises(NotEnoughData, match="ordinary sessions with the driver"):
             _calibrated(_process(3000, seed=1).assign(crowding=np.nan))
 
     def test_a_driver_that_never_speaks_is_not_calibrated(self) -> None:
         with pytest.raises(NotEnoughData, match="no ordinary session exceeds the last knot"):
             _calibrated(_process(3000, seed=1).assign(crowding=0.0))
+
+
+class TestHistoryWithoutVolume:
+    def test_in_part_leaves_the_other_drivers_their_sample(self) -> None:
+        drivers = _process(3000, seed=1)
+        partly = drivers.copy()
+        partly.iloc[:1500, list(DRIVERS).index("volume_on_falls")] = np.nan
+        whole, found = _calibrated(drivers), _calibrated(partly)
+        assert found.scales["breadth"] == whole.scales["breadth"]
+        assert found.scales["volume_on_falls"] != whole.scales["volume_on_falls"]
+        assert found.sessions == 3000
+
+
+class TestTailShape:
+    def test_of_heavy_values_is_recovered(self) -> None:
+        values = stats.genpareto(0.3).rvs(20_000, random_state=4)
+        assert tail_shape(values, np.arange(20_000) // 2000) == pytest.approx(0.3, abs=0.08)
+
+    def test_light_tails_and_few_values_are_exponential(self) -> None:
+        generator = np.random.default_rng(1)
+        assert tail_shape(generator.random(4000), np.arange(4000) // 400) == 0.0
+        assert (
+            tail_shape(stats.genpareto(0.5).rvs(500, random_state=1), np.arange(500) // 250) == 0.0
+        )
+
+    def test_can_be_turned_off(self) -> None:
+        drivers = _process(3000, seed=1) ** 3
+        assert max(scale.shape for scale in _calibrated(drivers).scales.values()) > 0.1
+        light = _calibrated(drivers, max_shape=0.0)
+        assert {scale.shape for scale in light.scales.values()} == {0.0}
 
 
 class TestNarrowSettings:

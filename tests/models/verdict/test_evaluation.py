@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,9 +10,12 @@ from models.verdict import (
     Episode,
     Period,
     Record,
+    chance_detections,
+    episode_windows,
     evaluate_rule,
     inside_episode,
     lowest_threshold,
+    molchan_curve,
     near_episode,
     poisson_interval,
     pooled,
@@ -102,6 +107,86 @@ class TestCatch:
         assert [catch.episode.name for catch in record.detections] == ["quants"]
 
 
+class TestNarrowAlarm:
+    """Losses of long–short spreads alone: one strategy is being cut, not every class."""
+
+    def test_detects_a_narrow_episode_and_no_other(self) -> None:
+        raised = _alarm("2007-08-07", "2007-11-02")
+        broad = _episode("2007-11-01", "2007-11-09", "broad")
+        narrow = replace(QUANTS, cross_asset=False)
+        record = evaluate_rule(raised, narrow=raised, episodes=(narrow, broad))
+        assert [found.delay for found in record.detections] == [1, None]
+
+    def test_that_turns_broad_detects_from_then_on(self) -> None:
+        raised = _alarm("2007-08-06", "2007-08-07", "2007-08-08")
+        record = evaluate_rule(raised, narrow=_alarm("2007-08-06"), episodes=(QUANTS,))
+        assert [found.delay for found in record.detections] == [1]
+
+    def test_is_paid_for_like_any_other(self) -> None:
+        raised = _alarm("2007-10-01")
+        assert len(evaluate_rule(raised, narrow=raised, episodes=()).false_alarms) == 1
+
+
+class TestAlarmWithoutSkill:
+    """An alarm that costs nothing for its time would score best by never being silent."""
+
+    SESSIONS = sessions_between(
+        pd.Timestamp("2004-01-02").date(), pd.Timestamp("2009-12-31").date()
+    )
+    EPISODES = tuple(
+        _episode(f"{year}-{month}-06", f"{year}-{month}-16", f"{year}-{month}")
+        for year in range(2004, 2010)
+        for month in ("03", "09")
+    )
+
+    @pytest.mark.parametrize("kind", ["alternating", "always on", "random"])
+    def test_scores_at_the_bottom(self, kind: str) -> None:
+        n = len(self.SESSIONS)
+        flags = {
+            "alternating": np.arange(n) % 2 == 0,
+            "always on": np.ones(n, dtype=bool),
+            "random": np.random.default_rng(5).random(n) < 0.2,
+        }[kind]
+        record = evaluate_rule(pd.Series(flags, self.SESSIONS), episodes=self.EPISODES)
+        assert record.false_alarm_rate > 15
+        assert record.raised_share > 0.15
+        windows = episode_windows(self.SESSIONS, self.EPISODES)
+        chance = chance_detections(flags, windows)
+        # No more detections than the same entries make anywhere else.
+        assert record.detected_within(2) <= np.quantile(chance, 0.95)
+
+    def test_is_beaten_by_one_session_per_episode(self) -> None:
+        flags = self.SESSIONS.isin([found.acute_start for found in self.EPISODES])
+        record = evaluate_rule(pd.Series(flags, self.SESSIONS), episodes=self.EPISODES)
+        n = int(flags.sum())
+        assert record.detected_within(2) >= n > 6
+        assert record.false_alarms == ()
+        assert record.entries_per_episode == pytest.approx(record.detected / 12)
+        chance = chance_detections(flags, episode_windows(self.SESSIONS, self.EPISODES))
+        assert np.quantile(chance, 0.95) <= n / 2
+
+
+class TestMolchanCurve:
+    SESSIONS, EPISODES = TestAlarmWithoutSkill.SESSIONS, TestAlarmWithoutSkill.EPISODES
+
+    def test_of_noise_lies_in_the_band_of_chance(self) -> None:
+        noise = pd.Series(np.random.default_rng(1).random(len(self.SESSIONS)), self.SESSIONS)
+        windows = episode_windows(self.SESSIONS, self.EPISODES)
+        curve = molchan_curve(noise.to_numpy(), windows)
+        assert (curve.misses >= curve.chance_lower - 1 / 12).all()
+        assert (np.diff(curve.misses) <= 0).all()
+        assert curve.misses[-1] == 0.0
+        assert curve.raised[-1] == 1.0
+
+    def test_of_a_score_that_knows_reaches_no_miss_at_once(self) -> None:
+        score = pd.Series(np.random.default_rng(1).random(len(self.SESSIONS)), self.SESSIONS)
+        rows = episode_windows(self.SESSIONS, self.EPISODES) + 1
+        score.iloc[rows] += 1.0
+        curve = molchan_curve(score.to_numpy(), rows - 1)
+        assert curve.misses[curve.raised >= 0.01][0] == 0.0
+        assert curve.chance_lower[curve.raised >= 0.01][0] >= 0.5
+
+
 class TestHoliday:
     def test_a_long_weekend_is_one_session(self) -> None:
         # Friday 31 August, Labor Day, Tuesday 4 September.
@@ -130,17 +215,19 @@ class TestFalseEntry:
     ) -> None:
         assert len(_judge(_alarm(entry), QUANTS).false_alarms) == false
 
-    def test_entries_within_ten_sessions_of_an_alarm_count_once(self) -> None:
-        near = _alarm("2007-10-01", "2007-10-03", "2007-10-15")  # the 15th: 8 sessions on
-        assert _judge(near).false_alarms == (pd.Timestamp("2007-10-01"),)
-        apart = _alarm("2007-10-01", "2007-10-16")  # 11 sessions on
+    def test_a_stretch_counts_one_per_ten_sessions_begun(self) -> None:
+        first, eleventh = pd.Timestamp("2007-10-01"), pd.Timestamp("2007-10-15")
+        assert _judge(_alarm("2007-10-01", "2007-10-03", "2007-10-12")).false_alarms == (first,)
+        ten = _alarm("2007-10-01", "2007-10-15")  # 10 sessions on: an eleventh session is raised
+        assert _judge(ten).false_alarms == (first, eleventh)
+        apart = _alarm("2007-10-01", "2007-10-16")  # 11 sessions on: another stretch
         assert len(_judge(apart).false_alarms) == 2
-        ten = _alarm("2007-10-01", "2007-10-15")  # 10 sessions on
-        assert len(_judge(ten).false_alarms) == 1
 
-    def test_an_echo_of_an_episode_is_not_one(self) -> None:
-        # 17 August is inside, 24 August is five sessions after that alarm.
-        assert _judge(_alarm("2007-08-17", "2007-08-24"), QUANTS).false_alarms == ()
+    def test_an_alarm_that_outlasts_its_episode_pays_for_the_time(self) -> None:
+        # 17 August lies within the buffer, 24 August does not.
+        record = _judge(_alarm("2007-08-17", "2007-08-24"), QUANTS)
+        assert record.false_alarms == (pd.Timestamp("2007-08-24"),)
+        assert (record.raised, record.raised_outside) == (2, 1)
 
     def test_calm_and_other_selloffs_are_listed(self) -> None:
         record = _judge(
@@ -165,8 +252,11 @@ class TestFalseEntry:
         sessions = SESSIONS[: len(raised)]
         record = _judge(pd.Series(raised, index=sessions), QUANTS)
         near = near_episode(sessions, (QUANTS,)).tolist()
-        told = [sessions[t] for t in naive_verdict.entries(raised, quiet=10) if not near[t]]
+        outside = [alarm and not inside for alarm, inside in zip(raised, near, strict=True)]
+        told = [sessions[t] for t in naive_verdict.false_alarms(outside, quiet=10)]
         assert list(record.false_alarms) == told
+        assert record.raised == sum(raised)
+        assert record.raised_outside == sum(outside)
 
     def test_no_session_no_record(self) -> None:
         record = _judge(pd.Series([], dtype=bool, index=pd.DatetimeIndex([])), QUANTS)

@@ -3,8 +3,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from models.verdict import DRIVERS, LEVELS, UNKNOWN, Scale, deleveraging_score, evidence_of, states
+from models.verdict import (
+    DRIVERS,
+    LEVELS,
+    UNKNOWN,
+    WEIGHTS,
+    Scale,
+    deleveraging_score,
+    evidence_of,
+    states,
+)
 from tests import naive, naive_verdict
 
 LIMITS = {"watch": 2.0, "deleveraging": 4.0, "release": 1.5, "dwell": 2}
@@ -12,7 +22,8 @@ CAP = 4.0
 SCALES = {
     "breadth": Scale(knots=(0.2, 0.8, 1.3), mean_excess=1.3),
     "concentration": Scale(knots=(0.8, 2.7, 4.3), mean_excess=3.6),
-    "crowding": Scale(knots=(0.4, 1.0, 1.6), mean_excess=0.75),
+    "volume_on_falls": Scale(knots=(0.9, 3.5, 6.0), mean_excess=4.0, shape=0.1),
+    "crowding": Scale(knots=(0.4, 1.0, 1.6), mean_excess=0.75, shape=0.02),
 }
 NAMES = list(DRIVERS)
 
@@ -26,11 +37,11 @@ def _drivers(n: int = 300, *, seed: int = 11) -> pd.DataFrame:
     generator = np.random.default_rng(seed)
     common = generator.exponential(0.5, (n, 1))
     drawn = pd.DataFrame(
-        common * generator.exponential([1.0, 3.0, 0.8], (n, 3)),
+        common * generator.exponential([1.0, 3.0, 4.0, 0.8], (n, 4)),
         pd.bdate_range("2024-01-02", periods=n),
         NAMES,
     )
-    return drawn.mask(generator.random((n, 3)) < 0.1)
+    return drawn.mask(generator.random((n, 4)) < 0.1)
 
 
 def _row(**values: float) -> pd.DataFrame:
@@ -63,6 +74,21 @@ class TestEvidence:
         found = evidence_of(values, Scale(knots=knots, mean_excess=1.0), cap=CAP)
         np.testing.assert_allclose(found, values / np.log(10), rtol=1e-14)
 
+    def test_heavy_tail_is_that_of_the_generalised_pareto_distribution(self) -> None:
+        # P(X > x | X > u) = (1 + ξ(x−u)/β)^(−1/ξ) with mean excess β/(1−ξ).
+        scale = Scale(knots=(1.0, 2.0, 4.0), mean_excess=2.0, shape=0.25)
+        found = evidence_of(pd.Series([4.0, 7.0, 10.0]), scale, cap=CAP)
+        beta = 2.0 * 0.75
+        tail = stats.genpareto(0.25, scale=beta).sf([0.0, 3.0, 6.0])
+        np.testing.assert_allclose(found, -np.log10(0.05 * tail), rtol=1e-12)
+        light = evidence_of(pd.Series([10.0]), Scale(knots=(1, 2, 4), mean_excess=2.0), cap=CAP)
+        assert found.iloc[-1] < light.item()
+
+    @pytest.mark.parametrize("shape", [-0.1, 1.0])
+    def test_a_shape_without_a_mean_is_refused(self, shape: float) -> None:
+        with pytest.raises(ValueError, match="shape must lie in"):
+            evidence_of(pd.Series([1.0]), Scale(knots=(1, 2, 3), mean_excess=1, shape=shape))
+
     def test_a_scale_that_is_mostly_zero_never_overstates(self) -> None:
         scale = Scale(knots=(0.0, 0.0, 1.0), mean_excess=0.5)
         found = evidence_of(pd.Series([0.0, 0.5, 1.0]), scale, cap=CAP)
@@ -89,21 +115,23 @@ class TestEvidence:
 
 class TestScore:
     def test_is_the_harmonic_mean_of_the_probabilities(self) -> None:
-        # Probabilities 1/4, 1/10 and 1: harmonic mean 3 / (4 + 10 + 1) = 1/5.
+        # Probabilities 1/4, 1/10, 1 and 1/2 with weights 3, 3, 3 and 1: mean of 12, 30, 3 and 2.
         history = deleveraging_score(
-            _row(breadth=np.log10(4), concentration=1.0, crowding=0.0),
+            _row(breadth=np.log10(4), concentration=1.0, volume_on_falls=0.0, crowding=np.log10(2)),
             scales=dict.fromkeys(NAMES, PLAIN),
+            weights={"breadth": 3, "concentration": 3, "volume_on_falls": 3, "crowding": 1},
             cap=CAP,
         )
-        assert history.score.item() == pytest.approx(np.log10(5), rel=1e-14)
-        shares = np.array([4, 10, 1]) / 15 * np.log10(5)
+        assert history.score.item() == pytest.approx(np.log10(4.7), rel=1e-14)
+        assert history.cross_asset.item() == pytest.approx(np.log10(4.6), rel=1e-14)
+        shares = np.array([12, 30, 3, 2]) / 47 * np.log10(4.7)
         np.testing.assert_allclose(history.contributions.iloc[0], shares, rtol=1e-13)
 
     def test_equals_the_obvious_twin(self) -> None:
         drivers = _drivers()
         history = deleveraging_score(drivers, scales=SCALES, cap=CAP)
         for day in drivers.index:
-            told = naive_verdict.score(drivers.loc[day].to_dict(), SCALES, cap=CAP)
+            told = naive_verdict.score(drivers.loc[day].to_dict(), SCALES, WEIGHTS, cap=CAP)
             assert history.score[day] == pytest.approx(told, rel=1e-12, nan_ok=True)
 
     def test_contributions_add_up_to_it(self) -> None:
@@ -121,14 +149,17 @@ class TestScore:
         loudest = history.evidence[whole].max(axis=1)
         score = history.score[whole]
         assert (score <= loudest + 1e-12).all()
-        assert (score >= loudest - np.log10(len(DRIVERS)) - 1e-12).all()
+        assert (score >= loudest + np.log10(min(WEIGHTS.values())) - 1e-3).all()
 
     def test_no_driver_is_heard_beyond_the_cap(self) -> None:
         history = deleveraging_score(
-            _row(breadth=1e6, concentration=0.0, crowding=0.0), scales=SCALES, cap=CAP
+            _row(breadth=1e6, concentration=0.0, volume_on_falls=0.0, crowding=0.0),
+            scales=SCALES,
+            weights=dict.fromkeys(NAMES, 1.0),
+            cap=CAP,
         )
         assert history.evidence.loc[:, "breadth"].item() == CAP
-        assert history.score.item() == pytest.approx(np.log10((1e4 + 2) / 3))
+        assert history.score.item() == pytest.approx(np.log10((1e4 + 3) / 4))
 
     def test_a_later_day_changes_nothing(self) -> None:
         drivers = _drivers()
@@ -150,7 +181,9 @@ class TestScore:
         drivers = _drivers()
         scaled = {
             name: Scale(
-                knots=tuple(8 * knot for knot in scale.knots), mean_excess=8 * scale.mean_excess
+                knots=tuple(8 * knot for knot in scale.knots),
+                mean_excess=8 * scale.mean_excess,
+                shape=scale.shape,
             )
             for name, scale in SCALES.items()
         }
@@ -177,30 +210,82 @@ class TestMissingInput:
 
     def test_counts_as_one_that_says_nothing(self) -> None:
         gap = deleveraging_score(
-            _row(breadth=1.0, concentration=3.0, crowding=np.nan), scales=SCALES, cap=CAP
+            _row(breadth=1.0, concentration=3.0, volume_on_falls=1.0, crowding=np.nan),
+            scales=SCALES,
+            cap=CAP,
         )
         silent = deleveraging_score(
-            _row(breadth=1.0, concentration=3.0, crowding=0.0), scales=SCALES, cap=CAP
+            _row(breadth=1.0, concentration=3.0, volume_on_falls=1.0, crowding=0.0),
+            scales=SCALES,
+            cap=CAP,
         )
         assert gap.score.item() == silent.score.item()
         assert gap.contributions.sum(axis=1).item() == pytest.approx(gap.score.item())
 
     def test_the_range_ends_where_the_missing_driver_speaks_at_the_cap(self) -> None:
-        # Evidence 1 and 0, the third anything up to 4: (10 + 1 + 10⁴) / 3.
+        # Evidence 1, 0 and 0, the fourth anything up to 4: (10 + 1 + 1 + 10⁴) / 4.
         gap = deleveraging_score(
-            _row(breadth=1.0, concentration=0.0, crowding=np.nan),
+            _row(breadth=1.0, concentration=0.0, volume_on_falls=np.nan, crowding=0.0),
             scales=dict.fromkeys(NAMES, PLAIN),
+            weights=dict.fromkeys(NAMES, 1.0),
             cap=CAP,
         )
-        assert gap.highest.item() == pytest.approx(np.log10((10 + 1 + 1e4) / 3), rel=1e-14)
+        assert gap.highest.item() == pytest.approx(np.log10((10 + 2 + 1e4) / 4), rel=1e-14)
 
     def test_without_any_driver_nothing_is_told(self) -> None:
-        gap = deleveraging_score(
-            _row(breadth=np.nan, concentration=np.nan, crowding=np.nan), scales=SCALES, cap=CAP
-        )
+        gap = deleveraging_score(_row(**dict.fromkeys(NAMES, np.nan)), scales=SCALES, cap=CAP)
         assert gap.score.isna().all()
         assert gap.highest.isna().all()
         assert gap.contributions.isna().all(axis=None)
+
+
+class TestLossesOfSpreadsAlone:
+    """August 2007: factor spreads lose, asset classes hardly move."""
+
+    def test_raise_no_deleveraging(self) -> None:
+        quiet = dict.fromkeys(NAMES, 0.0)
+        history = deleveraging_score(_row(**(quiet | {"crowding": 30.0})), scales=SCALES, cap=CAP)
+        assert history.score.item() == pytest.approx(np.log10(0.05 * 1e4 + 0.95), rel=1e-3)
+        assert history.cross_asset.item() == pytest.approx(0.0)
+        found = states(
+            history.score, cross_asset=history.cross_asset, watch=1.6, deleveraging=2.4, release=0.7
+        )
+        assert found["state"].tolist() == ["DEGROSSING"]
+
+    @pytest.mark.parametrize(
+        ("score", "broad", "state"),
+        [
+            ([5.0], [1.99], "DEGROSSING"),
+            ([5.0], [2.0], "DELEVERAGING"),
+            ([5.0, 5.0], [0.0, 3.0], "DELEVERAGING"),  # it spreads to asset classes
+            ([5.0, 5.0], [3.0, 0.0], "DELEVERAGING"),  # it began in asset classes
+            ([5.0, 3.0], [0.0, 0.0], "DEGROSSING"),
+            ([5.0, 1.9], [0.0, 0.0], "RELEASE"),
+            ([3.0], [0.0], "WATCH"),
+        ],
+    )
+    def test_transitions(self, score: list[float], broad: list[float], state: str) -> None:
+        found = states(
+            pd.Series(score),
+            cross_asset=pd.Series(broad),
+            **LIMITS,  # type: ignore[arg-type]
+        )
+        assert found["state"].iloc[-1] == state
+
+    @given(
+        st.lists(st.tuples(st.floats(0, 6), st.floats(0, 6)), min_size=1, max_size=60),
+        st.integers(1, 4),
+    )
+    @settings(max_examples=100, deadline=None)
+    def test_equals_the_obvious_machine(self, rows: list[tuple[float, float]], dwell: int) -> None:
+        score, broad = [row[0] for row in rows], [min(row) for row in rows]
+        limits = LIMITS | {"dwell": dwell}
+        found = states(
+            pd.Series(score),
+            cross_asset=pd.Series(broad),
+            **limits,  # type: ignore[arg-type]
+        )
+        assert found["state"].tolist() == naive.states(score, cross_asset=broad, **limits)  # type: ignore[arg-type]
 
 
 class TestStateMachine:

@@ -29,7 +29,7 @@ from unwind.lake.snapshots import Snapshot, latest
 from unwind.lake.verify import verify
 from unwind.settings import Settings
 
-STATES = ("CALM", "WATCH", "DELEVERAGING", "RELEASE", "UNKNOWN")
+STATES = ("CALM", "WATCH", "DEGROSSING", "DELEVERAGING", "RELEASE", "UNKNOWN")
 LINKS = {"Report": "/lake/report.html"}
 DAY, NEWEST = date(2026, 2, 5), date(2026, 2, 10)
 
@@ -71,6 +71,10 @@ class TestEpisode:
             "digest", "CALM>WATCH", "WATCH>DELEVERAGING", "digest", "DELEVERAGING>RELEASE",
             "RELEASE>CALM",
         ]  # fmt: skip
+
+    def test_degrossing_that_spreads_is_told_as_another_state(self) -> None:
+        path = [_stands("WATCH", 3), _stands("DEGROSSING", 4), _stands("DELEVERAGING", 5)]
+        assert _told(*path) == ["CALM>WATCH", "WATCH>DEGROSSING", "DEGROSSING>DELEVERAGING"]
 
     def test_a_desk_that_was_told_nothing_hears_of_a_state_that_stands(self) -> None:
         assert _told(_stands("DELEVERAGING")) == ["CALM>DELEVERAGING"]
@@ -410,7 +414,8 @@ class TestMessage:
             "Session 3 in this state.",
             "2026-02-05: WATCH",
             "Score 1.00; WATCH from 1.60, DELEVERAGING from 2.40, released below 0.70.",
-            "Of sessions with such a score 2\u202f% lay in an episode (1\u202f% to 3\u202f%).",
+            "About 1 in 10 ordinary sessions scores this high. Base rate: 2\u202f% of sessions in "
+            "this score band lay in a labelled episode (95 % interval 1\u202f% to 3\u202f%).",
             "Driver: +1.82 depth of the fall",
             "Driver: +0.96 joint tail",
             "Mechanism: not weighed for this session.",

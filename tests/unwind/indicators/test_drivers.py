@@ -9,6 +9,7 @@ import pytest
 from tests.unwind.verdict_markets import verdict
 from unwind.calendar import sessions_between
 from unwind.indicators.drivers import driver_history, sleeve_returns
+from unwind.indicators.verdict import judge
 from unwind.settings import Settings
 from unwind.studies.history import History
 
@@ -29,8 +30,15 @@ def returns(settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(drawn, SESSIONS)
 
 
+def _shares(returns: pd.DataFrame) -> pd.DataFrame:
+    """Volume that knows nothing of the moves: the same for the same sessions and symbols."""
+    symbols = sorted(returns.columns)
+    drawn = np.random.default_rng(5).lognormal(14.0, 0.3, (len(SESSIONS), len(symbols)))
+    return pd.DataFrame(drawn, SESSIONS, symbols).reindex(index=returns.index)
+
+
 def _drivers(returns: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    return driver_history(returns, pd.DataFrame(), chosen=settings.verdict)
+    return driver_history(returns, _shares(returns), pd.DataFrame(), chosen=settings.verdict)
 
 
 def _verdict(returns: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -64,8 +72,11 @@ class TestPrefixInvariance:
         factors = pd.DataFrame(generator.standard_t(4, (len(SESSIONS), 4)))
         factors.columns = list(settings.verdict.factors)
         factors = factors.assign(session=SESSIONS)
-        whole = driver_history(returns, factors, chosen=settings.verdict)
-        prefix = driver_history(returns.iloc[:400], factors.iloc[:400], chosen=settings.verdict)
+        whole = driver_history(returns, _shares(returns), factors, chosen=settings.verdict)
+        prefix = driver_history(
+            returns.iloc[:400], _shares(returns).iloc[:400], factors.iloc[:400],
+            chosen=settings.verdict,
+        )  # fmt: skip
         pd.testing.assert_frame_equal(whole.iloc[:400], prefix, check_exact=True)
 
 
@@ -135,7 +146,60 @@ class TestBroadSelling:
         plain, sold = _drivers(returns, settings), _drivers(crowded, settings)
         assert sold["crowding"].iloc[400] > plain["crowding"].iloc[400] + 3
         assert sold["breadth"].iloc[400] == plain["breadth"].iloc[400]
-        assert _verdict(crowded, settings)["state"].iloc[400] == "DELEVERAGING"
+        assert _verdict(crowded, settings)["state"].iloc[400] == "DEGROSSING"
+
+
+class TestForcedSale:
+    """The same fall, once on ordinary volume and once with a crowd at the exit."""
+
+    @staticmethod
+    def _fall(returns: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+        fallen = returns.copy()
+        for name in ("software", "silver", "bitcoin", "crypto"):
+            for symbol in settings.verdict.classes[name]:
+                fallen.loc[SESSIONS[400], symbol] = -3 * returns[symbol].iloc[300:400].std()
+        return fallen
+
+    def test_is_seen_in_the_volume(self, returns: pd.DataFrame, settings: Settings) -> None:
+        fallen = self._fall(returns, settings)
+        shares = _shares(returns)
+        heavy = shares.copy()
+        heavy.iloc[400] *= 3.0
+        ordinary, forced = (
+            driver_history(fallen, volume, pd.DataFrame(), chosen=settings.verdict)
+            for volume in (shares, heavy)
+        )
+        assert forced["volume_on_falls"].iloc[400] > ordinary["volume_on_falls"].iloc[400] + 15
+        pd.testing.assert_frame_equal(
+            forced[["breadth", "concentration"]], ordinary[["breadth", "concentration"]]
+        )
+
+    def test_heavy_trading_on_a_rise_is_none(
+        self, returns: pd.DataFrame, settings: Settings
+    ) -> None:
+        risen = returns.copy()
+        risen.iloc[400] = 3 * returns.iloc[300:400].std()
+        heavy = _shares(returns)
+        heavy.iloc[400] *= 3.0
+        drivers = driver_history(risen, heavy, pd.DataFrame(), chosen=settings.verdict)
+        assert drivers["volume_on_falls"].iloc[400] == 0.0
+
+    def test_without_volume_is_judged_by_prices_and_never_higher(
+        self, returns: pd.DataFrame, settings: Settings
+    ) -> None:
+        fallen = self._fall(returns, settings)
+        heavy = _shares(returns)
+        heavy.iloc[400] *= 3.0
+        few = ["SPY", "QQQ", "IGV", "GLD", "SLV"]  # five classes: one fewer than needed
+        whole, thin, none = (
+            driver_history(fallen, volume, pd.DataFrame(), chosen=settings.verdict)
+            for volume in (heavy, heavy[few], pd.DataFrame(index=heavy.index))
+        )
+        for drivers in (thin, none):
+            assert drivers["volume_on_falls"].isna().all()
+            scores = judge(drivers, settings).scores
+            assert (scores.score <= judge(whole, settings).scores.score + 1e-12).iloc[100:].all()
+            assert scores.highest.iloc[400] > scores.score.iloc[400]
 
 
 class TestMissingInput:

@@ -380,11 +380,12 @@ class TestVerdict:
 
     def test_score_is_said_as_odds(self):
         assert read_verdict(regimes()).odds_text == (
-            "Ordinary sessions show as much once in 64,565; of sessions with such a score "
-            f"65{THIN}% lay in an episode (47{THIN}% to 81{THIN}%)."
+            "About 1 in 65,000 ordinary sessions scores this high. Base rate: "
+            f"65{THIN}% of sessions in this score band lay in a labelled episode "
+            f"(95 % interval 47{THIN}% to 81{THIN}%)."
         )
         unknown = read_verdict(regimes(probability=None))
-        assert "how many such sessions lay in an episode is not known" in unknown.odds_text
+        assert "the base rate of this score band is not known" in unknown.odds_text
 
     def test_no_row_is_no_verdict(self):
         assert read_verdict(empty()["regimes"]) is None

@@ -160,7 +160,7 @@ class TestPage:
             "Thursday 5 February 2026: first session in this state, WATCH the session before",
             "IBIT DELEVERAGING",
             "Deleveraging is under way in IBIT: a record volume day.",
-            f"of sessions with such a score 65{THIN}% lay in an episode (47{THIN}% to 81{THIN}%)",
+            f"65{THIN}% of sessions in this score band lay in a labelled episode",
             "Score in decades",
             "range 3.81 to 7.31",
             "What changed since 2026-02-04",

@@ -89,7 +89,7 @@ class TestRefusal:
             ("correlation", "windows", [2], "correlation.windows.0 = 2"),
             ("verdict", "fewest_classes", 99, "must not exceed the 16 classes, got 99"),
             ("verdict", "min_observations", 91, "must not exceed window 90, got 91"),
-            ("calibration", "watch_entries", 0.5, "must exceed deleveraging_entries 0.85, got 0.5"),
+            ("calibration", "watch_entries", 0.5, "must exceed deleveraging_entries 0.65, got 0.5"),
             ("calibration", "colour", 1, "unknown key calibration.colour; known keys here: block"),
             ("universe", "counterparts", ["IGV", "IGV"], "stands twice"),
             ("universe", "base", "<script>", "universe.base = '<script>'"),
@@ -162,7 +162,7 @@ def _shipped() -> dict[str, Any]:
 
 
 def _with_scale(driver: str, knots: list[float], mean_excess: float) -> dict[str, Any]:
-    scale = {"knots": knots, "mean_excess": mean_excess}
+    scale = {"knots": knots, "mean_excess": mean_excess, "shape": 0.0}
     return {"scales": _shipped()["scales"] | {driver: scale}}
 
 

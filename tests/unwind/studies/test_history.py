@@ -43,7 +43,7 @@ class TestHistory:
         assert plain.drivers.index.tolist() == sessions
         assert plain.first_scored == sessions[WARM_UP]
         assert plain.drivers["breadth"].loc[plain.first_scored :].notna().all()
-        assert len(plain.rules) == 5
+        assert len(plain.rules) == 7
         for values in plain.rules.values():
             assert values.index.equals(plain.drivers.index)
 

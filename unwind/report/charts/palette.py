@@ -14,6 +14,7 @@ PALETTE = {
     "fifth": ("#56b4e9", "#f0e442"),
     "watch": ("#f0e442", "#8f8500"),
     "deleveraging": ("#d55e00", "#d55e00"),
+    "degrossing": ("#cc79a7", "#cc79a7"),
     "release": ("#56b4e9", "#56b4e9"),
     "unknown": ("#8a9099", "#8a9099"),
 }
@@ -21,6 +22,7 @@ SERIES = ("first", "second", "third", "fourth", "fifth")
 SHADED = {
     "WATCH": "watch",
     "DELEVERAGING": "deleveraging",
+    "DEGROSSING": "degrossing",
     "RELEASE": "release",
     "UNKNOWN": "unknown",
 }
