@@ -40,6 +40,7 @@ def _align(prices: pd.DataFrame, hourly: pd.DataFrame | None = None, **symbols: 
         utc_day_symbols=("BTC-USD",),
         proxied_symbols=("USDJPY",),
         level_symbols=("VIX",),
+        **symbols,  # type: ignore[arg-type]
     )
 
 
@@ -48,6 +49,17 @@ def _days(symbol: str, closes: list[float], adjusted: list[float | None] | None 
         (str(day.date()), symbol, close, adj, 10.0)
         for day, close, adj in zip(SESSIONS, closes, adjusted or closes, strict=True)
     ]
+
+
+class TestUnconfirmedMove:
+    def test_one_return_is_missing_and_noted(self) -> None:
+        rows = _days("IGV", [100, 50, 55, 60.5])
+        marked = pd.DataFrame({"IGV": [False, True, False, False]}, index=SESSIONS)
+        panel = _align(_prices(rows), set_aside=marked)  # type: ignore[arg-type]
+        assert panel.returns["IGV"].isna().tolist() == [True, True, False, False]
+        assert panel.close["IGV"].notna().all()
+        [note] = panel.notes.to_dict("records")
+        assert (note["rule"], note["session"]) == ("unconfirmed move", SESSIONS[1])
 
 
 class TestMissingClose:

@@ -473,7 +473,8 @@ def _(folder: Path) -> None:
     _csv(folder, pd.concat([prices(), extra]))
 
 
-@_add("a split that nobody adjusted", SET_ASIDE, "split", ROWS)
+# A run names it, from the whole store: tests/unwind/market/test_plausibility.py.
+@_add("a split that nobody adjusted", TAKEN, kept=ROWS)
 def _(folder: Path) -> None:
     rows = prices()
     late = (rows["symbol"] == "GLD") & (rows["session"] >= "2026-01-15")
