@@ -3,6 +3,7 @@
 from models.verdict.calibration import Band, Calibration, Resampling, calibrate
 from models.verdict.challengers import one_line_rules, rival_rules
 from models.verdict.evaluation import (
+    IN_TIME,
     Detection,
     Episode,
     Period,
@@ -65,6 +66,7 @@ __all__ = [
     "DELEVERAGING",
     "DRIFT",
     "DRIVERS",
+    "IN_TIME",
     "LEVELS",
     "NARROW",
     "RAISED",

@@ -312,8 +312,15 @@ class TestFebruary2026:
 
     def test_verdict(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
         states = {day: tables["regimes"]["state"].item() for day, tables in days.items()}
-        assert states[4] == "WATCH"
+        # The metals of 30 January raised it; on the 4th the score had not fallen back to CALM.
+        assert states[4] == "RELEASE"
         assert states[5] == "DELEVERAGING"
+
+    def test_verdict_is_marked_as_in_sample(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
+        assert days[5]["regimes"]["calibration_sample"].item() == "in sample"
+        quality = days[5]["quality"]
+        row = quality[quality["rule"] == "calibrated_on_later_data"].squeeze()
+        assert (row["table"], row["severity"]) == ("regimes", "info")
 
     def test_no_bar_of_the_yen_lies_outside_its_range(
         self, days: dict[int, dict[str, pd.DataFrame]]

@@ -8,12 +8,12 @@ import pandas as pd
 from features._typing import Booleans, Floats, Integers
 from features.cross_section import class_moves, scaled_moves
 from models.verdict import (
+    IN_TIME,
     chance_detections,
     episode_windows,
     false_alarm_rows,
     overfitting_probability,
 )
-from models.verdict.evaluation import IN_TIME
 from unwind.settings import Settings
 from unwind.studies.history import History
 from unwind.studies.sample import Judgement, Sample, record_of

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models.errors import NotEnoughData
-from models.verdict import DRIVERS
-from models.verdict.evaluation import IN_TIME
+from models.verdict import DRIVERS, IN_TIME
 from unwind.indicators.drivers import driver_history
 from unwind.settings import Settings
 from unwind.settings.verdict import Verdict

@@ -9,6 +9,7 @@ from models.errors import NotEnoughData
 from models.verdict import (
     DEGROSSING,
     DELEVERAGING,
+    IN_TIME,
     Calibration,
     Period,
     Record,
@@ -17,7 +18,6 @@ from models.verdict import (
     molchan_curve,
     reliability,
 )
-from models.verdict.evaluation import IN_TIME
 from unwind.indicators.verdict import scales_of
 from unwind.settings import Settings
 from unwind.studies.calibrating import block_counts, statement_of

@@ -211,7 +211,7 @@ class TestOutage:
             )  # fmt: skip
             panel = observe(market, moment, settings=settings).panel
             rows = quality_rows(
-                run_context(panel=panel, moment=moment, settings=settings), market.rejected
+                run_context(panel=panel, moment=moment, settings=settings), market.rejected, []
             )
             told[day] = rows.set_index("table")
             nothing = dict.fromkeys(("regimes", "volatility", "correlations"), pd.DataFrame())
