@@ -58,6 +58,7 @@ from features.cross_section import (
     spread_returns,
     tail_excess,
     turbulence_index,
+    volume_on_falls,
     worst_since,
 )
 from features.derivatives import (
@@ -94,7 +95,7 @@ from features.returns import (
     trailing_volatility,
     volatility_features,
 )
-from unwind.contract.inputs import LARGEST
+from unwind.contract.quantities import COUNT
 
 # Prices pass screening between 1e-9 and 1e12: no logarithmic return is beyond ±49.
 ODD = [
@@ -202,7 +203,7 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
     ordinary_change: ("any", lambda x, g: ordinary_change(
         x, window=20, min_observations=10, floor=0.01, confidence=0.95)),
     put_share: ("share", lambda x, g: put_share(
-        pd.Series(g.choice(["C", "P"], len(x)), x.index), x["A"].clip(0.0, LARGEST))),
+        pd.Series(g.choice(["C", "P"], len(x)), x.index), x["A"].clip(0.0, COUNT.high))),
     funding_measures: ("any", lambda x, g: funding_measures(x["A"], days=7, flip_window=20)),
     cross_sectional_rebound: ("any", lambda x, g: cross_sectional_rebound(x, min_assets=3)),
     regained: ("any", lambda x, g: regained(x["A"], min_fall=0.02)),
@@ -211,6 +212,8 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x["A"], x["B"], half_life=5.0)),
     scaled_moves: ("any", lambda x, g: scaled_moves(
         x, horizon=2, window=20, min_observations=10)),
+    volume_on_falls: ("any", lambda x, g: volume_on_falls(
+        x, x.abs(), window=20, min_observations=10)),
     volume_design: ("any", lambda x, g: volume_design(prices(x["A"]))),
     risk_average: ("any", lambda x, g: risk_average(x, min_assets=2)),
     carry_unwind: ("any", lambda x, g: carry_unwind(x["A"], x["B"], start=1.0)),

@@ -35,6 +35,8 @@ REFUSED = [
     ["tables", "correlation"],
     ["alerts", "--lake", "s3://bucket/lake"],
     ["quarantine", "--lake", "s3://bucket/lake"],
+    ["confirm", "GLD", "2026-02-05", "--reason", "x", *LAKE],
+    ["confirm", "GLD", "noon", "--reason", "x"],
     ["sigma"],
     ["sigma", "-1"],
     ["sigma", "much"],

@@ -8,6 +8,7 @@ import pyarrow as pa
 from unwind.calendar import require_session
 from unwind.contract.inputs import CONFIRMATIONS
 from unwind.contract.source import SourceError
+from unwind.errors import did_you_mean
 from unwind.files.durable import folder_lock
 from unwind.files.segments import append, read_segments
 
@@ -62,9 +63,10 @@ def confirm(
     segments = read_segments(store / "prices")
     prices = pd.DataFrame() if segments is None else segments.to_pandas()
     if prices.empty or not ((prices["symbol"] == symbol) & (prices["session"] == session)).any():
+        hint = did_you_mean(symbol, () if prices.empty else set(prices["symbol"]))
         raise SourceError(
             f"{store} holds no price of {symbol} on {session:%Y-%m-%d}; name a symbol and a "
-            "session of its quality rows"
+            f"session of its quality rows{hint}"
         )
     if not 1 <= len(reason.strip()) <= MAX_REASON or not reason.isprintable():
         raise SourceError(f"--reason must be 1 to {MAX_REASON} printed characters, got {reason!r}")

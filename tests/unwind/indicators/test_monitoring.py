@@ -31,7 +31,12 @@ def _verdict(score: np.ndarray, *, evidence: np.ndarray | None = None) -> Verdic
     frame = pd.DataFrame(drawn, SESSIONS, list(DRIVERS))
     line = pd.Series(score, SESSIONS)
     history = ScoreHistory(
-        values=frame, evidence=frame, contributions=frame, score=line, highest=line
+        values=frame,
+        evidence=frame,
+        contributions=frame,
+        score=line,
+        highest=line,
+        cross_asset=line,
     )
     return Verdict(scores=history, states=pd.DataFrame(index=SESSIONS))
 
