@@ -48,7 +48,7 @@ def explanation_text(day: SessionDay) -> str:
     """Return the verdict's arithmetic for a person."""
     told = explanation(day)
     lines = [str(day.regime["headline"]), ""]
-    lines.append(f"  {'driver':<14}{'value':>7}{'evidence':>10}{'share':>8}")
+    lines.append(f"  {'driver':<16}{'value':>7}{'evidence':>10}{'share':>8}")
     for driver in told["drivers"]:
         shown = (
             number(driver[name], decimals=2, signed=name == "contribution")
@@ -56,10 +56,10 @@ def explanation_text(day: SessionDay) -> str:
         )
         value, evidence, share = shown
         lines.append(
-            f"  {driver['driver']:<14}{value:>7}{evidence:>10}{share:>8}  {driver['meaning']}"
+            f"  {driver['driver']:<16}{value:>7}{evidence:>10}{share:>8}  {driver['meaning']}"
         )
     score = "cannot tell" if told["score"] is None else number(told["score"], decimals=2)
-    lines += [f"  {'score':<14}{score:>25}", "", *_rule(told)]
+    lines += [f"  {'score':<16}{score:>25}", "", *_rule(told)]
     lines.append(
         f"State {told['state']}, session {told['sessions_in_state']} in it; before: "
         f"{told['previous_state']}."
