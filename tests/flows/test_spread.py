@@ -39,7 +39,7 @@ def _spread(workers: int, *, ordered: bool) -> list[int]:
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_server")
 class TestSpread:
-    @pytest.mark.parametrize("workers", [1, 2])
+    @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.at_length)])
     def test_answers_come_in_the_order_of_the_calls(self, workers: int) -> None:
         assert _spread(workers, ordered=True) == [0, 2, 4, 6, 8]
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import RECEIVED, SHARED
 from unwind.calendar import publication_instant
-from unwind.indicators.context import Slot
+from unwind.indicators.context import RunContext, Slot
 from unwind.market.store import ingest
-from unwind.pipeline import Analysis, Market, analyse, load_market
+from unwind.pipeline import Analysis, Market, analyse, load_market, observe
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
 
@@ -58,14 +58,22 @@ def analysed(
     market: Market, day: str, settings: Settings, *, cutoff: str | None = None
 ) -> Analysis:
     """Desk tables of a session, at its own cut-off where none is given."""
+    return analyse(market, _slot(day, cutoff, settings), settings=settings)
+
+
+def observed(market: Market, day: str, settings: Settings) -> RunContext:
+    """Run context of a session at its own cut-off."""
+    return observe(market, _slot(day, None, settings), settings=settings)
+
+
+def _slot(day: str, cutoff: str | None, settings: Settings) -> Slot:
     session = date.fromisoformat(day)
     at = (
         publication_instant(session, settings.publication)
         if cutoff is None
         else pd.Timestamp(cutoff)
     )
-    slot = Slot(as_of=session, cutoff=at, source="files")
-    return analyse(market, slot, settings=settings)
+    return Slot(as_of=session, cutoff=at, source="files")
 
 
 def state(analysis: Analysis) -> tuple[str, float]:

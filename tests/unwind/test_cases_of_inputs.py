@@ -1,22 +1,42 @@
 """Data that look right and are wrong, as users of such services reported them in public."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unwind.cases import analysed, build, dropped, named, state
-from unwind.pipeline import Analysis
+from tests.unwind.cases import analysed, build, dropped, named, observed, state
+from unwind.indicators.context import RunContext
+from unwind.indicators.data_quality import quality_rows
+from unwind.indicators.mechanisms.table import mechanisms
+from unwind.pipeline import Analysis, Market
 from unwind.settings import Settings
 
 pytestmark = pytest.mark.market
 
 
-def _mechanism(analysis: Analysis, indicator: str) -> pd.Series:
-    rows = analysis.tables["mechanisms"]
-    row: pd.Series = rows[rows["indicator"] == indicator].iloc[0]
-    return row
+Stores = Callable[[str, str], Market]
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Stores:
+    """Market after one drop folder of a case; each is built once."""
+
+    @cache
+    def store(case: str, folder: str) -> Market:
+        place = tmp_path_factory.mktemp(case)
+        return dropped(place / "store", [build(case, place) / folder], settings)
+
+    return store
+
+
+def _mechanism(context: RunContext, indicator: str) -> pd.DataFrame:
+    rows = mechanisms(context)[0]
+    return rows[rows["indicator"] == indicator]
 
 
 def _driver(analysis: Analysis, name: str) -> dict[str, Any]:
@@ -24,10 +44,10 @@ def _driver(analysis: Analysis, name: str) -> dict[str, Any]:
     return next(one for one in drivers if one["driver"] == name)
 
 
-def _simple(analysis: Analysis, asset: str) -> float:
-    rows = analysis.tables["shocks"]
-    rows = rows[(rows["measure"] == "return") & (rows["asset"] == asset)]
-    return 100 * float(rows["simple_return"].iloc[0])
+def _names(market: Market, context: RunContext, entity: str, session: str) -> bool:
+    quality = quality_rows(context, market.rejected)
+    own = quality[(quality["entity"] == entity) & (quality["severity"] != "info")]
+    return bool(own["example"].str.contains(session, regex=False).any())
 
 
 class TestCodeForMissing:
@@ -78,17 +98,16 @@ class TestShutdown:
         "day", ["2025-10-17", "2025-11-14", "2025-11-21", "2026-01-09", "2026-01-20"]
     )
     def test_reports_are_known_when_they_were_published(
-        self, day: str, tmp_path: Path, settings: Settings
+        self, day: str, stores: Stores, settings: Settings
     ) -> None:
-        case = build("cftc_shutdown", tmp_path)
-        rows = {}
-        for arm in ("drop", "right"):
-            market = dropped(tmp_path / arm, [case / arm], settings)
-            rows[arm] = _mechanism(analysed(market, day, settings), "leveraged_net_short")
         columns = ["value", "describes", "known_at", "quality", "reason"]
-        pd.testing.assert_series_equal(
-            rows["drop"][columns], rows["right"][columns], check_names=False
+        drop, right = (
+            _mechanism(
+                observed(stores("cftc_shutdown", arm), day, settings), "leveraged_net_short"
+            ).iloc[0][columns]
+            for arm in ("drop", "right")
         )
+        pd.testing.assert_series_equal(drop, right, check_names=False)
 
 
 class TestTwoVenues:
@@ -99,14 +118,13 @@ class TestTwoVenues:
         [("2026-01-21", 0.53), ("2026-01-22", -0.89), ("2026-01-28", -0.30), ("2026-01-29", -5.51)],
     )
     def test_no_return_runs_from_one_to_the_other(
-        self, day: str, move: float, tmp_path: Path, settings: Settings
+        self, day: str, move: float, stores: Stores, settings: Settings
     ) -> None:
-        market = dropped(
-            tmp_path / "store", [build("venues_two_first_has_gap", tmp_path) / "drop"], settings
-        )
-        analysis = analysed(market, day, settings)
-        assert _simple(analysis, "BTC-USD") == pytest.approx(move, abs=0.02)
-        quality = analysis.tables["quality"]
+        market = stores("venues_two_first_has_gap", "drop")
+        context = observed(market, day, settings)
+        own = 100 * np.expm1(context.panel.returns["BTC-USD"].loc[context.stamp])
+        assert own == pytest.approx(move, abs=0.02)
+        quality = quality_rows(context, market.rejected)
         (told,) = quality.loc[quality["rule"] == "one of several venues", "example"]
         assert told.startswith("Kraken at every session; Binance lacks ")
 
@@ -116,15 +134,12 @@ class TestRoundTheClock:
 
     @pytest.mark.parametrize("day", ["2026-05-26", "2026-06-01", "2026-06-08", "2026-06-15"])
     def test_the_futures_day_of_a_friday_ends_with_the_utc_day(
-        self, day: str, tmp_path: Path, settings: Settings
+        self, day: str, stores: Stores, settings: Settings
     ) -> None:
-        market = dropped(
-            tmp_path / "store", [build("cme_round_the_clock", tmp_path) / "drop"], settings
-        )
-        rows = analysed(market, day, settings).tables["mechanisms"]
-        basis = rows[(rows["indicator"] == "basis") & (rows["item"] == "30d")].iloc[0]
+        context = observed(stores("cme_round_the_clock", "drop"), day, settings)
+        basis = _mechanism(context, "basis").set_index("item").loc["30d"]
         assert basis["value"] == pytest.approx(0.06, abs=0.002)
-        change = rows[rows["indicator"] == "basis_change"].iloc[0]
+        change = _mechanism(context, "basis_change").iloc[0]
         assert change["lower"] <= 0 <= change["upper"]
 
 
@@ -134,12 +149,10 @@ class TestHalfDay:
         [("2025-11-28", "2025-11-28"), ("2025-12-01", "2025-11-28"), ("2025-12-24", "2025-12-24")],
     )
     def test_two_clocks_are_named(
-        self, day: str, half: str, tmp_path: Path, settings: Settings
+        self, day: str, half: str, stores: Stores, settings: Settings
     ) -> None:
-        market = dropped(
-            tmp_path / "store", [build("halfday_btc_clock", tmp_path) / "drop"], settings
-        )
-        analysis = analysed(market, day, settings)
-        assert named(analysis, "BTC-USD", half)
-        assert named(analysis, "USDJPY", half)
-        assert not named(analysis, "IBIT", half)
+        market = stores("halfday_btc_clock", "drop")
+        context = observed(market, day, settings)
+        assert _names(market, context, "BTC-USD", half)
+        assert _names(market, context, "USDJPY", half)
+        assert not _names(market, context, "IBIT", half)
