@@ -33,6 +33,8 @@ class Panel:
         When all prices of an asset up to the session were first known (running maximum).
     notes : DataFrame
         Columns `NOTE_COLUMNS`: proxies and missing prices, session by session.
+    hourly : DataFrame
+        Hourly bars that were aligned: of one venue per symbol.
     """
 
     returns: pd.DataFrame
@@ -41,6 +43,7 @@ class Panel:
     dollars: pd.DataFrame
     known_at: pd.DataFrame
     notes: pd.DataFrame
+    hourly: pd.DataFrame
 
     @property
     def sessions(self) -> pd.DatetimeIndex:
@@ -56,6 +59,7 @@ class Panel:
             dollars=self.dollars.loc[:session],
             known_at=self.known_at.loc[:session],
             notes=self.notes[self.notes["session"] <= session],
+            hourly=self.hourly,
         )
 
 
@@ -162,6 +166,7 @@ def align(
         dollars=shares * wide["close"],
         known_at=_running_latest(known),
         notes=pd.concat([notes, *extra], ignore_index=True) if extra else notes,
+        hourly=hourly,
     )
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from features.panel import Panel, align
-from features.venues import one_venue
 from models.errors import NotEnoughData
 from unwind.calendar import all_sessions, cut_instants, early_closes, sessions_between
 from unwind.contract.inputs import INPUT_TABLES
@@ -133,13 +132,12 @@ def observe(
         screened.rows, hours, symbols=symbols, last=slot.as_of,
         settings=settings, set_aside=screened.set_aside,
     )  # fmt: skip
-    # Every block reads the venue that the panel reads.
-    venues = one_venue(hours, cuts=cut_instants(panel.sessions))
     chains, of_chains = chains_on_one_basis(inputs["option_chains"], panel.close)
     notes, of_notes = barriers_on_one_basis(inputs["structured_notes"], vintages, panel.close)
     plausible = {
         "prices": (screened.rows, screened.faults),
-        "crypto_hourly": (venues.bars, of_hours),
+        # Every block reads the venue that the panel reads.
+        "crypto_hourly": (panel.hourly, of_hours),
         "option_chains": (chains, of_chains),
         "structured_notes": (notes, of_notes),
     }

@@ -25,7 +25,6 @@ from models.verdict.molchan import (
 from models.verdict.monitoring import (
     DRIFT,
     REJECTION,
-    STABLE,
     entry_flags,
     population_stability,
     rate_evidence,
@@ -72,7 +71,6 @@ __all__ = [
     "RAISED",
     "REJECTION",
     "RELEASE",
-    "STABLE",
     "UNKNOWN",
     "WATCH",
     "WEIGHTS",

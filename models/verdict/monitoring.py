@@ -16,8 +16,8 @@ _MULTIPLES = np.array([1.5, 2.0, 3.0, 5.0])
 REJECTION = 20.0
 # Shares of ordinary sessions above the edges of the bins: 1 in 4, 1 in 10, 1 in 20.
 _EDGES = (0.25, 0.10, 0.05)
-# Conventional limits of the index: below the first no drift, above the second drift.
-STABLE, DRIFT = 0.1, 0.25
+# Conventional limit of the population stability index: above it a distribution has drifted.
+DRIFT = 0.25
 
 
 def entry_flags(score: Floats, threshold: float, *, quiet: int) -> Booleans:
@@ -123,7 +123,7 @@ def population_stability(evidence: pd.Series, *, min_sessions: int = 126) -> flo
     float
         Σ (a − e) log(a / e) over the bins with edges at 1 in 4, 1 in 10 and 1 in 20 sessions; e is
         the stated share of a bin, a the observed one, half a session added to each count. At least
-        0: below 0.1 stable, above 0.25 drift. Uses every row.
+        0: above 0.25 the driver has drifted. Uses every row.
 
     References
     ----------

@@ -31,11 +31,16 @@ def _builder() -> ModuleType:
     return module
 
 
-def build(name: str, out: Path) -> Path:
-    """Folder with the drop folders of a case; skips where the cases are not beside the checkout."""
+def builder_of_cases() -> ModuleType:
+    """The script that builds the cases; skips where it is not beside the checkout."""
     if not BUILDER.exists():
         pytest.skip("the cases are not beside this checkout")
-    builder = _builder()
+    return _builder()
+
+
+def build(name: str, out: Path) -> Path:
+    """Folder with the drop folders of a case; skips where the cases are not beside the checkout."""
+    builder = builder_of_cases()
     for folder, files in builder.CASES[name](SHARED / "market").items():
         builder.write(out / name / folder, files)
     return out / name

@@ -319,7 +319,7 @@ class TestFebruary2026:
     def test_verdict_is_marked_as_in_sample(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
         assert days[5]["regimes"]["calibration_sample"].item() == "in sample"
         quality = days[5]["quality"]
-        row = quality[quality["rule"] == "calibrated_on_later_data"].squeeze()
+        row = quality[quality["rule"] == "calibrated on later data"].squeeze()
         assert (row["table"], row["severity"]) == ("regimes", "info")
 
     def test_no_bar_of_the_yen_lies_outside_its_range(

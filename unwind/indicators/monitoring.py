@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 from features.constants import SESSIONS_PER_YEAR
-from models.verdict import DRIFT, REJECTION, entry_flags, population_stability, rates_evidence
+from models.verdict import (
+    DELEVERAGING,
+    DRIFT,
+    REJECTION,
+    WATCH,
+    entry_flags,
+    population_stability,
+    rates_evidence,
+)
 from unwind.indicators.context import RunContext
 from unwind.indicators.verdict import Verdict
 
@@ -53,8 +61,8 @@ def monitor(context: RunContext, verdict: Verdict) -> Monitor | None:
         return None
     quiet = context.settings.calibration.quiet
     rates = {
-        "WATCH": (limits.watch, limits.watch_rate + EPISODES_PER_YEAR),
-        "DELEVERAGING": (limits.deleveraging, limits.deleveraging_rate + EPISODES_PER_YEAR),
+        WATCH: (limits.watch, limits.watch_rate + EPISODES_PER_YEAR),
+        DELEVERAGING: (limits.deleveraging, limits.deleveraging_rate + EPISODES_PER_YEAR),
     }
     evidence = rates_evidence(
         scores,
@@ -83,25 +91,25 @@ def monitor(context: RunContext, verdict: Verdict) -> Monitor | None:
 
 def monitoring_rows(context: RunContext, verdict: Verdict) -> list[dict[str, object]]:
     """Rows of `quality`: the stated rates since the calibration, and drivers that drifted."""
-    found = monitor(context, verdict)
-    if found is None:
+    record = monitor(context, verdict)
+    if record is None:
         return []
-    rejected = found.highest_evidence >= REJECTION
+    rejected = record.highest_evidence >= REJECTION
     entries = ", ".join(
-        f"{count} into {state} ({found.expected[state]:.1f} expected)"
-        for state, count in found.entries.items()
+        f"{count} into {state} ({record.expected[state]:.1f} expected)"
+        for state, count in record.entries.items()
     )
     rows: list[dict[str, object]] = [
         {
             "table": "regimes",
             "entity": "stated rates",
-            "rule": "under review" if rejected else "agree with the sessions since",
+            "rule": "under review" if rejected else "hold since the calibration",
             "severity": "warning" if rejected else "info",
-            "count": found.sessions,
+            "count": record.sessions,
             "example": (
-                f"{found.sessions} sessions after {context.settings.calibrated.calibrated_to}: "
-                f"entries {entries}; e-value {found.evidence:.2g}, highest "
-                f"{found.highest_evidence:.2g}, under review from {REJECTION:.0f}"
+                f"{record.sessions} sessions after {context.settings.calibrated.calibrated_to}: "
+                f"entries {entries}; e-value {record.evidence:.2g}, highest "
+                f"{record.highest_evidence:.2g}, under review from {REJECTION:.0f}"
             ),
             "remedy": "calibrate again, and ask why" if rejected else "nothing to do",
         }
@@ -110,16 +118,16 @@ def monitoring_rows(context: RunContext, verdict: Verdict) -> list[dict[str, obj
         {
             "table": "regimes",
             "entity": name,
-            "rule": "driver distributed as calibrated",
+            "rule": "drift since the calibration",
             "severity": "warning",
-            "count": found.sessions,
+            "count": record.sessions,
             "example": (
-                f"population stability index {index:.2f} over {found.sessions} sessions, "
+                f"population stability index {index:.2f} over {record.sessions} sessions, "
                 f"drift above {DRIFT}"
             ),
             "remedy": "calibrate again, or find out what changed",
         }
-        for name, index in found.drift.items()
+        for name, index in record.drift.items()
         if index > DRIFT
     ]
     return rows

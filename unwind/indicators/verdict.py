@@ -183,7 +183,7 @@ def verdict_quality(context: RunContext, verdict: Verdict) -> list[dict[str, obj
         rows.append(
             base
             | {
-                "rule": "calibrated_on_later_data",
+                "rule": "calibrated on later data",
                 "severity": "info",
                 "example": f"{sample}: calibration {limits.version} uses sessions up to "
                 f"{limits.calibrated_to}",
@@ -194,7 +194,7 @@ def verdict_quality(context: RunContext, verdict: Verdict) -> list[dict[str, obj
         rows.append(
             base
             | {
-                "rule": "two_sided_volatility",
+                "rule": "two-sided volatility",
                 "severity": "warning",
                 "example": f"joint rises as rare as WATCH within {RISE_SESSIONS} sessions before",
                 "remedy": "the stated false-alarm rate does not hold on this session; read the "

@@ -31,6 +31,7 @@ def _panel(settings: Settings, *, fall: float) -> Panel:
     return Panel(
         returns=returns, close=close, shares=close, dollars=close, known_at=known,
         notes=pd.DataFrame({"session": [], "symbol": [], "rule": [], "detail": []}),
+        hourly=pd.DataFrame(),
     )  # fmt: skip
 
 

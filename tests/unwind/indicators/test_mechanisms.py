@@ -403,6 +403,7 @@ class TestYen:
         blind = Panel(
             returns=panel.returns.assign(USDJPY=np.nan), close=panel.close.assign(USDJPY=np.nan),
             shares=panel.shares, dollars=panel.dollars, known_at=panel.known_at, notes=panel.notes,
+            hourly=panel.hourly,
         )  # fmt: skip
         rows = table(inputs, blind, moment_of(DAY, settings), settings)
         held = rows[rows["block"] == "yen"]

@@ -169,7 +169,7 @@ class TestMeasures:
 def with_returns(panel: Panel, returns: pd.DataFrame) -> Panel:
     return Panel(
         returns=returns, close=panel.close, shares=panel.shares, dollars=panel.dollars,
-        known_at=panel.known_at, notes=panel.notes,
+        known_at=panel.known_at, notes=panel.notes, hourly=panel.hourly,
     )  # fmt: skip
 
 

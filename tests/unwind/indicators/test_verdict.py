@@ -40,7 +40,7 @@ def _context(
     )  # fmt: skip
     panel = Panel(
         returns=returns, close=returns, shares=shares, dollars=shares, known_at=known,
-        notes=pd.DataFrame(),
+        notes=pd.DataFrame(), hourly=pd.DataFrame(),
     )  # fmt: skip
     slot = Slot(as_of=as_of, cutoff=pd.Timestamp("2026-02-05T21:15Z"), source=source)
     return run_context(panel, slot, settings)
@@ -66,7 +66,7 @@ class TestInSample:
     def test_is_a_row_of_information(self, settings: Settings) -> None:
         context = _context(settings)
         (row,) = verdict_quality(context, decide(context))
-        assert (row["rule"], row["severity"]) == ("calibrated_on_later_data", "info")
+        assert (row["rule"], row["severity"]) == ("calibrated on later data", "info")
         assert str(row["example"]).startswith("in sample: calibration ")
 
     def test_row_carries_what_years_left_out_say(self, settings: Settings) -> None:
@@ -89,8 +89,8 @@ class TestVolatilityOnBothSides:
     def test_is_a_warning_that_the_stated_rate_does_not_hold(self, settings: Settings) -> None:
         context = _context(settings, rise=5.0, fall=5.0)
         rules = {row["rule"]: row for row in verdict_quality(context, decide(context))}
-        assert rules["two_sided_volatility"]["severity"] == "warning"
-        assert "does not hold" in str(rules["two_sided_volatility"]["remedy"])
+        assert rules["two-sided volatility"]["severity"] == "warning"
+        assert "does not hold" in str(rules["two-sided volatility"]["remedy"])
 
     def test_a_fall_without_a_rise_before_carries_none(self, settings: Settings) -> None:
         context = _context(settings, fall=5.0)

@@ -1,6 +1,5 @@
 """Faults that users of such services reported in public, built from the real market data."""
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import SHARED
+from tests.unwind.cases import builder_of_cases
 from unwind.calendar import publication_instant
 from unwind.indicators.context import RunContext, Slot
 from unwind.indicators.data_quality import quality_rows
@@ -63,15 +62,7 @@ class Answer:
 
 @pytest.fixture(scope="module")
 def builder() -> Any:
-    script = SHARED / "cases" / "build_cases.py"
-    if not script.exists():
-        pytest.skip("the public cases are not beside this checkout")
-    spec = importlib.util.spec_from_file_location("build_cases", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return builder_of_cases()
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ class TestVolatilityOnly:
     @pytest.mark.xfail(
         reason="joint falls of a market three times as volatile as its own baseline score up to "
         "3.3 in its first three weeks, before the 90 sessions of the baseline know of it; the row "
-        "two_sided_volatility of the table quality says so where joint rises came before"
+        "two-sided volatility of the table quality says so where joint rises came before"
     )
     @pytest.mark.parametrize("seed", [1, 2])
     def test_stays_out_of_deleveraging(self, seed: int) -> None:
