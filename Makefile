@@ -19,6 +19,8 @@ DEMO := demo
 
 # Telemetry off; Prefect keeps its database inside the project, so `make serve` shows what
 # `make demo` ran, and removing the folder removes every trace.
+# Some images forbid compiled files; without them every process compiles every import anew.
+unexport PYTHONDONTWRITEBYTECODE
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_UI_V2_ENABLED := false
@@ -50,8 +52,8 @@ $(KERNELS): $(STAMP) $(shell grep -rl --include='*.py' njit features models)
 
 demo: $(KERNELS) ## Run the flows on a simulated February 2026: verdict, lake, report
 	@mkdir -p .prefect && chmod 700 .prefect
-	$(BIN)/python -m flows demo --lake $(DEMO)/lake
-	@echo; $(BIN)/unwind explain --lake $(DEMO)/lake --as-of 2026-02-05
+	$(BIN)/unwind demo --lake $(DEMO)/lake
+	@echo; $(BIN)/unwind show --why --lake $(DEMO)/lake --as-of 2026-02-05
 
 test: $(KERNELS) ## Run the test suite (browser tests where a Chromium is found)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -7,7 +7,7 @@ session. `--every 12` takes each twelfth session of the stretch: as much history
 either part where it is by then; what was reached is printed.
 
 The first part is a backfill: sessions are analysed and published in chunks as
-`python -m flows backfill` does, on ever longer history. The second runs the flow `daily` again and
+`unwind backfill` does, on ever longer history. The second runs the flow `daily` again and
 again, session after session, in one process against one server. Memory is the resident set
 that Linux reports; a slope is that of least squares over the second half, when caches are warm.
 """

@@ -26,5 +26,5 @@ UNWIND_DROP=$(absolute "${UNWIND_DROP:-$drop}")
 UNWIND_LABELS=$(absolute "${UNWIND_LABELS:-$labels}")
 export UNWIND_LAKE UNWIND_DROP UNWIND_LABELS
 
-"$BIN/python" -m flows.server apply --pool "$UNWIND_POOL" --declarations deployments
+"$BIN/unwind" server apply --pool "$UNWIND_POOL" --declarations deployments
 "$BIN/prefect" --no-prompt deploy --prefect-file deployments/prefect.yaml --all

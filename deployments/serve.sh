@@ -12,6 +12,7 @@ export PREFECT_HOME=${PREFECT_HOME:-$PWD/.prefect}
 mkdir -p "$PREFECT_HOME"
 chmod 700 "$PREFECT_HOME"
 LOGIN=$PREFECT_HOME/login
+echo $$ >"$PREFECT_HOME/serve.pid"
 PREFECT_API_AUTH_STRING=$("$BIN/python" -m flows.private_files login "$LOGIN")
 export PREFECT_API_AUTH_STRING
 
@@ -21,6 +22,7 @@ worker='' recovery='' server=''
 stop() {
     trap - EXIT
     trap '' INT TERM
+    rm -f "$PREFECT_HOME/serve.pid"
     local runs=''
     # Before their worker: it ends at once, and its runs with it, and reports none of them.
     [ -z "$worker" ] || runs=$(ps -A -o pid= -o ppid= | awk -v worker="$worker" '$2 == worker { print $1 }') || true

@@ -4,7 +4,7 @@
 set -eu
 folder=$1 lake=$2
 bin=${BIN:-.venv/bin}
-"$bin/python" -m flows backfill --source files --path "$folder" --from 2026-01-20 --to 2026-02-06 \
+"$bin/unwind" backfill --source files --path "$folder" --from 2026-01-20 --to 2026-02-06 \
   --lake "$lake" >&2
 
 cat <<'TEXT'

@@ -11,7 +11,7 @@ set -- $(for folder in "$@"; do printf -- '--path %s ' "$folder"; done)
 cat <<'TEXT'
 # Track record
 
-Written by `docs/track-record.sh`: every figure in the tables was printed by `python -m flows evaluate`.
+Written by `docs/track-record.sh`: every figure in the tables was printed by `unwind study evaluate`.
 An episode is detected by an entry between one session before its acute start and its end; an episode
 of one asset class or strategy (`cross_asset = no`) by DELEVERAGING or DEGROSSING, any other by
 DELEVERAGING. Delay counts sessions from the acute start. Sessions outside [acute start − 3 days,
@@ -24,6 +24,6 @@ known at 16:15 New York. The labels were made by hand, after the fact.
 TEXT
 cat docs/track-record-rule.md
 printf '\n## The record\n\n'
-"$bin/python" -m flows evaluate --source files "$@" --episodes "$labels" \
+"$bin/unwind" study evaluate --source files "$@" --episodes "$labels" \
   --picture docs/track-record.svg | sed '/ episodes caught within 2 sessions, .* years left out$/,$d'
 cat docs/track-record-discussion.md

@@ -13,7 +13,7 @@
 - `flows.serving`: that server behind a login; `flows.recovery`: runs whose process is gone;
   `flows.private_files`: login and key; `flows.console`: what the server prints
 - `flows.parameters`, `flows.faults`, `flows.limits`, `flows.artifacts`, `flows.progress`: shared
-- `python -m flows`: run them from a shell
+- `flows.commands`: the flows as commands of `unwind`
 
 Telemetry is off, the user interface asks no outside host, no task is cached, and the console shows
 warnings alone while a run's page shows its log, unless the environment says otherwise. All of it

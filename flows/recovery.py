@@ -21,7 +21,8 @@ from typing import Annotated
 from uuid import UUID
 
 import httpx
-import typer
+from cyclopts import Parameter
+from cyclopts import run as run_command
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -114,9 +115,7 @@ class Recovery:
 
 
 def watch(
-    pool: Annotated[
-        str, typer.Option("--pool", envvar="UNWIND_POOL", help="Work pool to look after.")
-    ] = "desk",
+    pool: Annotated[str, Parameter(env_var="UNWIND_POOL", help="Work pool to watch.")] = "desk",
 ) -> None:
     """Mark runs as Crashed whose process is gone, until stopped."""
     recovery = Recovery(pool)
@@ -133,4 +132,4 @@ def watch(
 
 
 if __name__ == "__main__":
-    typer.run(watch)
+    run_command(watch)

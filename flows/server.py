@@ -7,18 +7,23 @@
 Everything is looked up by name and updated: applied twice, nothing is there twice. Nothing outside
 the server is asked: the templates of work pools are those of the worker types installed here.
 
-    python -m flows.server apply            work pool and automations; part of `make deploy`
-    python -m flows.server notification     the block, from the address of a webhook
+    unwind server start     server, worker and deployments on this machine
+    unwind server apply     work pool, automations, deployments on the configured server
+    unwind server notify    the block, from the address of a webhook
+    unwind server stop      end what `start` began
 """
 
+import os
+import signal
 import sys
 from copy import deepcopy
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import typer
 import yaml
+from cyclopts import App, Parameter
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
@@ -27,18 +32,18 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 from pydantic import ValidationError
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Put on the Prefect server in force what the desk needs there.",
+from unwind.errors import UserError
+
+app = App(
+    name="server",
+    help="Start and stop the Prefect server; apply deployments and notifications.",
 )
 
 DECLARATIONS = Path(__file__).resolve().parents[1] / "deployments"
 DEFAULT_BLOCK = "custom-webhook/unwind-alerts"
 
 
-class DeclarationError(ValueError):
+class DeclarationError(UserError, ValueError):
     """A declaration under deployments/ cannot be applied; the message names file and remedy."""
 
 
@@ -138,7 +143,7 @@ def apply_automations(file: Path, *, block: str) -> list[str]:
     """
     with get_client(sync_client=True) as client:
         document = _block_id(client, block)
-        told = []
+        lines = []
         for automation in read_automations(file, document):
             found = client.read_automations_by_name(automation.name)
             if found:
@@ -147,13 +152,13 @@ def apply_automations(file: Path, *, block: str) -> list[str]:
                 client.update_automation(found[0].id, kept)
             else:
                 client.create_automation(automation)
-            told.append(f"automation {automation.name} {'updated' if found else 'created'}")
+            lines.append(f"automation {automation.name} {'updated' if found else 'created'}")
     if document is None:
-        told.append(
+        lines.append(
             f"no block {block} on this server: the automations notify nobody; make one with "
-            "`python -m flows.server notification`, then apply again"
+            "`unwind server notify`, then apply again"
         )
-    return told
+    return lines
 
 
 def _block_id(client: SyncPrefectClient, block: str) -> UUID | None:
@@ -185,50 +190,66 @@ def save_webhook(url: str, *, name: str) -> str:
     return f"block custom-webhook/{name} saved"
 
 
-@app.command("apply")
-def run_apply(
-    pool: Annotated[
-        str, typer.Option("--pool", envvar="UNWIND_POOL", help="Work pool of pools.yaml.")
-    ] = "desk",
-    block: Annotated[
-        str,
-        typer.Option(
-            "--notification", envvar="UNWIND_NOTIFICATION", help="Notification block, type/name."
-        ),
-    ] = DEFAULT_BLOCK,
-    folder: Annotated[
-        Path, typer.Option("--declarations", help="Folder of pools.yaml and automations.yaml.")
-    ] = DECLARATIONS,
+@app.command
+def start(
+    *, port: Annotated[int, Parameter(env_var="PORT", help="Port on 127.0.0.1.")] = 4200
 ) -> None:
-    """Apply work pool and automations; safe to repeat."""
-    told = [apply_pool(folder / "pools.yaml", pool)]
-    told += apply_automations(folder / "automations.yaml", block=block)
-    sys.stdout.writelines(f"{line}\n" for line in told)
+    """Start server, deployments and a worker on 127.0.0.1, behind a login; Ctrl-C stops them."""
+    os.environ |= {"PORT": str(port), "BIN": str(Path(sys.executable).parent)}
+    script = _script("serve.sh")
+    os.execv(script, [str(script)])
 
 
-@app.command("notification")
-def run_notification(
-    url: Annotated[
-        str,
-        typer.Option(
-            "--url", envvar="UNWIND_WEBHOOK_URL", prompt="Address of the webhook", hide_input=True,
-            help="Address of a webhook; asked for where it is left out.",
-        ),
-    ],
-    name: Annotated[str, typer.Option("--name", help="Name of the block.")] = "unwind-alerts",
-) -> None:  # fmt: skip
-    """Keep the webhook that alerts go to as a Prefect block, its address as a secret."""
-    sys.stdout.write(save_webhook(url, name=name) + "\n")
-
-
-def main() -> None:
-    """Run a command; a fault of input is one sentence and exit status 2."""
+@app.command
+def stop() -> None:
+    """Stop the server, worker and runs that `unwind server start` began on this machine."""
+    file = Path(os.environ.get("PREFECT_HOME", ".prefect")) / "serve.pid"
     try:
-        app()
-    except (DeclarationError, OSError) as error:
-        sys.stderr.write(f"unwind: {error}\n")
-        sys.exit(2)
+        os.kill(int(file.read_text(encoding="ascii")), signal.SIGTERM)
+    except (OSError, ValueError) as error:
+        raise DeclarationError(f"no server was started here ({file}); nothing to stop") from error
+    sys.stdout.write("stopping; runs are given twenty seconds to end\n")
 
 
-if __name__ == "__main__":
-    main()
+@app.command
+def apply(
+    *,
+    pool: Annotated[
+        str, Parameter(env_var="UNWIND_POOL", help="Work pool of pools.yaml.")
+    ] = "desk",
+    notification: Annotated[
+        str, Parameter(env_var="UNWIND_NOTIFICATION", help="Notification block, type/name.")
+    ] = DEFAULT_BLOCK,
+    declarations: Annotated[
+        Path, Parameter(help="Folder of pools.yaml and automations.yaml.")
+    ] = DECLARATIONS,
+    deployments: Annotated[bool, Parameter(help="Apply the deployments too.")] = False,
+) -> None:
+    """Apply work pool and automations to the configured server; safe to repeat."""
+    if deployments:
+        os.environ["BIN"] = str(Path(sys.executable).parent)
+        script = _script("deploy.sh")
+        os.execv(script, [str(script)])
+    lines = [apply_pool(declarations / "pools.yaml", pool)]
+    lines += apply_automations(declarations / "automations.yaml", block=notification)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+@app.command
+def notify(
+    *,
+    url: Annotated[
+        str | None,
+        Parameter(env_var="UNWIND_WEBHOOK_URL", help="Webhook address. Default: ask for it."),
+    ] = None,
+    name: Annotated[str, Parameter(help="Name of the block.")] = "unwind-alerts",
+) -> None:
+    """Save the webhook that alerts go to as a Prefect block, its address as a secret."""
+    sys.stdout.write(save_webhook(url or getpass("Webhook address: "), name=name) + "\n")
+
+
+def _script(name: str) -> Path:
+    script = DECLARATIONS / name
+    if not script.exists():
+        raise DeclarationError(f"{script} is missing: run this from a checkout, not from a wheel")
+    return script

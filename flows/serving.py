@@ -17,8 +17,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
 import uvicorn
+from cyclopts import Parameter, validators
+from cyclopts import run as run_command
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -91,11 +92,14 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 4200,
+    *,
+    host: Annotated[str, Parameter(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, Parameter(validator=validators.Number(gte=1, lte=65535), help="Port.")
+    ] = 4200,
     hosts: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="Name that it answers to beside the loopback's."),
+        Parameter(name="--allow-host", help="Host name to accept besides the loopback's."),
     ] = None,
 ) -> None:
     """Start the server; it ends with SIGINT or SIGTERM."""
@@ -130,7 +134,7 @@ def serve(
 def main() -> None:
     """Run the command; a fault is one sentence and exit status 2."""
     try:
-        typer.run(serve)
+        run_command(serve)
     except ServingError as error:
         sys.stderr.write(f"unwind: {error}\n")
         sys.exit(2)

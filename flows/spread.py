@@ -13,7 +13,7 @@ from prefect.futures import as_completed
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
-from flows.progress import progress_bar
+from flows.progress import progress_of
 from unwind.settings import SettingsError
 
 Calls = list[dict[str, Any]]
@@ -90,13 +90,12 @@ def progress(total: int, *, unit: str, what: str) -> Iterator[Callable[[int], No
     # The call is synchronous here; its type also covers the asynchronous one.
     shown = cast(UUID, create_progress_artifact(progress=0.0, description=f"{total} {what}"))
     done = 0
-    with progress_bar() as drawn:
-        bar = drawn.add_task(unit, total=total)
+    with progress_of(total, unit=unit) as count:
 
         def advance(steps: int) -> None:
             nonlocal done
             done += steps
-            drawn.advance(bar, steps)
+            count(steps)
             update_progress_artifact(shown, progress=100.0 * done / total)
 
         yield advance

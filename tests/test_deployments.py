@@ -23,7 +23,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
 from prefect.workers.base import BaseWorker
 
-from flows.__main__ import FLOWS
+from flows.commands import FLOWS
 from flows.recovery import SILENCE
 from flows.server import DeclarationError, pool_template, read_automations
 from tests.conftest import ROOT

@@ -20,8 +20,9 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.runtime import flow_run
 from pydantic import ValidationError
 
-from flows.__main__ import FLOWS, main
+from flows.__main__ import main
 from flows.backfill import backfill
+from flows.commands import FLOWS
 from flows.daily import daily
 from flows.morning_after import morning_after
 from flows.parameters import DataSource, cutoff_of, open_source, session_of

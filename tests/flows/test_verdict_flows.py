@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 
-from flows.__main__ import FLOWS, main
+from flows.__main__ import main
 from flows.calibrate import calibrate
+from flows.commands import FLOWS
 from flows.evaluate import evaluate
 from tests.conftest import ROOT, small_prices, write_drop
 from tests.unwind.verdict_markets import write_labels

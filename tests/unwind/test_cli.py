@@ -4,10 +4,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.conftest import ROOT
-from unwind.cli import app
 from unwind.lake.publish import publish
 from unwind.pipeline import Analysis, stacked
 from unwind.settings import Settings
@@ -26,7 +25,7 @@ def lake(
 
 
 def _run(*arguments: object) -> str:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    done = unwind(*arguments)
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -56,7 +55,7 @@ class TestShow:
 
 class TestExplain:
     def test_points_add_up_to_the_score(self, lake: Path) -> None:
-        told = json.loads(_run("explain", "--lake", lake, "--json"))
+        told = json.loads(_run("show", "--why", "--lake", lake, "--json"))
         points = {driver["driver"]: driver["contribution"] for driver in told["drivers"]}
         # The drop folder has neither factor returns nor the funds of the sleeves.
         assert points.pop("crowding") is None
@@ -65,13 +64,13 @@ class TestExplain:
     def test_says_which_calibration_and_how_often_it_is_wrong(
         self, lake: Path, settings: Settings
     ) -> None:
-        told = json.loads(_run("explain", "--lake", lake, "--json"))
+        told = json.loads(_run("show", "--why", "--lake", lake, "--json"))
         assert told["calibration"] == settings.calibrated.version
         assert told["false_entries_a_year"] == settings.calibrated.deleveraging_rate
         assert told["return_period"] == pytest.approx(10 ** told["score"])
         shares = told["probability"]
         assert 0 < shares["lower"] < shares["share"] < shares["upper"] < 1
-        text = _run("explain", "--lake", lake)
+        text = _run("show", "--why", "--lake", lake)
         assert f"calibration {settings.calibrated.version}" in text
         assert "DELEVERAGING from 2.42" in text
 
@@ -100,14 +99,14 @@ class TestBadInput:
         ("arguments", "said"),
         [
             (["show", "--as-of", "2026-13-40"], "--as-of must be a date like 2026-02-05"),
-            (["show", "--cutoff", "soon"], "--cutoff must be a UTC instant"),
+            (["show", "--cutoff", "soon"], "--cutoff must be a time like 2026-02-05T21:15Z"),
             (["show", "--cutoff", "2026-02-05T21:15"], "--cutoff needs a time zone"),
-            (["tables", "nonsense"], "no table nonsense"),
+            (["tables", "nonsense"], "unknown table 'nonsense'"),
         ],
     )
     def test_is_one_sentence(self, arguments: list[str], said: str, lake: Path) -> None:
         with_lake = [*arguments, "--lake", str(lake)] if arguments[0] == "show" else arguments
-        done = CliRunner().invoke(app, with_lake, terminal_width=200)
+        done = unwind(*with_lake)
         assert done.exit_code == 2
         assert said in " ".join(done.output.replace("│", " ").split())
 
@@ -134,7 +133,7 @@ class TestBadInput:
         monkeypatch.setattr("sys.argv", ["unwind", "report", "--lake", str(lake)])
         with pytest.raises(SystemExit):
             cli.main()
-        assert "no report for 2026-02-05; run `python -m flows daily" in capsys.readouterr().err
+        assert "no report for 2026-02-05; run `unwind run" in capsys.readouterr().err
 
 
 @pytest.mark.market

@@ -2,44 +2,43 @@
 
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from cyclopts import App, Parameter
+from cyclopts.types import NonNegativeInt, PositiveInt
 
-from unwind.commands.options import DEFAULT_LAKE, AsJson, Lake, answered, print_json
+from unwind.commands.options import DAY, DEFAULT_LAKE, AsJson, Lake, answered, print_json
 
 if TYPE_CHECKING:
     from unwind.lake.push import Copied
 
-app = typer.Typer(
-    no_args_is_help=True, help="Keep a lake whole and small; copy it to an object store and back."
-)
+app = App(name="lake", help="Verify, compact, prune and copy a lake.", help_format="plaintext")
 
 
-@app.command()
+@app.command
 def verify(
+    *,
     lake: Lake = DEFAULT_LAKE,
     every: Annotated[
-        bool, typer.Option("--all", help="Every snapshot, not the one in force alone.")
+        bool, Parameter(name="--all", help="Every snapshot, not only the current one.")
     ] = False,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Check pointer, manifests, files and market segments by checksum; exit 1 on a fault."""
     from unwind.lake import verify as verification
 
-    found = verification.verify(lake, every=every)
+    result = verification.verify(lake, every=every)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(result))
     else:
-        sys.stdout.write(verification.text(found))
-    if found.faults:
-        raise typer.Exit(1)
+        sys.stdout.write(verification.text(result))
+    return 1 if result.faults else 0
 
 
-@app.command()
-def compact(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
-    """Merge the market's segments into one a table; nothing is lost, readers go on."""
+@app.command
+def compact(*, lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
+    """Merge the market's segments into one per table; nothing is lost, readers go on."""
     from unwind.files.location import local
     from unwind.lake import retention
 
@@ -54,20 +53,18 @@ def compact(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     )
 
 
-@app.command()
+@app.command
 def prune(
+    *,
     keep_days: Annotated[
-        int,
-        typer.Option("--keep-days", min=0, help="Keep the last snapshot of each of so many days."),
+        NonNegativeInt, Parameter(help="Keep the last snapshot of each of the last N days.")
     ],
-    keep_last: Annotated[int, typer.Option("--keep-last", min=1, help="Keep the newest so many.")],
+    keep_last: Annotated[PositiveInt, Parameter(help="Keep the newest N snapshots.")],
     lake: Lake = DEFAULT_LAKE,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")
-    ] = False,
+    dry_run: Annotated[bool, Parameter(help="List what would be removed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old snapshots; the one in force and the last of each month always stay."""
+    """Remove old snapshots; the current one and the last of each month always stay."""
     from unwind.files.location import local
     from unwind.lake import retention
 
@@ -88,17 +85,15 @@ def prune(
     )
 
 
-@app.command()
+@app.command
 def retract(
-    session: Annotated[
-        datetime, typer.Argument(metavar="SESSION", formats=["%Y-%m-%d"], help="YYYY-MM-DD.")
-    ],
-    reason: Annotated[
-        str, typer.Option("--reason", help="One plain sentence; it is kept in the manifest.")
-    ],
+    session: Annotated[date, DAY, Parameter(help="Session, YYYY-MM-DD.")],
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="One plain sentence, for the manifest.")],
     lake: Lake = DEFAULT_LAKE,
     all_terms: Annotated[
-        bool, typer.Option("--all-terms", help="Under every source and settings, not the newest.")
+        bool, Parameter(help="Under every source and settings, not only the newest.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,7 +102,7 @@ def retract(
     from unwind.lake import retract as retraction
 
     done = retraction.retract(
-        local(lake, purpose="a retraction"), session.date(), reason=reason, all_terms=all_terms
+        local(lake, purpose="a retraction"), session, reason=reason, all_terms=all_terms
     )
     if as_json:
         print_json(asdict(done))
@@ -123,31 +118,31 @@ def retract(
         )
 
 
-@app.command()
-def views(lake: Lake = DEFAULT_LAKE) -> None:
-    """Print DuckDB views of the snapshot in force: `unwind lake views > lake.duckdb.sql`."""
+@app.command
+def views(*, lake: Lake = DEFAULT_LAKE) -> None:
+    """Print DuckDB views of the current snapshot: `unwind lake views > lake.duckdb.sql`."""
     from unwind.lake import duckdb_views
 
     sql, _ = answered(lake, duckdb_views.views)
     sys.stdout.write(sql)
 
 
-Url = Annotated[str, typer.Argument(metavar="URL", help="Copy, e.g. s3://bucket/lake.")]
-Folder = Annotated[str, typer.Argument(metavar="LAKE", help="Folder of the working lake.")]
+Url = Annotated[str, Parameter(help="Copy, e.g. s3://bucket/lake.")]
+Folder = Annotated[str, Parameter(name="LAKE", help="Folder of the working lake.")]
 
 
-@app.command()
-def push(lake: Folder, url: Url, as_json: AsJson = False) -> None:
-    """Bring a copy on an object store up to the lake; readers take its URL as their --lake."""
+@app.command
+def push(lake: Folder, url: Url, /, *, as_json: AsJson = False) -> None:
+    """Bring a copy on an object store up to date; readers take its URL as their --lake."""
     from unwind.files.location import local
     from unwind.lake import push as copies
 
     _copied(copies.push(local(lake, purpose="a push"), url), as_json=as_json)
 
 
-@app.command()
-def pull(url: Url, lake: Folder, as_json: AsJson = False) -> None:
-    """Bring a lake up to its copy: a fresh worker's start, and the repair of a damaged one."""
+@app.command
+def pull(url: Url, lake: Folder, /, *, as_json: AsJson = False) -> None:
+    """Bring a lake up to date from its copy: for a new worker, or to repair a damaged lake."""
     from unwind.files.location import local
     from unwind.lake import pull as copies
 

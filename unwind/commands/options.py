@@ -1,12 +1,13 @@
-"""Options that the reading commands share, and how they print."""
+"""Options that commands share: their types, their help, and how answers are printed."""
 
 import json
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import typer
+from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,26 +17,93 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+DEFAULT_LAKE = "lake"
+
+
+def read_day(_type: object, tokens: tuple[Token, ...]) -> date:
+    """Read one date.
+
+    Raises
+    ------
+    ValueError
+        It is not written as year, month, day.
+    """
+    (token,) = tokens
+    try:
+        return date.fromisoformat(token.value)
+    except ValueError:
+        name = token.keyword or "the session"
+        raise ValueError(f"{name} must be a date like 2026-02-05, got {token.value}") from None
+
+
+def read_instant(_type: object, tokens: tuple[Token, ...]) -> datetime:
+    """Read one instant.
+
+    Raises
+    ------
+    ValueError
+        It is not a time, or it has no time zone.
+    """
+    (token,) = tokens
+    try:
+        instant = datetime.fromisoformat(token.value)
+    except ValueError:
+        raise ValueError(
+            f"{token.keyword} must be a time like 2026-02-05T21:15Z, got {token.value}"
+        ) from None
+    if instant.tzinfo is None:
+        raise ValueError(f"{token.keyword} needs a time zone; write e.g. {token.value}Z")
+    return instant
+
+
+def read_instants(kind: object, tokens: tuple[Token, ...]) -> list[datetime]:
+    """Read the instants of a repeated option."""
+    return [read_instant(kind, (token,)) for token in tokens]
+
+
+# A date, an instant and a list of instants, wherever a command takes one.
+DAY = Parameter(converter=read_day, n_tokens=1)
+INSTANT = Parameter(converter=read_instant, n_tokens=1)
+INSTANTS = Parameter(converter=read_instants, n_tokens=1)
+
 Lake = Annotated[
     str,
-    typer.Option(
-        "--lake",
-        envvar="UNWIND_LAKE",
+    Parameter(
+        env_var="UNWIND_LAKE",
         help="Folder of the published lake, or URL of a copy (s3://bucket/lake).",
     ),
 ]
 AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="Session, YYYY-MM-DD. Default: the newest published.")
+    date | None, DAY, Parameter(help="Session, YYYY-MM-DD. Default: the newest published.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+Session = Annotated[date, DAY, Parameter(help="Session, YYYY-MM-DD.")]
+Cutoff = Annotated[
+    datetime | None,
+    INSTANT,
+    Parameter(help="Use the latest run with a cut-off at or before this UTC time."),
+]
+KnownBy = Annotated[
+    datetime | None,
+    INSTANT,
+    Parameter(help="Show only what was known by this UTC time."),
+]
+AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
+SettingsFile = Annotated[
+    Path | None, Parameter(name="--settings", env_var="UNWIND_SETTINGS", help="A settings file.")
+]
 
-DEFAULT_LAKE = "lake"
+
+def timestamp(instant: datetime | None) -> "pd.Timestamp | None":
+    """Return an instant in UTC, as the tables hold it."""
+    import pandas as pd
+
+    return None if instant is None else pd.Timestamp(instant).tz_convert("UTC")
 
 
 def answered(lake: str, answer: "Callable[[Snapshot], Answer]") -> tuple[Answer, list[str]]:
-    """Answer from the snapshot in force; from the newest intact one where it is damaged.
+    """Answer from the current snapshot; from the newest intact one where it is damaged.
 
-    Which it was is said on stderr, and returned for the JSON.
+    The snapshots that were passed over are named on stderr, and returned for the JSON.
     """
     from unwind.lake.snapshots import served
 
@@ -45,13 +113,13 @@ def answered(lake: str, answer: "Callable[[Snapshot], Answer]") -> tuple[Answer,
 
 
 def session_known_by(
-    lake: str, *, as_of: date | None, cutoff: "pd.Timestamp | None", known_by: str | None
+    lake: str, *, as_of: date | None, cutoff: datetime | None, known_by: datetime | None
 ) -> "tuple[SessionDay, list[str]]":
     """Read a session, the newest where `as_of` is None, as known by an instant where one is given.
 
     Of each session counts the latest cut-off up to that instant. It is read from the snapshot that
-    stood then. Where none did, or none with that session, which was published later (a backfill),
-    it is read from the snapshot in force. Rows of a later cut-off are never shown.
+    was current then. Where there was none, or none with that session, which was published later
+    (a backfill), it is read from the current snapshot. Rows of a later cut-off are never shown.
     """
     import pandas as pd
 
@@ -60,9 +128,9 @@ def session_known_by(
     from unwind.report.session import session_day
 
     if known_by is None:
-        return answered(lake, lambda held: session_day(held, as_of=as_of, cutoff=cutoff))
-    instant = instant_of("--known-by", known_by)
-    latest = instant if cutoff is None else min(instant, cutoff)
+        return answered(lake, lambda held: session_day(held, as_of=as_of, cutoff=timestamp(cutoff)))
+    instant = pd.Timestamp(known_by).tz_convert("UTC")
+    latest = instant if cutoff is None else min(instant, pd.Timestamp(cutoff))
 
     def answer(snapshot: "Snapshot") -> "SessionDay":
         return session_day(snapshot, as_of=as_of, cutoff=latest)
@@ -75,7 +143,7 @@ def session_known_by(
             fault = error
     if not answers:
         raise fault
-    # The first stood then; the second counts where it knows a session that the first does not.
+    # The first was current then; the second counts where it has a session that the first lacks.
     day, passed = max(answers, key=lambda given: given[0].as_of)
     _say(passed)
     if pd.Timestamp(day.snapshot.manifest["knowledge"]) > instant:
@@ -93,36 +161,8 @@ def _say(passed: list[str]) -> None:
         sys.stderr.write("unwind: what follows is from the newest snapshot before that is intact\n")
 
 
-def instant_of(option: str, text: str) -> "pd.Timestamp":
-    """Read an instant; a fault is a sentence."""
-    import pandas as pd
-
-    try:
-        instant = pd.Timestamp(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{option} must be a UTC instant like 2026-02-05T21:15Z, got {text}"
-        ) from error
-    if pd.isna(instant) or instant.tzinfo is None:
-        raise typer.BadParameter(f"{option} needs a time zone, e.g. {text}Z")
-    return instant.tz_convert("UTC")
-
-
-def day_of(text: str | None) -> date | None:
-    """Read a session that may be left out; a fault is a sentence."""
-    return None if text is None else session_of(text)
-
-
-def session_of(text: str) -> date:
-    """Read a session; a fault is a sentence."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"--as-of must be a date like 2026-02-05, got {text}") from error
-
-
 def print_json(content: Any) -> None:
-    """Print for a machine."""
+    """Print as JSON."""
     sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=False, default=_plain) + "\n")
 
 

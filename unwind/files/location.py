@@ -66,9 +66,7 @@ def existing(lake: Path | str, *, purpose: str) -> Path:
     """
     folder = local(lake, purpose=purpose)
     if not folder.is_dir():
-        raise LakeError(
-            f"lake {lake} does not exist; run `python -m flows daily --lake {lake}` first"
-        )
+        raise LakeError(f"lake {lake} does not exist; run `unwind run --lake {lake}` first")
     return folder
 
 

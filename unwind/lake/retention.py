@@ -213,7 +213,7 @@ def compact_market(lake: Path) -> dict[str, dict[str, int]]:
     """
     store = require_inside(lake, "market")
     if not store.is_dir():
-        raise LakeError(f"{lake} holds no market store; run `python -m flows daily` first")
+        raise LakeError(f"{lake} holds no market store; run `unwind run` first")
     with folder_lock(store):
         folders = sorted(path for path in store.iterdir() if path.is_dir())
         for folder in folders:

@@ -165,11 +165,7 @@ def pointed(lake: Path | str) -> str:
             raise Damaged(
                 f"{lake} holds snapshots but no pointer {LATEST}; the next run writes it anew"
             ) from error
-        remedy = (
-            f"unwind lake push LAKE {lake}"
-            if is_url(lake)
-            else f"python -m flows daily --lake {lake}"
-        )
+        remedy = f"unwind lake push LAKE {lake}" if is_url(lake) else f"unwind run --lake {lake}"
         raise LakeError(f"{lake} holds no published snapshot; run `{remedy}` first") from error
     name = data.decode("utf-8", errors="replace").strip()
     if not NAME.fullmatch(name):

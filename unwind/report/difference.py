@@ -136,8 +136,7 @@ def difference(
     """
     if first >= second:
         raise LakeError(
-            f"--between must name the earlier instant first, got {_clock(first)} and "
-            f"{_clock(second)}"
+            f"--from must be earlier than --to, got {_clock(first)} and {_clock(second)}"
         )
     if read(snapshot, "regimes", as_of=as_of).empty:
         raise LakeError(f"{as_of} is not published; make it: {_replay(as_of, first, second)}")
@@ -173,7 +172,7 @@ def _cutoff(side: dict[str, pd.DataFrame]) -> pd.Timestamp | None:
 
 def _replay(as_of: date, *instants: pd.Timestamp) -> str:
     listed = ",".join(_clock(instant) for instant in instants)
-    return f"python -m flows replay --path DROP --as-of {as_of} --cutoffs {listed}"
+    return f"unwind replay --path DROP --as-of {as_of} --cutoffs {listed}"
 
 
 def _notes(

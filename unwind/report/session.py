@@ -281,10 +281,23 @@ def report_path(snapshot: Snapshot, *, as_of: date | None) -> str:
     folder = f"{root}/reports/{day.isoformat()}"
     found = [name for name in names(storage, folder) if name.endswith(".html")]
     if not found:
-        raise LakeError(
-            f"no report for {day}; run `python -m flows daily --as-of {day}` to write it"
-        )
+        raise LakeError(f"no report for {day}; run `unwind run --as-of {day}` to write it")
     return f"{folder}/{found[-1]}"
+
+
+def sessions_json(regimes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Published sessions, the oldest first: state, score, cut-off."""
+    return records(regimes[["as_of", "state", "score", "cutoff"]].sort_values("as_of"))
+
+
+def sessions_text(regimes: pd.DataFrame) -> str:
+    """Published sessions as text, one line each."""
+    lines = [
+        f"{row['as_of']}  {row['state']:<13}{number(row['score'], decimals=2):>6}  "
+        f"cut-off {row['cutoff']:%Y-%m-%d %H:%M} UTC\n"
+        for row in sessions_json(regimes)
+    ]
+    return "".join(lines) + f"{len(lines)} sessions\n"
 
 
 def contract(table: Table) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def read_calibrated(path: Path) -> dict[str, Any]:
         held = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SettingsError(
-            f"calibration {path} does not exist; run `python -m flows calibrate` or correct "
+            f"calibration {path} does not exist; run `unwind study calibrate` or correct "
             "verdict.calibration"
         ) from error
     except OSError as error:

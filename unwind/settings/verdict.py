@@ -75,7 +75,7 @@ class Verdict(Section):
 
 
 class Calibration(Section):
-    """How `python -m flows calibrate` sets scales and thresholds."""
+    """How `unwind study calibrate` sets scales and thresholds."""
 
     deleveraging_entries: float = Field(gt=0, le=50)
     watch_entries: float = Field(gt=0, le=100)

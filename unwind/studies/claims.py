@@ -87,7 +87,7 @@ def sessions_of(snapshot: Snapshot, days: Sequence[date]) -> dict[date, SessionD
             continue
     if not held:
         raise LakeError(
-            f"none of the sessions {', '.join(map(str, days))} is published; run `python -m flows "
+            f"none of the sessions {', '.join(map(str, days))} is published; run `unwind "
             f"backfill --from {days[0]} --to {days[-1]}` first"
         )
     return held

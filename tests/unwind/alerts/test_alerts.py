@@ -14,13 +14,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import regimes_row
 from unwind.alerts.ledger import Alert, mark, read_ledger, write_intent
 from unwind.alerts.notices import Notice, notice_due
-from unwind.cli import app
 from unwind.files.location import LakeError
 from unwind.lake.alert_log import LOG
 from unwind.lake.identity import IDENTITY
@@ -451,7 +450,7 @@ class TestCommand:
     def test_lists_what_was_told(self, tmp_path: Path, settings: Settings) -> None:
         _intent(tmp_path, _publish(tmp_path, settings, "WATCH", DAY))
         for options in ([], ["--json"]):
-            done = CliRunner().invoke(app, ["alerts", "--lake", str(tmp_path), *options])
+            done = unwind("alerts", "--lake", str(tmp_path), *options)
             assert done.exit_code == 0, done.output
             printed = done.output
             assert "IBIT: CALM → WATCH, session 2026-02-05" in printed

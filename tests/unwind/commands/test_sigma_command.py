@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 from click.testing import Result
 from scipy import stats
-from typer.testing import CliRunner
 
 from models.tails import translate_sigma
 from models.volatility import fit_garch
+from tests.command_line import unwind
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, publish_days
 from unwind.calendar import publication_instant
-from unwind.cli import app
 from unwind.commands.sigma import Sample, text, translated
 from unwind.contract.verdict import REGIMES
 from unwind.indicators.context import Slot
@@ -31,7 +30,7 @@ DAY = date(2026, 2, 5)
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["sigma", *(str(argument) for argument in arguments)])
+    return unwind("sigma", *(str(argument) for argument in arguments))
 
 
 def told(*arguments: object) -> dict[str, Any]:

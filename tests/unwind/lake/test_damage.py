@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fsspec.implementations.local import LocalFileSystem
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
 from unwind import cli
@@ -144,7 +144,7 @@ class TestShell:
     def test_verify_exits_with_one_and_a_remedy(self, lake: Path) -> None:
         newest = latest(lake)
         _flip(lake / "snapshots" / newest.name / MONTH)
-        done = CliRunner().invoke(cli.app, ["lake", "verify", "--lake", str(lake), "--json"])
+        done = unwind("lake", "verify", "--lake", str(lake), "--json")
         assert done.exit_code == 1
         told = json.loads(done.stdout)
         assert len(told["faults"]) == 1
@@ -153,7 +153,7 @@ class TestShell:
     def test_what_is_shown_instead_is_never_silent(self, lake: Path) -> None:
         newest = latest(lake)
         _flip(lake / "snapshots" / newest.name / MONTH)
-        done = CliRunner().invoke(cli.app, ["explain", "--lake", str(lake), "--json"])
+        done = unwind("show", "--why", "--lake", str(lake), "--json")
         assert done.exit_code == 0, done.output
         assert newest.name in done.stderr
         assert "the newest snapshot before that is intact" in done.stderr

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
-from unwind import cli
 from unwind.files.location import Damaged, LakeError, place
 from unwind.lake.manifest import MAX_MANIFEST_BYTES, parsed, seal
 from unwind.lake.pull import pull
@@ -190,11 +189,11 @@ class TestOddManifest:
         rows, passed = served(lake, lambda snapshot: read(snapshot, "regimes"))
         assert (rows["as_of"].tolist(), passed) == ([JANUARY], [said])
 
-    @pytest.mark.parametrize("command", ["show", "explain"])
+    @pytest.mark.parametrize("command", [["show"], ["show", "--why"]], ids=" ".join)
     def test_is_a_warning_in_the_shell(self, command: str, lake: Path) -> None:
         path = lake / "snapshots" / latest(lake).name / "_manifest.json"
         path.write_text("[" * 100_000)
-        done = CliRunner().invoke(cli.app, [command, "--lake", str(lake), "--json"])
+        done = unwind(*command, "--lake", str(lake), "--json")
         assert json.loads(done.stdout)["as_of"] == str(JANUARY)
 
     @pytest.mark.parametrize("field", ["snapshot", "parent", "terms", "knowledge", "run", "files"])
@@ -251,7 +250,7 @@ class TestOddManifest:
         storage.pipe_file(f"{root}/files/{checksum}.parquet", PAYLOAD)
         _rewrite(url, lambda held: held["files"][MONTH].update(sha256=checksum, bytes=len(PAYLOAD)))
         assert "cannot be read as Parquet" in _in_one_line(lambda: read(latest(url), "regimes"))
-        done = CliRunner().invoke(cli.app, ["show", "--lake", url, "--json"])
+        done = unwind("show", "--lake", url, "--json")
         assert json.loads(done.stdout)["as_of"] == str(JANUARY)
 
     def test_a_number_that_leaves_no_next(self, lake: Path, settings: Settings) -> None:

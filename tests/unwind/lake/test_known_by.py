@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.unwind.lake_rows import publish_days
 from unwind.calendar import all_sessions
-from unwind.cli import app
 from unwind.commands.options import session_known_by
 from unwind.errors import UserError
 from unwind.lake.publish import publish
@@ -38,7 +37,7 @@ def backfilled(
 
 
 def _show(lake: Path, instant: str) -> dict[str, object]:
-    done = CliRunner().invoke(app, ["show", "--lake", str(lake), "--known-by", instant, "--json"])
+    done = unwind("show", "--lake", str(lake), "--known-by", instant, "--json")
     assert done.exit_code == 0, done.output
     told: dict[str, object] = json.loads(done.stdout)
     return told

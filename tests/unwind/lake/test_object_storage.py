@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, known_by, publish_days
 from unwind import cli
@@ -60,9 +60,9 @@ class TestPushAndPull:
         then = known_by(url, pd.Timestamp("2026-02-01T00:00Z"))
         assert read(then, "regimes")["as_of"].tolist() == [JANUARY]
         assert verify(url, every=True).faults == []
-        told = json.loads(CliRunner().invoke(cli.app, ["explain", "--lake", url, "--json"]).stdout)
+        told = json.loads(unwind("show", "--why", "--lake", url, "--json").stdout)
         assert told["passed_over"] == []
-        page = CliRunner().invoke(cli.app, ["report", "--lake", url]).stdout
+        page = unwind("report", "--lake", url).stdout
         assert page.strip().endswith("lake/reports/2026-02-05/20260205T2115Z.html")
 
     def test_again_sends_nothing_and_later_only_what_is_new(
@@ -205,7 +205,7 @@ class TestDamagedCopy:
         content = bytearray(storage.cat_file(path))
         content[60] ^= 1
         storage.pipe_file(path, bytes(content))
-        done = CliRunner().invoke(cli.app, ["explain", "--lake", url, "--json"])
+        done = unwind("show", "--why", "--lake", url, "--json")
         assert json.loads(done.stdout)["as_of"] == str(JANUARY)
         assert "differs from its checksum" in done.stderr
         assert len(verify(url, every=True).faults) == 1

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.conftest import ROOT
 from tests.unwind.lake_rows import (
     FEBRUARY,
@@ -20,7 +20,6 @@ from tests.unwind.lake_rows import (
     publish_days,
     regimes_row,
 )
-from unwind import cli
 from unwind.calendar import sessions_between
 from unwind.files.location import LakeError
 from unwind.lake.manifest import seal
@@ -56,7 +55,7 @@ class TestSessionFromTheFuture:
         assert snapshot.manifest["retracted"]["reason"] == WHY
         assert read(snapshot, "regimes")["as_of"].tolist() == [JANUARY, FEBRUARY]
         # The newest session, and what was known in February, are right again.
-        told = CliRunner().invoke(cli.app, ["explain", "--lake", str(tmp_path), "--json"])
+        told = unwind("show", "--why", "--lake", str(tmp_path), "--json")
         assert json.loads(told.stdout)["as_of"] == str(FEBRUARY)
         assert known_by(tmp_path, pd.Timestamp("2026-02-06T00:00Z")).name == snapshot.name
         # Later snapshots no longer inherit the future; older ones stay as they were.
@@ -152,22 +151,18 @@ class TestShell:
     def test_says_what_it_did(self, tmp_path: Path, settings: Settings) -> None:
         publish_days(tmp_path, settings, FEBRUARY, FUTURE)
         command = ["lake", "retract", str(FUTURE), "--reason", WHY, "--lake", str(tmp_path)]
-        done = CliRunner().invoke(cli.app, command)
+        done = unwind(*command)
         assert done.exit_code == 0, done.output
         assert "session 2027-01-15 retracted at 1 cut-offs" in done.stdout
         publish_days(tmp_path, settings, FUTURE)
-        told = json.loads(CliRunner().invoke(cli.app, [*command, "--json"]).stdout)
+        told = json.loads(unwind(*command, "--json").stdout)
         assert (told["session"], told["reason"], told["other_terms"]) == (str(FUTURE), WHY, 0)
-        assert (
-            WHY in CliRunner().invoke(cli.app, ["lake", "verify", "--lake", str(tmp_path)]).stdout
-        )
+        assert WHY in unwind("lake", "verify", "--lake", str(tmp_path)).stdout
 
     def test_a_day_that_is_no_date(self, tmp_path: Path) -> None:
-        done = CliRunner().invoke(
-            cli.app, ["lake", "retract", "../x", "--reason", WHY, "--lake", str(tmp_path)]
-        )
+        done = unwind("lake", "retract", "../x", "--reason", WHY, "--lake", str(tmp_path))
         assert done.exit_code == 2
-        assert "does not match" in done.output
+        assert "must be a date like 2026-02-05" in done.stderr
 
 
 class TestKilled:

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.unwind.market.fault_markets import SESSIONS, SYMBOLS, market, returns, scaled
-from unwind.cli import app
 from unwind.contract.source import Extract, SourceError
 from unwind.market.confirmations import confirm, read_confirmations
 from unwind.market.plausibility import PlausiblePrices, plausible_prices
@@ -97,7 +96,7 @@ class TestPerson:
             "--lake",
             str(tmp_path),
         ]
-        first, second = (CliRunner().invoke(app, command) for _ in range(2))
+        first, second = (unwind(*command) for _ in range(2))
         assert first.output == f"C12 {DAY:%Y-%m-%d}: confirmed\n"
         assert second.output == f"C12 {DAY:%Y-%m-%d}: was confirmed already\n"
         [row] = read_confirmations(tmp_path / "market").to_dict("records")

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, cutoff_at, regimes_row
-from unwind.cli import app
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.tables import TABLES
 from unwind.files.location import LakeError
@@ -119,7 +118,7 @@ class TestConclusion:
         assert nothing.before is None
         assert {row.change for row in nothing.rows} == {"added"}
         assert nothing.notes == (
-            "nothing was said by 2026-02-05T20:15Z; make it: python -m flows replay --path DROP "
+            "nothing was said by 2026-02-05T20:15Z; make it: unwind replay --path DROP "
             "--as-of 2026-02-05 --cutoffs 2026-02-05T20:15Z",
         )
 
@@ -161,23 +160,23 @@ class TestScreen:
         assert "→ 50, known 2026-02-06T15:00Z" in page
 
     def test_machine_and_person(self, lake: Path) -> None:
-        asked = ["diff", "--lake", str(lake), "--as-of", "2026-02-05", "--between",
-                 "2026-02-05T21:15Z", "2026-02-06T21:15Z"]  # fmt: skip
-        told = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+        asked = ["diff", "--lake", str(lake), "--as-of", "2026-02-05",
+                 "--from", "2026-02-05T21:15Z", "--to", "2026-02-06T21:15Z"]  # fmt: skip
+        told = json.loads(unwind(*asked, "--json").stdout)
         assert told["passed_over"] == []
         assert {row["table"] for row in told["rows"]} == {
             "regimes", "drivers", "attribution", "evidence",
         }  # fmt: skip
-        assert CliRunner().invoke(app, asked).stdout.startswith("2026-02-05 as said at")
+        assert unwind(*asked).stdout.startswith("2026-02-05 as said at")
 
 
 class TestBadInput:
     def test_instants_out_of_order(self, lake: Path) -> None:
-        with pytest.raises(LakeError, match="must name the earlier instant first"):
+        with pytest.raises(LakeError, match="must be earlier than --to"):
             _difference(lake, SECOND, FIRST)
 
     def test_a_session_that_was_never_published(self, lake: Path) -> None:
-        with pytest.raises(LakeError, match="is not published; make it: python -m flows replay"):
+        with pytest.raises(LakeError, match="is not published; make it: unwind replay"):
             difference(lake, latest(lake), as_of=date(2026, 2, 4), first=FIRST, second=SECOND)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
+from tests.command_line import unwind
 from tests.conftest import RECEIVED, ROOT, small_prices, write_drop
 from tests.unwind.cases import build
-from unwind.cli import app, main
+from unwind.cli import main
 from unwind.market.store import ingest, known_by, read_rejected, read_vintages
 from unwind.settings import Settings
 from unwind.sources.files import FilesSource
@@ -366,18 +366,18 @@ class TestMerge:
 
 
 class TestCommand:
-    def test_from_a_file_and_from_the_clipboard(self, tmp_path: Path) -> None:
+    def test_from_a_file_and_from_the_clipboard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         saved = tmp_path / "flows.html"
         saved.write_text(PAGE)
         arguments = ["import", "flows", str(saved), "--drop", str(tmp_path)]
-        done = CliRunner().invoke(app, arguments)
+        done = unwind(*arguments)
         assert done.exit_code == 0, done.output
         assert "row 7 left out (summary): 'Total'" in done.output
-        assert done.output.endswith("etf_flows.parquet: 10 added, 0 revised, 2 as they were\n")
-        again = CliRunner().invoke(
-            app, ["import", "flows", "-", "--drop", str(tmp_path), "--json"],
-            input=CLIPBOARD,
-        )  # fmt: skip
+        assert done.output.endswith("etf_flows.parquet: 10 added, 0 revised, 2 unchanged\n")
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(CLIPBOARD.encode())))
+        again = unwind("import", "flows", "-", "--drop", tmp_path, "--json")
         assert '"added": 0' in again.output
 
     @pytest.mark.parametrize(
@@ -404,10 +404,10 @@ class TestCommand:
 
     def test_the_page_holds_what_the_command_prints(self) -> None:
         page = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
-        assert CliRunner().invoke(app, ["sources", "--markdown"]).output in page
+        assert unwind("sources", "--markdown").output in page
 
     def test_sources_are_listed_for_people_and_machines(self) -> None:
-        text = CliRunner().invoke(app, ["sources"]).output
+        text = unwind("sources").output
         for part in ("yahoo: prices", "crypto: perpetuals", "cftc: cftc_positions", "limits"):
             assert part in text
-        assert '"source": "yahoo"' in CliRunner().invoke(app, ["sources", "--json"]).output
+        assert '"source": "yahoo"' in unwind("sources", "--json").output
