@@ -108,7 +108,10 @@ def command(name: str) -> Callable[..., int]:
 
 def _rules(error: ValidationError) -> str:
     """Return pydantic's rules without its layout."""
-    return "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+    return "; ".join(
+        f"--{fault['loc'][-1]}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors()
+    )
 
 
 def check_inputs(values: dict[str, Any]) -> None:

@@ -224,7 +224,7 @@ class Standing:
 
     def apply(self) -> list[str]:
         """Apply pool and automations once more; return the lines that it printed."""
-        return _printed([sys.executable, "-m", "flows.server", "apply"], self.environment)
+        return _printed([sys.executable, "-m", "unwind.cli", "server", "apply"], self.environment)
 
     def python(self, code: str, *arguments: str) -> int:
         """Run code in a process of its own against this server; return its exit status."""
@@ -287,7 +287,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
             )
         )  # fmt: skip
         wait_for("the server", lambda: _healthy(url))
-        notification = [sys.executable, "-m", "flows.server", "notification"]
+        notification = [sys.executable, "-m", "unwind.cli", "server", "notify"]
         subprocess.run(notification, env=environment, cwd=ROOT, check=True, capture_output=True)
         applied = _printed(["bash", "deployments/deploy.sh"], environment)
         stack.enter_context(

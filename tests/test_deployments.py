@@ -53,7 +53,7 @@ def declared() -> dict[str, dict[str, Any]]:
 
 class TestPrefectFile:
     def test_names_what_a_desk_runs(self, declared: dict[str, dict[str, Any]]) -> None:
-        assert set(declared) == set(FLOWS)
+        assert {name.replace("-", "_") for name in declared} == set(FLOWS)
         for deployment in declared.values():
             assert deployment["work_pool"]["name"] == "desk"
             assert deployment["tags"][0] == "unwind"

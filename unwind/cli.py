@@ -93,8 +93,16 @@ def sentence(error: CycloptsError) -> str:
         path = " ".join(("unwind", *(error.command_chain or ())))
         hint = did_you_mean(name, [one for one in error.app if not one.startswith("-")]) or "."
         return f"unknown command {name!r}{hint} Run `{path} --help` for the list"
-    if isinstance(error.__cause__, ValueError):
-        return str(error.__cause__)
+    cause = error.__cause__
+    if isinstance(cause, ValueError):
+        from pydantic import ValidationError
+
+        if not isinstance(cause, ValidationError):
+            return str(cause)
+        # The rule alone, not pydantic's layout.
+        argument = getattr(error, "argument", None)
+        rules = "; ".join(fault["msg"] for fault in cause.errors())
+        return f"{argument.name}: {rules}" if argument else rules
     return " ".join(str(error).split())
 
 

@@ -381,8 +381,8 @@ class TestShell:
             ),
             ("daily --settings none.toml", "settings file none.toml does not exist"),
             (
-                "replay --as-of 2026-02-05 --path . --cutoffs noon",
-                "cutoffs must be UTC instants with commas between, got 'noon'",
+                "replay --as-of 2026-02-05 --path . --cutoff noon",
+                "--cutoff must be a time like 2026-02-05T21:15Z, got noon",
             ),
         ],
     )
