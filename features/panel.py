@@ -13,7 +13,7 @@ import pandas as pd
 from features.venues import VenueChoice, one_venue
 
 # Rule of the note on a return that is set aside.
-UNCONFIRMED = "unconfirmed move"
+UNCONFIRMED = "unconfirmed_move"
 NOTE_COLUMNS = ("session", "symbol", "rule", "detail")
 
 
@@ -223,7 +223,7 @@ def _venue_notes(
         detail = f"{venue} at every session; {venues.lacking[name]} bars at the cut"
         parts.append(_note(sessions, symbol, "one of several venues", detail))
         detail = f"{venue} has no bar at the cut, another venue has one"
-        parts.append(_note(sessions[missing], symbol, "gap of the venue", detail))
+        parts.append(_note(sessions[missing], symbol, "venue_gap", detail))
     return parts
 
 
@@ -241,7 +241,7 @@ def _clock_notes(
             both = sessions[place : place + 2]
             both = both[returns.loc[both, symbol].notna()]
             detail = f"{early:%Y-%m-%d}: the exchange closed early, this price is of 16:00 or later"
-            parts.append(_note(both, symbol, "two clocks", detail))
+            parts.append(_note(both, symbol, "overlapping_clocks", detail))
     return parts
 
 
@@ -266,18 +266,18 @@ def _notes(
         listed = price.notna().cummax()
         second_choice = returns[symbol].notna() & better_returns[symbol].isna()
         marks = [
-            ("missing price", listed & price.isna(), "no price was known at the cut-off"),
+            ("missing_price", listed & price.isna(), "no price was known at the cut-off"),
             (UNCONFIRMED, set_aside[symbol], "the return is set aside until it is confirmed"),
         ]
         if symbol in utc_day_symbols:
-            marks.append(("UTC-day return", second_choice, "no hourly bar ends at 16:00 New York"))
+            marks.append(("utc_day_return", second_choice, "no hourly bar ends at 16:00 New York"))
         elif symbol in proxied_symbols:
             marks.append(
-                ("daily bar near the cut", returns[symbol].notna(), "its last quote is after 16:00")
+                ("daily_bar_near_close", returns[symbol].notna(), "its last quote is after 16:00")
             )
         elif symbol not in level_symbols:
             marks.append(
-                ("unadjusted return", second_choice, "no adjusted close: a dividend would show")
+                ("unadjusted_return", second_choice, "no adjusted close: a dividend would show")
             )
         parts += [
             pd.DataFrame(

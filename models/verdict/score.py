@@ -39,10 +39,10 @@ RAISED = (DELEVERAGING, DEGROSSING)
 
 # Columns of the drivers, with a description for display.
 DRIVERS: Mapping[str, str] = {
-    "breadth": "joint downside tail of unlike asset classes",
-    "concentration": "depth of the fall in the worst-hit classes",
-    "volume_on_falls": "abnormal volume on falls in the worst-hit classes",
-    "crowding": "joint losses of long-short sleeves",
+    "breadth": "tail losses across asset classes",
+    "concentration": "tail losses in the four worst-hit asset classes",
+    "volume_on_falls": "abnormal volume on falls in the worst-hit asset classes",
+    "crowding": "losses across long–short factor spreads",
 }
 # Drivers of one strategy: alone they never show that unlike asset classes are being sold.
 NARROW = ("crowding",)

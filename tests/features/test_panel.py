@@ -59,7 +59,7 @@ class TestUnconfirmedMove:
         assert panel.returns["IGV"].isna().tolist() == [True, True, False, False]
         assert panel.close["IGV"].notna().all()
         [note] = panel.notes.to_dict("records")
-        assert (note["rule"], note["session"]) == ("unconfirmed move", SESSIONS[1])
+        assert (note["rule"], note["session"]) == ("unconfirmed_move", SESSIONS[1])
 
 
 class TestMissingClose:
@@ -72,7 +72,7 @@ class TestMissingClose:
     def test_is_noted_from_the_listing_on(self) -> None:
         rows = [row for row in _days("IGV", [1, 2, 3, 4]) if row[0] in ("2026-01-05", "2026-01-07")]
         notes = _align(_prices(rows)).notes
-        missing = notes[notes["rule"] == "missing price"]
+        missing = notes[notes["rule"] == "missing_price"]
         assert missing["session"].tolist() == [pd.Timestamp("2026-01-06")]
         assert missing["detail"].tolist() == ["no price was known at the cut-off"]
         assert missing["symbol"].tolist() == ["IGV"]
@@ -83,7 +83,7 @@ class TestMissingClose:
         rows = _days("IGV", [100, nothing, 121, 133.1], [100, 110, None, 133.1])
         panel = _align(_prices(rows))
         assert panel.close["IGV"].tolist() == [100, 110, 121, 133.1]
-        assert set(panel.notes["rule"]) <= {"unadjusted return"}
+        assert set(panel.notes["rule"]) <= {"unadjusted_return"}
         assert panel.dollars["IGV"].isna().tolist() == [False, True, False, False]
 
 
@@ -94,7 +94,7 @@ class TestDividend:
         assert panel.returns["HYG"].tolist()[1:] == pytest.approx(
             [np.log(91 / 90), np.log(102 / 101), np.log(103 / 102)]
         )
-        noted = panel.notes[panel.notes["rule"] == "unadjusted return"]
+        noted = panel.notes[panel.notes["rule"] == "unadjusted_return"]
         assert noted["session"].tolist() == list(SESSIONS[2:])
 
     def test_an_index_level_has_no_dividend_to_miss(self) -> None:
@@ -116,7 +116,7 @@ class TestRoundTheClock:
         panel = _align(prices, hourly)
         # both ends of each return are UTC days, and each is noted
         assert panel.returns["BTC-USD"].iloc[1:].tolist() == pytest.approx([np.log(2)] * 3)
-        noted = panel.notes[panel.notes["rule"] == "UTC-day return"]
+        noted = panel.notes[panel.notes["rule"] == "utc_day_return"]
         assert noted["session"].tolist() == list(SESSIONS[1:])
         assert set(noted["detail"]) == {"no hourly bar ends at 16:00 New York"}
         assert panel.close["BTC-USD"].tolist() == [60, 200, 400, 800]
@@ -160,7 +160,7 @@ class TestHoliday:
 
     def test_a_weekday_series_is_noted_as_a_proxy(self) -> None:
         notes = _align(_prices(_days("USDJPY", [150, 151, 152, 153], [None] * 4))).notes
-        assert set(notes["rule"]) == {"daily bar near the cut"}
+        assert set(notes["rule"]) == {"daily_bar_near_close"}
         assert set(notes["detail"]) == {"its last quote is after 16:00"}
         assert notes["session"].tolist() == list(SESSIONS[1:])
         assert notes.index.tolist() == [0, 1, 2]
@@ -200,7 +200,7 @@ class TestReplay:
         assert panel.notes["session"].tolist() == list(SESSIONS[1:])
         assert stood.notes["session"].tolist() == list(SESSIONS[1:3])
         assert stood.notes.iloc[0].tolist() == [
-            SESSIONS[1], "HYG", "unadjusted return", "no adjusted close: a dividend would show",
+            SESSIONS[1], "HYG", "unadjusted_return", "no adjusted close: a dividend would show",
         ]  # fmt: skip
 
 

@@ -133,5 +133,5 @@ class TestPages:
     ) -> None:
         (held,) = [held for held in standing.artifacts(run) if held["key"] == "verdict"]
         with _page(chromium, standing, f"/artifacts/artifact/{held['id']}") as opened:
-            _sees(opened, "IBIT: DELEVERAGING", "What is uncertain")
+            _sees(opened, "IBIT: DELEVERAGING", "Caveats")
             keep_picture(opened, "prefect-verdict")

@@ -140,7 +140,7 @@ class TestScreen:
             assert not kept.duplicated([*table.key, "known_at"]).any()
         errors = found.rejected[found.rejected["row"] > 0]["row"]
         assert set(range(1, len(rows) + 1)) >= set(errors)
-        if not found.rejected["rule"].astype("str").str.startswith("missing column").any():
+        if not found.rejected["rule"].astype("str").str.startswith("missing_column").any():
             # Each row is stored, or named.
             assert {place + 1 for place in range(len(rows))} <= {
                 place + 1 for place in kept.index

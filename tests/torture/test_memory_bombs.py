@@ -40,8 +40,8 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 SAID = {
     "nested": "not of plain values",
     "nested_beside": "",
-    "repeated_text": "symbol: plain text of 1 to 64 characters",
-    "dictionary_text": "symbol: plain text of 1 to 64 characters",
+    "repeated_text": "symbol: invalid_name",
+    "dictionary_text": "symbol: invalid_name",
     "wide_numbers": "bytes decoded",
     "long_page": "bytes in one column (symbol)",
     "many_columns": "30,000 columns",

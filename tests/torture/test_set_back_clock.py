@@ -65,7 +65,7 @@ class TestSetBack:
     def test_rows_of_days_to_come_are_set_aside(self, take, tmp_path) -> None:
         take(100.0, pd.Timestamp("2026-01-20T22:00Z"))
         rejected = read_rejected(tmp_path / "market")
-        assert set(rejected["rule"]) == {"session: possible date"}
+        assert set(rejected["rule"]) == {"session: impossible_date"}
         assert read_vintages(tmp_path / "market", "prices")["session"].max() == pd.Timestamp(
             "2026-01-20"
         )

@@ -94,28 +94,28 @@ def two_per_cent_off(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 CASES = {
-    "time-out": Case(entity="SLV", rule="yahoo answers in time", reply=Reply("[]", delay=30)),
+    "time-out": Case(entity="SLV", rule="yahoo: request_timeout", reply=Reply("[]", delay=30)),
     "429": Case(
-        entity="TLT", rule="yahoo within its rate limit",
+        entity="TLT", rule="yahoo: rate_limited",
         reply=Reply("slower", status=429, headers={"Retry-After": "7"}),
     ),
     "5xx": Case(
-        entity="UUP", rule="yahoo answers without a server error", reply=Reply("", status=503)
+        entity="UUP", rule="yahoo: server_error", reply=Reply("", status=503)
     ),
-    "HTML for JSON": Case(entity="HYG", rule="yahoo answers in JSON", reply=Reply(PAGE)),
+    "HTML for JSON": Case(entity="HYG", rule="yahoo: invalid_json", reply=Reply(PAGE)),
     "partial universe": Case(
-        entity="EEM", rule="yahoo grants the request", reply=Reply("no such symbol", status=404)
+        entity="EEM", rule="yahoo: access_denied", reply=Reply("no such symbol", status=404)
     ),
-    "frozen prices": Case(entity="SMH", rule="close: moves between rows", spoil=standing_still),
+    "frozen prices": Case(entity="SMH", rule="close: frozen_series", spoil=standing_still),
     "a vendor that disagrees": Case(
-        entity="IWM", rule="close: providers agree", spoil=two_per_cent_off
+        entity="IWM", rule="close: providers_disagree", spoil=two_per_cent_off
     ),
     "a whole provider down": Case(
-        entity="crypto", rule="gives its table", severity="error", table="perpetuals",
+        entity="crypto", rule="provider_failed", severity="error", table="perpetuals",
         reply=Reply("", status=502),
     ),
     "a whole provider of pages": Case(
-        entity="cftc", rule="gives its table", severity="error", table="cftc_positions",
+        entity="cftc", rule="provider_failed", severity="error", table="cftc_positions",
         reply=Reply(PAGE),
     ),
 }  # fmt: skip
@@ -260,13 +260,13 @@ class TestEveryFaultAtOnce:
             held = client.read_artifacts()
         run = bad_evening.state.state_details.flow_run_id
         (page,) = [one for one in held if one.flow_run_id == run and one.key == "verdict"]
-        assert "**What is uncertain**" in str(page.data)
+        assert "**Caveats**" in str(page.data)
         assert "Data error: cftc" in str(page.data)
 
     def test_what_nobody_gave_has_no_number(self, bad_evening: Evening) -> None:
         tables = bad_evening.day.tables
         gone = [case.entity for case in CASES.values() if case.reply and case.table == "prices"]
-        absent = tables["quality"].loc[tables["quality"]["rule"] == "not on file", "entity"]
+        absent = tables["quality"].loc[tables["quality"]["rule"] == "missing_symbol", "entity"]
         assert set(gone) <= set(absent)
         linked = tables["correlations"]
         assert linked.loc[linked["asset"].isin(gone), "value"].isna().all()
@@ -276,7 +276,7 @@ class TestEveryFaultAtOnce:
         rows = read_vintages(bad_evening.lake / "market", "prices")
         newest = rows[(rows["symbol"] == "IWM") & (rows["session"] == pd.Timestamp(SESSION))]
         quality = bad_evening.day.tables["quality"]
-        example = quality.loc[quality["rule"] == "close: providers agree", "example"].item()
+        example = quality.loc[quality["rule"] == "close: providers_disagree", "example"].item()
         assert f"yahoo {newest['close'].item():.10g} stands, files has " in example
 
     def test_waits_are_bounded(self, bad_evening: Evening) -> None:
@@ -289,7 +289,7 @@ class TestEveryFaultAtOnce:
         before = latest(bad_evening.lake)
         after = evening(bad_evening.lake.parent, market, [], down=True)
         assert after.state.is_failed()
-        assert "yahoo gave no prices: yahoo answers without a server error" in after.state.message
+        assert "yahoo gave no prices: yahoo: server_error" in after.state.message
         assert "run again later" in after.state.message
         assert after.waited < 2 * TOTAL_SECONDS
         assert latest(bad_evening.lake).name == before.name

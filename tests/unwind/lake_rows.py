@@ -25,9 +25,9 @@ def regimes_row(
             {
                 "base": "IBIT", "state": "CALM", "previous_state": "CALM", "sessions_in_state": 3,
                 "score": score, "score_lowest": score, "score_highest": score,
-                "return_period": 10.0**score, "probability": 0.02, "probability_lower": 0.01,
-                "probability_upper": 0.03, "watch_threshold": 1.6, "deleveraging_threshold": 2.4,
-                "release_threshold": 0.7, "false_entries_a_year": 0.8,
+                "return_period": 10.0**score, "episode_share": 0.02, "episode_share_lower": 0.01,
+                "episode_share_upper": 0.03, "watch_threshold": 1.6, "deleveraging_threshold": 2.4,
+                "release_threshold": 0.7, "false_alarms_per_year": 0.8,
                 "calibration": "0a1b2c3d4e5f", "calibration_sample": "out of sample",
                 "cross_asset_score": score, "false_alarms_per_year_bound": 1.2,
                 "false_alarms_next_year_lower": 0.0, "false_alarms_next_year_upper": 2.0,

@@ -41,7 +41,7 @@ class TestShow:
 
     def test_text_holds_verdict_moves_volume_and_links(self, lake: Path) -> None:
         text = _run("show", "--lake", lake)
-        for part in ("on 2026-02-05", "Moves", "Volume of IBIT", "Correlation with IBIT", "IGV"):
+        for part in ("5 February 2026", "Moves", "Volume of IBIT", "Correlation with IBIT", "IGV"):
             assert part in text
 
     def test_the_path_looks_back_and_marks_what_came_after(self, lake: Path) -> None:
@@ -66,13 +66,13 @@ class TestExplain:
     ) -> None:
         told = json.loads(_run("show", "--why", "--lake", lake, "--json"))
         assert told["calibration"] == settings.calibrated.version
-        assert told["false_entries_a_year"] == settings.calibrated.deleveraging_rate
+        assert told["false_alarms_per_year"] == settings.calibrated.deleveraging_rate
         assert told["return_period"] == pytest.approx(10 ** told["score"])
-        shares = told["probability"]
+        shares = told["episode_share"]
         assert 0 < shares["lower"] < shares["share"] < shares["upper"] < 1
         text = _run("show", "--why", "--lake", lake)
         assert f"calibration {settings.calibrated.version}" in text
-        assert "DELEVERAGING from 2.42" in text
+        assert "DELEVERAGING 2.42" in text
 
 
 class TestTables:
@@ -174,6 +174,6 @@ class TestFebruary2026:
         assert len(lines) > 40
         assert [line for line in lines if line not in readme] == []
         example = (ROOT / "docs" / "february-2026.md").read_text(encoding="utf-8")
-        evidence = lines[lines.index("Behind the tested links") :]
+        evidence = lines[lines.index("Evidence on the tested pairs") :]
         assert len(evidence) > 10
         assert [line for line in evidence if line not in example] == []

@@ -188,7 +188,7 @@ class TestLateListing:
         folder = write_drop(tmp_path / "drop", prices)
         tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
         quality = tables["quality"].set_index("entity")
-        assert quality.loc["GLD", "rule"] == "not on file"
+        assert quality.loc["GLD", "rule"] == "missing_symbol"
         links = tables["correlations"]
         assert set(links.loc[links["asset"] == "GLD", "reason"]) == {"no price of GLD is on file"}
 
@@ -240,7 +240,7 @@ class TestMissingBase:
         regime = tables["regimes"].iloc[0]
         assert regime["state"] != "UNKNOWN"
         assert np.isfinite(regime["score"])
-        assert "missing price" in set(tables["quality"]["rule"])
+        assert "missing_price" in set(tables["quality"]["rule"])
 
     def test_never_listed_stops_with_a_sentence(self, tmp_path: Path, settings: Settings) -> None:
         prices = small_prices(("IGV", "GLD"), first=date(2025, 6, 2), last=date(2026, 2, 6))
@@ -319,7 +319,7 @@ class TestFebruary2026:
     def test_verdict_is_marked_as_in_sample(self, days: dict[int, dict[str, pd.DataFrame]]) -> None:
         assert days[5]["regimes"]["calibration_sample"].item() == "in sample"
         quality = days[5]["quality"]
-        row = quality[quality["rule"] == "calibrated on later data"].squeeze()
+        row = quality[quality["rule"] == "calibrated_on_later_data"].squeeze()
         assert (row["table"], row["severity"]) == ("regimes", "info")
 
     def test_no_bar_of_the_yen_lies_outside_its_range(
@@ -352,5 +352,5 @@ class TestBarOutsideItsRange:
         tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
         quality = tables["quality"]
         bars = quality[(quality["entity"] == "USDJPY") & (quality["severity"] == "warning")]
-        assert bars["rule"].item() == "close: open and close within low…high"
+        assert bars["rule"].item() == "close: open_or_close_outside_range"
         assert bars["example"].item().startswith("prices.parquet 2026-01-20")

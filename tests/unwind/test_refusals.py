@@ -163,7 +163,7 @@ class TestSymbols:
     ) -> None:
         symbols = [name for name in settings.symbols if name != "USDJPY"]
         row = quality([*symbols, "USD-JPY"]).loc["USDJPY"]
-        assert row["rule"] == "not on file"
+        assert row["rule"] == "missing_symbol"
         assert row["remedy"].endswith("; did you mean USD-JPY?")
 
     def test_those_that_no_setting_names_are_one_row(

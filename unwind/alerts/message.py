@@ -1,4 +1,4 @@
-"""The message of an alert: verdict, three drivers, what is uncertain, mechanism, links."""
+"""The message of an alert: verdict, three drivers, mechanism, caveats, links."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from unwind.report.session import SessionDay, json_number
 def compose(
     notice: Notice, day: SessionDay, *, corrects: bool, links: dict[str, str]
 ) -> dict[str, Any]:
-    """Write the message: verdict, three drivers, what is uncertain, attribution, links.
+    """Write the message: verdict, three drivers, attribution, caveats, links.
 
     Parameters
     ----------
@@ -22,18 +22,18 @@ def compose(
     day : SessionDay
         The session that it is about.
     corrects : bool
-        The desk heard another state for this session before.
+        An earlier alert of this session named another state.
     links : dict of str
 
     Returns
     -------
     dict
-        `subject` and `body` for a person, every figure unrounded for a machine.
+        `subject` and `body` as text, and every figure unrounded.
     """
     regime = day.regime
     verdict = read_verdict(day.tables["regimes"])
     if verdict is None:
-        raise LakeError(f"{day.as_of} has no verdict to tell; run the session again")
+        raise LakeError(f"{day.as_of} has no verdict to send; run the session again")
     doubts = list(uncertainties(day.tables))
     finding = _attribution(day)
     change = (
@@ -46,15 +46,16 @@ def compose(
     )
     return {
         "subject": f"{marks}{plain(notice.base)}: {change}, session {notice.as_of}",
-        "body": _body(marks, day, verdict, doubts, links),
+        "body": _body(marks, notice, day, verdict, doubts, links),
         "simulated": is_simulated(notice.source),
         "corrects": corrects,
         "cutoff": regime["cutoff"].isoformat(),
         "snapshot": day.snapshot.name,
         "score": json_number(regime["score"]),
-        "probability": json_number(regime["probability"]),
-        "probability_interval": [
-            json_number(regime["probability_lower"]), json_number(regime["probability_upper"]),
+        "episode_share": json_number(regime["episode_share"]),
+        "episode_share_interval": [
+            json_number(regime["episode_share_lower"]),
+            json_number(regime["episode_share_upper"]),
         ],
         "base_rate_in_band": json_number(regime["base_rate_in_band"]),
         "sessions_in_state": int(regime["sessions_in_state"]),
@@ -69,21 +70,32 @@ def compose(
 
 
 def _body(
-    marks: str, day: SessionDay, verdict: Verdict, doubts: list[str], links: dict[str, str]
+    marks: str,
+    notice: Notice,
+    day: SessionDay,
+    verdict: Verdict,
+    doubts: list[str],
+    links: dict[str, str],
 ) -> str:
     regime = day.regime
     lines = [
-        f"{marks}{verdict.duration[0].upper()}{verdict.duration[1:]}.",
-        verdict.headline,
-        f"Score {verdict.score_text}; {verdict.threshold_text}.",
+        f"{marks}{_since(notice, verdict)}.",
+        f"Evidence score {verdict.score_text}; {verdict.threshold_text}.",
     ]
     if verdict.odds_text:
         lines.append(verdict.odds_text)
     lines += [f"Driver: {_driver(driver)}" for driver in verdict.largest[:LARGEST]]
     lines.append(f"Mechanism: {_attribution(day)['sentence']}")
-    lines += [f"Uncertain: {sentence}" for sentence in doubts]
-    lines.append(f"Known by {' = '.join(both_clocks(regime['cutoff']))}.")
+    lines += [f"Caveat: {sentence}" for sentence in doubts]
+    lines.append(f"Data cut-off {' = '.join(both_clocks(regime['cutoff']))}.")
     return "\n".join([*lines, *(f"{name}: {place}" for name, place in links.items())])
+
+
+def _since(notice: Notice, verdict: Verdict) -> str:
+    """Sessions in the state; the title names the change, so the body never names another one."""
+    if notice.kind == "transition":
+        return f"Session {notice.as_of}: {notice.to_state}, previously {notice.from_state}"
+    return f"Session {verdict.sessions_in_state} in {notice.to_state}"
 
 
 def _driver(driver: Driver) -> str:
@@ -93,7 +105,7 @@ def _driver(driver: Driver) -> str:
 def _attribution(day: SessionDay) -> dict[str, Any]:
     rows = records(day.tables["attribution"])
     if not rows:
-        return {"verdict": None, "named": None, "sentence": "not weighed for this session."}
+        return {"verdict": None, "named": None, "sentence": "no attribution for this session."}
     first = rows[0]
     return {
         "verdict": first["verdict"],

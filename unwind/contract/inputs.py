@@ -86,7 +86,7 @@ class InputTable:
         for name in self.texts:
             columns[name] = pa.Column(
                 checks=pa.Check(
-                    _plain_text, error="plain text of 1 to 64 characters|correct the name"
+                    _plain_text, error="invalid_name|write plain text of 1 to 64 characters"
                 ),
                 nullable=False,
             )

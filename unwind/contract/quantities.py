@@ -19,7 +19,7 @@ NINES = tuple(
 FILLS = (2.0**31, 2.0**31 - 1, 1e20, 1e30, 9.969209968386869e36, 3.4028234663852886e38)
 LARGEST_FLOAT = float(np.finfo(np.float64).max)
 
-MISSING = "code for a missing value"
+MISSING = "missing_value_code"
 MISSING_REMEDY = "nothing to do: it counts as missing; leave such cells empty"
 
 
@@ -61,20 +61,23 @@ class Quantity:
 
     def checks(self) -> list[pa.Check]:
         """Return the rules of a value; each check's `error` is "rule|remedy"."""
-        rules = [pa.Check(_is_finite, error="finite number|write a plain decimal number")]
+        rules = [pa.Check(_is_finite, error="not_finite|write a plain decimal number")]
         if self.positive:
             rules.append(
-                pa.Check.gt(0, error=f"positive|correct the {self.unit} or leave it empty")
+                pa.Check.gt(0, error=f"not_positive|correct the {self.unit} or leave it empty")
             )
         elif self.low == 0:
-            rules.append(pa.Check.ge(0, error="not negative|correct it or leave it empty"))
+            rules.append(pa.Check.ge(0, error="negative|correct it or leave it empty"))
         bounds = f"within {_written(self.low)} and {_written(self.high)}"
         if not self.positive and self.low == 0:
             bounds = f"at most {_written(self.high)}"
         elif self.low == -self.high:
             bounds = f"within ±{_written(self.high)}"
         rules.append(
-            pa.Check(self._is_within, error=f"{bounds}|correct it; the unit is {self.unit}")
+            pa.Check(
+                self._is_within,
+                error=f"outside_bounds|correct it: {bounds}; the unit is {self.unit}",
+            )
         )
         return rules
 

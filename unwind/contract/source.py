@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
+from unwind.contract.faults import require_fault
 from unwind.errors import UserError
 
 
@@ -17,7 +18,7 @@ class Fault:
     entity : str
         Whose rows: a symbol, a fund, or the provider itself.
     rule : str
-        What was broken, e.g. "answers in time".
+        What was broken, e.g. "request_timeout".
     severity : "error", "warning" or "info"
     value : str
         What was found instead.
@@ -36,6 +37,9 @@ class Fault:
     remedy: str
     column: str = ""
     session: pd.Timestamp | None = None
+
+    def __post_init__(self) -> None:
+        require_fault(self.rule)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -70,19 +70,19 @@ REGIMES = declare(
     Column("score_highest", REAL, "decades", "the score if each missing driver stood at its cap"),
     Column("return_period", REAL, "sessions", "10^score: ordinary sessions show as much once in"),
     Column(
-        "probability",
+        "episode_share",
         REAL,
         "share",
         "in-sample base rate of the score band: share of the calibration's own sessions in it that "
         "lay inside a labelled episode; not a probability of deleveraging; see base_rate_in_band",
     ),
-    Column("probability_lower", REAL, "share", "2.5 % of its Jeffreys interval"),
-    Column("probability_upper", REAL, "share", "97.5 % of its Jeffreys interval"),
+    Column("episode_share_lower", REAL, "share", "2.5 % of its Jeffreys interval"),
+    Column("episode_share_upper", REAL, "share", "97.5 % of its Jeffreys interval"),
     Column("watch_threshold", REAL, "decades", "score from which WATCH is entered"),
     Column("deleveraging_threshold", REAL, "decades", "score from which DELEVERAGING is entered"),
     Column("release_threshold", REAL, "decades", "score below which a raised state is left"),
     Column(
-        "false_entries_a_year",
+        "false_alarms_per_year",
         REAL,
         "1/year",
         "entries into DELEVERAGING that ordinary sessions cause, by the calibration's bootstrap",

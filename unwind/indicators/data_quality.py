@@ -21,10 +21,10 @@ SHOWN_SYMBOLS = 12
 
 # Notes of the panel that are warnings, and what to do; the others are proxies that stand in daily.
 WARNED = {
-    "missing price": "ask the vendor",
+    "missing_price": "ask the vendor",
     UNCONFIRMED: "ask the vendor, or confirm the move with `unwind confirm`",
-    "two clocks": "read the move of both sessions together",
-    "gap of the venue": "ask the venue for the bar, or leave it out",
+    "overlapping_clocks": "read the move of both sessions together",
+    "venue_gap": "ask the venue for the bar, or leave it out",
 }
 
 
@@ -98,7 +98,7 @@ def _absent(context: RunContext) -> pd.DataFrame:
     }
     rows = [
         {
-            "table": table, "entity": symbol, "rule": "not on file", "severity": "warning",
+            "table": table, "entity": symbol, "rule": "missing_symbol", "severity": "warning",
             "count": 0, "example": None,
             "remedy": "add its prices, or leave it out of the desk"
             + did_you_mean(symbol, set(known) - set(symbols)),
@@ -121,7 +121,7 @@ def _unused(context: RunContext) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "table": "prices", "entity": "prices", "rule": "used by no setting",
+                "table": "prices", "entity": "prices", "rule": "unused_symbol",
                 "severity": "info", "count": len(strangers),
                 "example": shown + (f" and {more} more" if more > 0 else ""),
                 "remedy": "nothing to do, or name them in the settings",

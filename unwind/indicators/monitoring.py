@@ -103,7 +103,7 @@ def monitoring_rows(context: RunContext, verdict: Verdict) -> list[dict[str, obj
         {
             "table": "regimes",
             "entity": "stated rates",
-            "rule": "under review" if rejected else "hold since the calibration",
+            "rule": "rates_under_review" if rejected else "rates_within_statement",
             "severity": "warning" if rejected else "info",
             "count": record.sessions,
             "example": (
@@ -118,7 +118,7 @@ def monitoring_rows(context: RunContext, verdict: Verdict) -> list[dict[str, obj
         {
             "table": "regimes",
             "entity": name,
-            "rule": "drift since the calibration",
+            "rule": "driver_drift",
             "severity": "warning",
             "count": record.sessions,
             "example": (

@@ -128,13 +128,13 @@ def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
         "score_lowest": score,
         "score_highest": float(verdict.scores.highest.loc[stamp]),
         "return_period": 10.0**score,
-        "probability": np.nan if band is None else band.share,
-        "probability_lower": np.nan if band is None else band.lower,
-        "probability_upper": np.nan if band is None else band.upper,
+        "episode_share": np.nan if band is None else band.share,
+        "episode_share_lower": np.nan if band is None else band.lower,
+        "episode_share_upper": np.nan if band is None else band.upper,
         "watch_threshold": limits.watch,
         "deleveraging_threshold": limits.deleveraging,
         "release_threshold": limits.release,
-        "false_entries_a_year": limits.deleveraging_rate,
+        "false_alarms_per_year": limits.deleveraging_rate,
         "false_alarms_per_year_bound": np.nan if statement is None else statement.rate.upper,
         "false_alarms_next_year_lower": (
             np.nan if statement is None else float(statement.rate.next_year_lower)
@@ -183,7 +183,7 @@ def verdict_quality(context: RunContext, verdict: Verdict) -> list[dict[str, obj
         rows.append(
             base
             | {
-                "rule": "calibrated on later data",
+                "rule": "calibrated_on_later_data",
                 "severity": "info",
                 "example": f"{sample}: calibration {limits.version} uses sessions up to "
                 f"{limits.calibrated_to}",
@@ -194,7 +194,7 @@ def verdict_quality(context: RunContext, verdict: Verdict) -> list[dict[str, obj
         rows.append(
             base
             | {
-                "rule": "two-sided volatility",
+                "rule": "two_sided_volatility",
                 "severity": "warning",
                 "example": f"joint rises as rare as WATCH within {RISE_SESSIONS} sessions before",
                 "remedy": "the stated false-alarm rate does not hold on this session; read the "
@@ -230,25 +230,24 @@ def _headline(
     state: dict[Any, Any], score: float, drivers: list[dict[str, object]], context: RunContext
 ) -> str:
     prefix = "SIMULATED DATA. " if context.source.startswith("simulated") else ""
-    limits, rules = context.settings.calibrated, context.settings.verdict
+    rules = context.settings.verdict
     if state["state"] == UNKNOWN:
         return (
-            f"{prefix}{context.as_of}: cannot tell; fewer than {rules.fewest_classes} "
-            f"asset classes and fewer than {rules.fewest_sleeves} sleeves have a move."
+            f"{prefix}{context.as_of}: no score: fewer than {rules.fewest_classes} asset classes "
+            f"and fewer than {rules.fewest_sleeves} long–short spreads have a standardised return."
         )
-    told = [driver for driver in drivers if driver["evidence"] is not None]
-    ranked = sorted(told, key=lambda driver: -float(str(driver["evidence"])))
-    speaking = [
-        f"{driver['meaning']} (once in {_times(float(str(driver['evidence'])))} sessions)"
+    measured = [driver for driver in drivers if driver["evidence"] is not None]
+    ranked = sorted(measured, key=lambda driver: -float(str(driver["evidence"])))
+    elevated = [
+        f"{driver['meaning']} (1 in {_times(float(str(driver['evidence'])))} sessions)"
         for driver in ranked
         if float(str(driver["evidence"])) >= 1
     ]
     missing = [str(driver["driver"]) for driver in drivers if driver["evidence"] is None]
     return (
-        f"{prefix}{context.as_of}: {state['state']}, score {score:.2f} "
-        f"(WATCH from {limits.watch:.2f}, DELEVERAGING from {limits.deleveraging:.2f})"
-        + (f"; driven by {', '.join(speaking)}" if speaking else "; no driver speaks")
-        + (f"; missing: {', '.join(missing)}" if missing else "")
+        f"{prefix}{context.as_of}: {state['state']}, evidence score {score:.2f}"
+        + (f"; drivers: {', '.join(elevated)}" if elevated else "; no driver is elevated")
+        + (f"; no data for: {', '.join(missing)}" if missing else "")
         + "."
     )
 

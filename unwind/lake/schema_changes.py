@@ -1,19 +1,29 @@
-"""Rows that an earlier schema wrote, read under the one in force: what they lack is null."""
+"""Rows that an earlier schema wrote, read under the current one: what they lack is null."""
 
 import pyarrow as pa
 
 from unwind.contract.columns import Table
 
+# Columns that had another name: table, name of today, former name.
+FORMER_NAMES = {
+    ("regimes", "episode_share"): "probability",
+    ("regimes", "episode_share_lower"): "probability_lower",
+    ("regimes", "episode_share_upper"): "probability_upper",
+    ("regimes", "false_alarms_per_year"): "false_entries_a_year",
+    ("changepoints", "false_alarms_per_year"): "alarms_a_year",
+}
+
 
 class SchemaError(ValueError):
-    """A file cannot be read under the schema in force; the message says which column and why."""
+    """A file cannot be read under the current schema; the message says which column and why."""
 
 
 def conformed(held: pa.Table, table: Table) -> pa.Table:
     """Lay a file's rows out in the columns that the release declares.
 
     Columns, and fields of a struct, that were declared later are null; those that a later release
-    added are left out. Nothing is recomputed: a new column never fills old rows.
+    added are left out. A renamed column is read from its former name. Nothing is recomputed: a new
+    column never fills old rows.
 
     Raises
     ------
@@ -23,7 +33,10 @@ def conformed(held: pa.Table, table: Table) -> pa.Table:
     schema = table.schema
     columns = []
     for field in schema:
-        if field.name not in held.column_names:
+        name = field.name
+        if name not in held.column_names:
+            name = FORMER_NAMES.get((table.name, name), name)
+        if name not in held.column_names:
             if not field.nullable and held.num_rows:
                 raise SchemaError(
                     f"{table.name}.{field.name} was added as never null, but rows published "
@@ -31,7 +44,7 @@ def conformed(held: pa.Table, table: Table) -> pa.Table:
                 )
             columns.append(pa.nulls(held.num_rows, field.type))
             continue
-        column = held.column(field.name).combine_chunks()
+        column = held.column(name).combine_chunks()
         try:
             columns.append(_fitted(column, field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -57,7 +57,7 @@ def chains_on_one_basis(
         faults.append(
             Fault(
                 entity=str(underlying), severity="warning", column="underlying_price", session=day,
-                rule="contradicts the close",
+                rule="price_contradicts_close",
                 value=f"{price:.2f} in the chain of {at:%Y-%m-%dT%H:%MZ}, {known.iloc[-1]:.2f} at "
                 f"the close; {'left out' if ratio is None else f'brought onto it by {ratio:.4g}'}",
                 remedy="give a chain of after the split",
@@ -107,7 +107,7 @@ def barriers_on_one_basis(
         faults.append(
             Fault(
                 entity=str(note["note"]), severity="warning", column="barrier", session=session,
-                rule="on another basis than the close",
+                rule="barrier_on_old_basis",
                 value=f"{underlying} was {before:.2f} when the note was known and is "
                 f"{now.loc[session]:.2f} now; brought onto it by {ratio:.4g}",
                 remedy="write the barrier as it is after the split",

@@ -45,7 +45,7 @@ def plausible_hours(
     days = bars["bar_start_utc"].dt.tz_localize(None).dt.normalize().rename("day")
     faults = [
         Fault(
-            entity=str(symbol), rule="unconfirmed move", severity="warning", column="close",
+            entity=str(symbol), rule="unconfirmed_move", severity="warning", column="close",
             session=pd.Timestamp(str(day)),
             value=f"{len(group)} bars, times {group['ratio'].iloc[0]:.4g}; left out",
             remedy="ask the venue for its unit",

@@ -115,8 +115,8 @@ def _unusable(jumps: Jumps, settings: Settings) -> tuple[NDArray[np.bool_], list
     )
     faults = []
     for rule, remedy, mask in (
-        ("repeats open", "ask the vendor for the price at the close", repeated),
-        ("moves a session away from its class", "ask the vendor for the dates", late),
+        ("close_repeats_open", "ask the vendor for the price at the close", repeated),
+        ("moves_one_session_late", "ask the vendor for the dates", late),
     ):
         n_wrong = mask.sum(axis=0)
         for column in np.flatnonzero(n_wrong):

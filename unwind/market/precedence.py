@@ -123,7 +123,7 @@ def _conflicts(
             found.append(
                 Fault(
                     entity=str(both.loc[at, table.entity]),
-                    rule="providers agree",
+                    rule="providers_disagree",
                     severity="warning",
                     value=f"{names[0]} {mine[at]:.10g} stands, {names[1]} has {theirs[at]:.10g}"
                     + (f" at {stamp:%H:%M} UTC" if stamp.tzinfo else ""),
@@ -148,7 +148,7 @@ def _stand_ins(rows: pd.DataFrame, table: InputTable, *, label: str) -> list[Fau
     return [
         Fault(
             entity=str(entity),
-            rule="comes from its own provider",
+            rule="fallback_provider_used",
             severity="info",
             value=f"{len(group)} rows from {label}, the newest of {group.max():%Y-%m-%d}",
             remedy="nothing to do: they stand where nothing else does",

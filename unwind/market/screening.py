@@ -96,13 +96,13 @@ def screen(
     ]
     if missing:
         ledger.whole_file(
-            "missing column", ", ".join(missing), f"add the columns; the table has {table.columns}"
+            "missing_column", ", ".join(missing), f"add the columns; the table has {table.columns}"
         )
         empty = pd.DataFrame({name: [] for name in (*table.columns, "known_at")})
         return Observations(table.name, empty, ledger.frame())
     for name in raw.columns.difference([*table.columns, "known_at"], sort=True):
         ledger.whole_file(
-            "unknown column",
+            "unknown_column",
             plain(str(name)[: 2 * MAX_CELL])[:MAX_CELL],
             "remove it or rename it; it was ignored",
             severity="warning",
@@ -117,17 +117,19 @@ def screen(
         )
         # Unlike known_at, none of these may be missing.
         faults = (faults | rows[name].isna()) & ~long.get(name, faults & False)
-        rule = "time with a zone" if table.instant and name == table.event else "date"
+        rule = "missing_time_zone" if table.instant and name == table.event else "not_a_date"
         bad |= ledger.add(raw, rows, faults, name, rule, "write ISO 8601, e.g. 2026-02-05")
     for name, faults in long.items():
-        bad |= ledger.add(raw, rows, faults, name, f"at most {MAX_CELL} characters", "correct it")
+        bad |= ledger.add(raw, rows, faults, name, "text_too_long", "correct it")
     for name in table.texts:
         rows[name] = raw[name].astype("str").where(raw[name].notna(), "")
     for name in table.numbers:
         cells = given[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
         rows[name] = _numbers(cells)
         faults = rows[name].isna() & cells.notna()
-        bad |= ledger.add(raw, rows, faults, name, "number", "use a decimal point, no separators")
+        bad |= ledger.add(
+            raw, rows, faults, name, "not_a_number", "use a decimal point, no separators"
+        )
         codes = table.numbers[name].is_code(rows[name])
         ledger.add(raw, rows, codes, name, MISSING, MISSING_REMEDY, "warning")
         rows[name] = rows[name].mask(codes)
@@ -137,20 +139,18 @@ def screen(
         else (pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]"), bad & False)
     )
     bad |= ledger.add(
-        raw, rows, faults, "known_at", "time with a zone", "write e.g. 2026-02-05T21:15:00Z"
+        raw, rows, faults, "known_at", "missing_time_zone", "write e.g. 2026-02-05T21:15:00Z"
     )
 
     event = rows[table.event] if table.instant else rows[table.event].dt.tz_localize("UTC")
     outside = (event < EARLIEST.tz_localize("UTC")) | (event > received_at)
-    bad |= ledger.add(raw, rows, outside, table.event, "possible date", "correct the date")
+    bad |= ledger.add(raw, rows, outside, table.event, "impossible_date", "correct the date")
     early = rows["known_at"].notna() & (rows["known_at"] < event)
     bad |= ledger.add(
-        raw, rows, early, "known_at", "known after it happened", "correct known_at or leave it out"
+        raw, rows, early, "known_at", "known_before_event", "correct known_at or leave it out"
     )
     future = rows["known_at"].notna() & (rows["known_at"] > received_at)
-    bad |= ledger.add(
-        raw, rows, future, "known_at", "known_at not in the future", "correct known_at"
-    )
+    bad |= ledger.add(raw, rows, future, "known_at", "known_at_in_future", "correct known_at")
     if table.name == "prices":
         shut = rows["session"].isin(closed_days) & ~rows["symbol"].isin(everyday_symbols)
         bad |= ledger.add(
@@ -158,18 +158,18 @@ def screen(
             rows,
             shut,
             "session",
-            "exchange open",
+            "exchange_closed",
             "the exchange was closed: correct the date, or list the symbol under [clock]",
         )
     bad |= _check_values(table, raw, rows, ledger)
     if {"high", "low"} <= set(rows.columns):
         inverted = rows["high"] < rows["low"]
-        bad |= ledger.add(raw, rows, inverted, "high", "high ≥ low", "correct the bar")
+        bad |= ledger.add(raw, rows, inverted, "high", "high_below_low", "correct the bar")
         _blank_impossible_ranges(raw, rows, ledger, bad)
     values = list(table.numbers)
     blank: pd.Series = rows[values].isna().all(axis=1) & ~bad
     ledger.add(
-        raw, rows, blank, values[0], "holds a value", "nothing to do: it counts as missing", "info"
+        raw, rows, blank, values[0], "empty_row", "nothing to do: it counts as missing", "info"
     )
     bad |= blank
 
@@ -182,11 +182,11 @@ def screen(
     everywhere = pd.Series(False, index=raw.index)
     ledger.add(
         raw, rows, everywhere | repeats.reindex(raw.index, fill_value=False), table.key[-1],
-        "unique row", "remove the repeated row; the first was kept", "info",
+        "duplicate_row", "remove the repeated row; the first was kept", "info",
     )  # fmt: skip
     ledger.add(
         raw, rows, everywhere | conflicts.reindex(raw.index, fill_value=False), table.key[-1],
-        "unique key", "keep one row a key, or give each its known_at",
+        "duplicate_key", "keep one row a key, or give each its known_at",
     )  # fmt: skip
     return Observations(table.name, kept[~(repeats | conflicts)].copy(), ledger.frame())
 
@@ -310,7 +310,7 @@ def _blank_impossible_ranges(
     outside |= (rows["open"] > rows["high"] + slack) | (rows["open"] < rows["low"] - slack)
     outside &= ~bad
     ledger.add(
-        raw, rows, outside, "close", "open and close within low…high",
+        raw, rows, outside, "close", "open_or_close_outside_range",
         "open, high and low were left out, the close was kept: ask the vendor", "warning",
     )  # fmt: skip
     rows.loc[outside, ["open", "high", "low"]] = float("nan")
@@ -338,11 +338,11 @@ class _Ledger:
             pd.DataFrame(
                 {
                     "entity": [self.origin],
-                    "rule": [f"{rule} {value}"],
+                    "rule": [rule],
                     "severity": [severity],
                     "row": [0],
                     "column": [value],
-                    "value": [""],
+                    "value": [value],
                     "remedy": [remedy],
                     "session": pd.Series([pd.NaT], dtype="datetime64[us]"),
                     "known_at": pd.Series([pd.NaT], dtype="datetime64[us, UTC]"),

@@ -129,7 +129,7 @@ def _contradict(
         if not is_unit(nearest_ratio(plain - own)):
             seams.volume[at] = own - plain
         seams.name(
-            at, "close", rule="not adjusted for a split",
+            at, "close", rule="unadjusted_split",
             value=f"{both}; earlier closes and volumes were brought onto the new basis",
             remedy="ask the vendor: close must be adjusted for splits",
         )  # fmt: skip
@@ -139,7 +139,7 @@ def _contradict(
         return
     seams.adj_close[at] = own - plain
     seams.name(
-        at, "adj_close", rule="contradicts close",
+        at, "adj_close", rule="adj_close_contradicts_close",
         value=f"{both}; the return of close is used",
         remedy="ask the vendor: the two differ by dividends and splits alone",
     )  # fmt: skip
@@ -162,7 +162,7 @@ def _jump(
     )
     if ratio is None:
         seams.name(
-            at, of, rule="unconfirmed move",
+            at, of, rule="unconfirmed_move",
             value=f"times {np.exp(change):.4g}, {_in_sigmas(jumps, at, change)}; set aside",
             remedy=f"ask the vendor; {confirm}",
         )  # fmt: skip
@@ -170,7 +170,7 @@ def _jump(
     if not is_unit(ratio):
         seams.volume[at] = -ratio
     seams.name(
-        at, of, rule="unadjusted split or change of unit",
+        at, of, rule="split_or_unit_change",
         value=f"times {np.exp(change):.4g}, {ratio_text(ratio)}; "
         f"{np.expm1(change - ratio):+.2%} without it",
         remedy=f"ask the vendor: earlier rows must be on the same basis; {confirm}",
@@ -197,7 +197,7 @@ def _revert(
         if cell == before and known:
             continue
         seams.name(
-            cell, "close", rule="unconfirmed move",
+            cell, "close", rule="unconfirmed_move",
             value=f"times {np.exp(change):.4g}, {_in_sigmas(jumps, cell, change)}; "
             f"the price of {jumps.matrix.sessions[before[0]]:%Y-%m-%d} is set aside",
             remedy="ask the vendor for the price of that session",
@@ -221,7 +221,7 @@ def _restate(seams: Seams, at: Cell, found: Restatement, plain: float, own: floa
         adjusted = found.adj_close if np.isfinite(found.adj_close) else found.close
         seams.adj_close[at] = adjusted if abs(own - adjusted) < abs(own) else 0.0
     seams.name(
-        at, "close", rule="restated in part",
+        at, "close", rule="partial_restatement",
         value=f"times {np.exp(found.close):.4g} from here on; earlier rows were brought onto it",
         remedy="ask the vendor for the whole history",
     )  # fmt: skip

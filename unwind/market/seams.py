@@ -59,7 +59,7 @@ class Seams:
         """Say that a suspect move stands, and why."""
         self.faults.append(
             Fault(
-                entity=self.matrix.symbols[at[1]], rule="confirmed move", severity="info",
+                entity=self.matrix.symbols[at[1]], rule="confirmed_move", severity="info",
                 value=reason, remedy="nothing to do", column="close",
                 session=self.matrix.sessions[at[0]],
             )

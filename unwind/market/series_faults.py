@@ -47,7 +47,7 @@ def frozen_faults(matrix: PriceMatrix, *, sessions: int) -> tuple[Fault, ...]:
         faults += [
             Fault(
                 entity=symbol,
-                rule="moves between rows",
+                rule="frozen_series",
                 severity="warning",
                 value=f"{length[at]} equal bars since {matrix.sessions[rows[starts[at]]]:%Y-%m-%d}",
                 remedy="ask the vendor: the feed may stand still",

@@ -51,7 +51,7 @@ def unit_faults(rows: pd.DataFrame, table: InputTable) -> tuple[Fault, ...]:
             faults += [
                 Fault(
                     entity=str(named),
-                    rule="change of unit",
+                    rule="unit_change",
                     severity="warning",
                     value=f"times {10 ** row['decades']:.3g} since {row['since']:%Y-%m-%d}",
                     remedy=f"ask the vendor; the unit is {quantity.unit}",

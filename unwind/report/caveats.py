@@ -1,4 +1,4 @@
-"""What limits the verdict of one session, in sentences: whole, or one sentence a kind."""
+"""Caveats of one session's verdict: in full, or one sentence per kind."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ import pandas as pd
 
 from unwind.contract.text import NULL, number, plain
 from unwind.report.digest import LARGEST, Verdict, read_verdict
-from unwind.report.format import Row, by_severity, correlation_grid, records
+from unwind.report.format import Row, by_severity, correlation_grid, fault_text, records
 
 # What a reader takes in at once; the tables hold the rest.
 LISTED = 5
 
 
 def uncertainties(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    """Say in sentences what limits the verdict, the gravest first."""
+    """Write the caveats, the most severe first."""
     verdict = read_verdict(tables["regimes"])
     return (
         *_doubts_on_score(verdict),
@@ -26,28 +26,27 @@ def uncertainties(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
 
 def _doubts_on_score(verdict: Verdict | None) -> list[str]:
     if verdict is None:
-        return ["There is no verdict: the regimes table holds no row for this session."]
+        return ["No verdict: the regimes table has no row for this session."]
     if not verdict.missing:
         return []
     count, names = len(verdict.missing), ", ".join(driver.name for driver in verdict.missing)
-    lead = f"{count} {'driver is' if count == 1 else 'drivers are'} missing: {names}."
+    lead = f"{count} {'driver' if count == 1 else 'drivers'} missing ({names})"
     if verdict.lowest is None or verdict.highest is None:
-        return [f"{lead} What the score would be with them is unknown."]
+        return [f"{lead}: the range of the score is unknown."]
     lower, upper = verdict.lowest, verdict.highest
     spanned = [
         f"{name} {number(value, decimals=2)}"
         for name, value in verdict.thresholds
         if lower < value <= upper
     ]
-    reach = f"With what is missing the score may be {verdict.range_text};"
+    reach = f"{lead}: the score lies between {verdict.range_text.replace(' to ', ' and ')}"
     if not spanned:
-        return [f"{lead} {reach} no threshold lies in between."]
-    verb = "lies" if len(spanned) == 1 else "lie"
-    return [f"{lead} {reach} {' and '.join(spanned)} {verb} in between: the state could differ."]
+        return [f"{reach}; the state is the same throughout."]
+    return [f"{reach}, which spans {' and '.join(spanned)}. The state is uncertain."]
 
 
 def brief_uncertainties(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    """Say the same in one sentence a kind, for a page that must hold them all."""
+    """Write one sentence per kind of caveat, for a page with room for no more."""
     verdict = read_verdict(tables["regimes"])
     return (
         *_doubts_on_score(verdict),
@@ -70,7 +69,7 @@ def _data_in_brief(quality: pd.DataFrame) -> list[str]:
     first = rows[0]
     return [
         f"Data quality: {told}. First: {plain(first['table'])}, {plain(first['entity'])}: "
-        f"{plain(first['rule'])}."
+        f"{fault_text(first['rule'])}."
     ]
 
 
@@ -92,13 +91,13 @@ def _doubts_on_attribution(attribution: pd.DataFrame | None) -> list[str]:
     if row["blocks_missing"] is None:
         return []
     return [
-        f"Attribution rests on {row['blocks_observed']} blocks; nothing is said by "
+        f"Attribution uses {row['blocks_observed']} evidence blocks; no data for "
         f"{plain(row['blocks_missing'])}."
     ]
 
 
 def _doubts_on_mechanisms(mechanisms: pd.DataFrame | None) -> list[str]:
-    """Count the indicators that are no good measurement, and name the contested."""
+    """Count the indicators that are not good measurements, and name those vendors dispute."""
     if mechanisms is None or mechanisms.empty:
         return []
     rows = records(mechanisms)
@@ -116,15 +115,15 @@ def _doubts_on_mechanisms(mechanisms: pd.DataFrame | None) -> list[str]:
     )
     named = list(contested)[:LARGEST]
     more = f" and {len(contested) - LARGEST} more" if len(contested) > LARGEST else ""
-    conflict = f"; contested: {', '.join(named)}{more}" if named else ""
-    return [f"Of {len(rows)} mechanism indicators: {told}{conflict}."]
+    conflict = f" (vendors disagree on {', '.join(named)}{more})" if named else ""
+    return [f"Mechanism indicators ({len(rows)}): {told}{conflict}."]
 
 
 def _doubts_on_data(quality: pd.DataFrame) -> list[str]:
     grave = [row for row in by_severity(quality) if row["severity"] in ("error", "warning")]
     sentences = [
         f"Data {plain(row['severity'])}: {plain(row['table'])}, {plain(row['entity'])}: "
-        f"{plain(row['rule'])} ({_rows(row['count'])})."
+        f"{fault_text(row['rule'])} ({_rows(row['count'])})."
         for row in grave[:LISTED]
     ]
     if left := len(grave) - len(sentences):
@@ -147,7 +146,7 @@ def _doubts_on_volatility(volatility: pd.DataFrame) -> list[str]:
 
 def _volatility_doubt(row: Row) -> str:
     reason = f": {plain(row['reason'])}" if row["reason"] is not None else ""
-    return f"σ of {plain(row['asset'])} is no converged fit ({plain(row['model'])}){reason}."
+    return f"{plain(row['asset'])} volatility did not converge ({plain(row['model'])}){reason}."
 
 
 def _doubts_on_correlation(correlations: pd.DataFrame) -> list[str]:
@@ -157,6 +156,6 @@ def _doubts_on_correlation(correlations: pd.DataFrame) -> list[str]:
         return []
     pair, value, ends = known[:3]
     return [
-        f"Correlations are uncertain: {pair} measures {value}, Fisher interval {ends}. Fisher "
-        "intervals are too narrow under fat tails, and overlapping windows are not independent."
+        f"Short-window correlations are imprecise: {pair.replace('~', '–')} {value} (Fisher 95 % "
+        f"interval {ends}, too narrow under fat tails)."
     ]

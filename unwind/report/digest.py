@@ -17,7 +17,7 @@ LARGEST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """One contribution to the score, in decades; null where its input is missing.
+    """One contribution to the evidence score; null where its input is missing.
 
     `meaning` says in words what `value` measures; it is the name where the row has no words.
     """
@@ -30,9 +30,9 @@ class Driver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The regimes row of one session; score and thresholds in decades.
+    """The regimes row of one session.
 
-    `return_period` and `probability` are those of years left out where the row has them.
+    `return_period` and `episode_share` are out of sample (years left out) where the row has them.
     """
 
     base: str
@@ -43,9 +43,9 @@ class Verdict:
     lowest: float | None
     highest: float | None
     return_period: float | None
-    probability: float | None
-    probability_lower: float | None
-    probability_upper: float | None
+    episode_share: float | None
+    episode_share_lower: float | None
+    episode_share_upper: float | None
     in_sample: bool
     release: float | None
     watch: float | None
@@ -66,7 +66,7 @@ class Verdict:
 
     @property
     def thresholds(self) -> tuple[tuple[str, float], ...]:
-        """Names and values of the thresholds on file, rising."""
+        """Names and values of the thresholds, in rising order."""
         named = {
             "release": self.release,
             "WATCH": self.watch,
@@ -76,10 +76,10 @@ class Verdict:
 
     @property
     def duration(self) -> str:
-        """How long the state has stood, and what stood before."""
+        """Sessions in this state; after a change, the state before it."""
         if self.sessions_in_state == 1:
-            return f"first session in this state, {self.previous_state} the session before"
-        return f"session {self.sessions_in_state} in this state"
+            return f"first session in {self.state} (previous state {self.previous_state})"
+        return f"session {self.sessions_in_state} in {self.state}"
 
     @property
     def score_text(self) -> str:
@@ -96,24 +96,27 @@ class Verdict:
 
     @property
     def odds_text(self) -> str:
-        """What the score means: how rare it is, and how often such a score lay in an episode."""
+        """Rarity of the score, and the base rate of its band."""
         if self.return_period is None:
             return ""
         return odds(
             self.return_period,
-            self.probability,
-            self.probability_lower,
-            self.probability_upper,
+            self.episode_share,
+            self.episode_share_lower,
+            self.episode_share_upper,
             in_sample=self.in_sample,
         )
 
     @property
     def threshold_text(self) -> str:
-        """The rule: from where a state is entered, below what it is left."""
+        """Thresholds of the states, and of the return to CALM."""
         release, watch, deleveraging = (
             number(value, decimals=2) for value in (self.release, self.watch, self.deleveraging)
         )
-        return f"WATCH from {watch}, DELEVERAGING from {deleveraging}, released below {release}"
+        return (
+            f"thresholds: WATCH {watch}, DELEVERAGING {deleveraging}; back to CALM after "
+            f"consecutive sessions below {release}"
+        )
 
 
 def odds(
@@ -124,15 +127,15 @@ def odds(
     *,
     in_sample: bool = False,
 ) -> str:
-    """Say how rare a score is among ordinary sessions, and the base rate of its band."""
+    """Write how rare a score is among ordinary sessions, and the base rate of its band."""
     rare = f"About 1 in {_two_figures(period)} ordinary sessions scores this high"
     middle, low, high = (percent(value, decimals=0) for value in (share, lower, upper))
     if middle == NULL:
         return f"{rare}; the base rate of this score band is not known."
     mark = "; in sample: the calibration used this session" if in_sample else ""
     return (
-        f"{rare}. Base rate: {middle} of sessions in this score band lay in a labelled episode "
-        f"(95 % interval {low} to {high}{mark})."
+        f"{rare}. Base rate: {middle} of past sessions in this score band fell in a labelled "
+        f"episode (95 % interval {low} to {high}{mark})."
     )
 
 
@@ -148,7 +151,9 @@ def best_known(row: Mapping[str, Any]) -> dict[str, float | None]:
     names = ("base_rate_in_band", "base_rate_in_band_lower", "base_rate_in_band_upper")
     shares = [row.get(name) for name in names]
     if is_null(shares[0]):
-        shares = [row[name] for name in ("probability", "probability_lower", "probability_upper")]
+        shares = [
+            row[name] for name in ("episode_share", "episode_share_lower", "episode_share_upper")
+        ]
     period = row["return_period"] if is_null(rarity) else rarity
     return {"period": period, "share": shares[0], "lower": shares[1], "upper": shares[2]}
 
@@ -177,9 +182,9 @@ def read_verdict(regimes: pd.DataFrame) -> Verdict | None:
         lowest=row["score_lowest"],
         highest=row["score_highest"],
         return_period=known["period"],
-        probability=known["share"],
-        probability_lower=known["lower"],
-        probability_upper=known["upper"],
+        episode_share=known["share"],
+        episode_share_lower=known["lower"],
+        episode_share_upper=known["upper"],
         in_sample=row.get("calibration_sample") == "in sample",
         release=row["release_threshold"],
         watch=row["watch_threshold"],

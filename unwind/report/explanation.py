@@ -1,4 +1,4 @@
-"""The verdict's arithmetic of one session, for a machine, a person and a Prefect artifact."""
+"""The arithmetic of one session's verdict, as JSON, as text and as a Prefect artifact."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ def explanation(day: SessionDay) -> dict[str, Any]:
             for name in ("release", "watch", "deleveraging")
         },
         "return_period": json_number(regime["return_period"]),
-        "probability": {
-            "share": json_number(regime["probability"]),
-            "lower": json_number(regime["probability_lower"]),
-            "upper": json_number(regime["probability_upper"]),
+        "episode_share": {
+            "share": json_number(regime["episode_share"]),
+            "lower": json_number(regime["episode_share_lower"]),
+            "upper": json_number(regime["episode_share_upper"]),
         },
         "observed_return_period": json_number(regime["observed_return_period"]),
         "base_rate_in_band": {
@@ -38,14 +38,14 @@ def explanation(day: SessionDay) -> dict[str, Any]:
         "calibration_sample": (
             None if is_null(regime["calibration_sample"]) else regime["calibration_sample"]
         ),
-        "false_entries_a_year": json_number(regime["false_entries_a_year"]),
+        "false_alarms_per_year": json_number(regime["false_alarms_per_year"]),
         "false_alarms_per_year_bound": json_number(regime["false_alarms_per_year_bound"]),
         "drivers": json_drivers(day),
     }
 
 
 def explanation_text(day: SessionDay) -> str:
-    """Return the verdict's arithmetic for a person."""
+    """Return the arithmetic of the verdict as text."""
     told = explanation(day)
     lines = [str(day.regime["headline"]), ""]
     lines.append(f"  {'driver':<16}{'value':>7}{'evidence':>10}{'share':>8}")
@@ -58,25 +58,26 @@ def explanation_text(day: SessionDay) -> str:
         lines.append(
             f"  {driver['driver']:<16}{value:>7}{evidence:>10}{share:>8}  {driver['meaning']}"
         )
-    score = "cannot tell" if told["score"] is None else number(told["score"], decimals=2)
+    score = "none" if told["score"] is None else number(told["score"], decimals=2)
     lines += [f"  {'score':<16}{score:>25}", "", *_rule(told)]
     lines.append(
-        f"State {told['state']}, session {told['sessions_in_state']} in it; before: "
+        f"State {told['state']}, session {told['sessions_in_state']} in it; previous state "
         f"{told['previous_state']}."
     )
     return "\n".join(lines)
 
 
 def _rule(told: dict[str, Any]) -> list[str]:
-    """Say what the score means and how often the rule is wrong, in sentences."""
+    """Write what the score means and how often the rule is wrong."""
     limits = told["thresholds"]
     lines = [
-        "Evidence is −log₁₀ of how often ordinary sessions reach the value; the score is that of",
-        "all drivers together (weighted harmonic mean of their p-values), shared out among them.",
+        "Evidence of a driver: −log₁₀ of the share of ordinary sessions that reach its value.",
+        "Evidence score: −log₁₀ of the weighted harmonic mean of the drivers' p-values; the shares",
+        "add up to it. Ordinary session: outside every labelled episode and its buffer.",
     ]
     if told["score"] is not None:
         left_out = told["base_rate_in_band"]
-        share = told["probability"] if left_out["share"] is None else left_out
+        share = told["episode_share"] if left_out["share"] is None else left_out
         lines.append(
             odds(
                 told["observed_return_period"] or told["return_period"],
@@ -90,29 +91,30 @@ def _rule(told: dict[str, Any]) -> list[str]:
         number(limits[name], decimals=2) for name in ("release", "watch", "deleveraging")
     )
     lines += [
-        f"WATCH from {watch}, DELEVERAGING from {raised}; it ends in RELEASE below {watch}, and in "
-        f"CALM after consecutive sessions below {release}.",
+        f"Thresholds: WATCH {watch}, DELEVERAGING {raised}. DELEVERAGING goes to RELEASE below "
+        f"{watch}, and RELEASE to CALM after consecutive sessions below {release}.",
     ]
     if told["cross_asset_score"] is not None:
         lines.append(
-            f"DELEVERAGING needs {watch} without crowding as well, here "
-            f"{number(told['cross_asset_score'], decimals=2)}; else it is DEGROSSING."
+            f"Without the factor spreads the score is "
+            f"{number(told['cross_asset_score'], decimals=2)}; below {watch} a score above "
+            f"{raised} is DEGROSSING, not DELEVERAGING."
         )
     lines.append(
-        f"Target by calibration {told['calibration']}: "
-        f"{number(told['false_entries_a_year'], decimals=2)} false alarms per year of ordinary "
+        f"Target of calibration {told['calibration']}: "
+        f"{number(told['false_alarms_per_year'], decimals=2)} false alarms per year of ordinary "
         "sessions."
     )
     if told["false_alarms_per_year_bound"] is not None:
         lines.append(
-            f"Stated rate: at most {number(told['false_alarms_per_year_bound'], decimals=2)} per "
-            "year in the long run (upper 90 % bound, blocks of years left out)."
+            f"Stated rate: at most {number(told['false_alarms_per_year_bound'], decimals=2)} false "
+            "alarms per year (upper 90 % bound, from years left out)."
         )
     return lines
 
 
 def explanation_markdown(day: SessionDay) -> str:
-    """Return the verdict's arithmetic as markdown, for the Prefect artifact."""
+    """Return the arithmetic of the verdict as markdown, for the Prefect artifact."""
     told = explanation(day)
     lines = ["| driver | value | evidence | share |", "|---|---:|---:|---:|"]
     lines += [

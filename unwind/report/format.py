@@ -43,6 +43,11 @@ def records(rows: pd.DataFrame) -> list[Row]:
     ]
 
 
+def fault_text(rule: object) -> str:
+    """Write the name of a fault in words: "close: open or close outside range"."""
+    return plain(rule).replace("_", " ")
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """The head of a column; numbers stand to the right, prose may break its lines."""
@@ -164,7 +169,7 @@ def quality_grid(rows: pd.DataFrame) -> Grid:
         {
             Heading("Severity"): lambda row: plain(row["severity"]),
             Heading("Where"): lambda row: f"{plain(row['table'])}: {plain(row['entity'])}",
-            Heading("What", prose=True): lambda row: plain(row["rule"]),
+            Heading("What", prose=True): lambda row: fault_text(row["rule"]),
             Heading("Rows", numeric=True): lambda row: number(row["count"], decimals=0),
             Heading("First of them", prose=True): lambda row: plain(row["example"]),
             Heading("Remedy", prose=True): lambda row: plain(row["remedy"]),

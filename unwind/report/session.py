@@ -1,4 +1,4 @@
-"""What the reading commands say about a session, from the published tables alone."""
+"""One session as the reading commands print it, from the published tables alone."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -107,7 +107,7 @@ def _records(rows: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
 
 
 def summary(day: SessionDay) -> dict[str, Any]:
-    """Return the session for a machine: every figure unrounded, nulls with their reason."""
+    """Return the session as JSON: every figure unrounded, nulls with their reason."""
     regime = day.regime
     links = day.short_links
     path = [
@@ -178,7 +178,7 @@ def _published(rows: pd.DataFrame, day: SessionDay) -> list[dict[str, Any]]:
 
 
 def text(day: SessionDay) -> str:
-    """Return the session for a person, some thirty lines."""
+    """Return the session as text."""
     regime = day.regime
     base = regime["base"]
     lines = [
@@ -187,7 +187,7 @@ def text(day: SessionDay) -> str:
         ),
         f"snapshot {day.snapshot.name}",
         "",
-        "Moves (simple, session to session; z against the sessions before)",
+        "Moves (simple returns; robust z against the previous sessions)",
     ]
     for row in records(day.shocks("return").sort_values("z")):
         since = row["worst_since"]
@@ -212,7 +212,7 @@ def text(day: SessionDay) -> str:
         for row in records(day.short_links.sort_values("value", ascending=False))
     ]
     tested = set(day.tables["correlation_tests"]["asset"])
-    lines += ["", "Behind the tested links"]
+    lines += ["", "Evidence on the tested pairs"]
     lines += [
         f"  {row['sentence']}"
         for row in records(day.tables["pair_evidence"])
@@ -226,12 +226,12 @@ def _test(row: Row) -> str:
     pair = f"{row['base']}–{row['asset']}" + (
         f" against {row['against']}" if row["against"] else ""
     )
-    told = f"{row['test']} of {pair}, {row['window']} sessions"
+    name = f"{row['test']} test, {pair}, {row['window']} sessions"
     if row["p_value"] is None:
-        return f"{told}: abstains, {row['reason']}"
+        return f"{name}: not determined, {row['reason']}"
     return (
-        f"{told}: p {number(row['p_value'], decimals=3)}, "
-        f"{number(row['family_p_value'], decimals=3)} among all tests of the session"
+        f"{name}: p = {number(row['p_value'], decimals=3)}, "
+        f"Holm-adjusted {number(row['family_p_value'], decimals=3)}"
     )
 
 
@@ -257,7 +257,7 @@ def _because(reason: str | None) -> str:
 
 
 def quarantined(lake: Path) -> list[dict[str, Any]]:
-    """Rows that screening set aside, gravest first, in the order of their files."""
+    """Rows that screening set aside, the most severe first, in the order of their files."""
     # The store brings the schema library with it; no other reading command should wait for that.
     from unwind.market.store import read_rejected
 
@@ -269,7 +269,7 @@ def quarantined(lake: Path) -> list[dict[str, Any]]:
 
 
 def report_path(snapshot: Snapshot, *, as_of: date | None) -> str:
-    """Where a session's newest report lies; of a copy behind a URL: on its file system.
+    """Path of the newest report of a session; of a copy behind a URL, on its file system.
 
     Raises
     ------
@@ -301,7 +301,7 @@ def sessions_text(regimes: pd.DataFrame) -> str:
 
 
 def contract(table: Table) -> dict[str, Any]:
-    """Return one table's contract for a machine."""
+    """Return the contract of one table as JSON."""
     return {
         "table": table.name,
         "row": table.row,
@@ -320,7 +320,7 @@ def contract(table: Table) -> dict[str, Any]:
 
 
 def contract_text(tables: list[Table]) -> str:
-    """Return the contract for a person."""
+    """Return the contract as text."""
     parts = []
     for table in tables:
         parts.append(f"{table.name}: one row is {table.row}\n")

@@ -28,26 +28,27 @@ def headline_lines(
     source: str,
     tables: Mapping[str, pd.DataFrame],
 ) -> tuple[str, ...]:
-    """Write the verdict as plain text, one fact a line; no markup, no control characters."""
+    """Write the verdict as plain text, one fact per line; no markup, no control characters."""
     verdict = read_verdict(tables["regimes"])
     lines = [f"*** {SIMULATED} ***"] if is_simulated(source) else []
     if verdict is None:
         lines.append(f"No verdict for {session(as_of)}")
     else:
         lines += [
-            f"{verdict.base}: {verdict.state} on {session(as_of)}, {verdict.duration}",
-            verdict.headline,
-            f"score {verdict.score_text}; {verdict.threshold_text}",
+            f"{verdict.base}: {verdict.state}, {long_session(as_of)}; {verdict.duration}",
+            f"Evidence score {verdict.score_text}; {verdict.threshold_text}.",
+            *filter(None, [verdict.odds_text]),
+            *(f"Contribution {_driver_text(driver)}" for driver in verdict.largest[:LARGEST]),
         ]
-        if drivers := [_driver_text(driver) for driver in verdict.largest[:LARGEST]]:
-            lines.append(f"drivers: {'; '.join(drivers)}")
-    lines += [f"uncertain: {sentence}" for sentence in uncertainties(tables)]
-    lines.append(f"cut-off {' = '.join(both_clocks(cutoff))}; source {plain(source)}")
+        if verdict.score is None:
+            lines.append(verdict.headline)
+    lines += [f"Caveat: {sentence}" for sentence in uncertainties(tables)]
+    lines.append(f"Data cut-off {' = '.join(both_clocks(cutoff))}; source {plain(source)}")
     return tuple(lines)
 
 
 def _driver_text(driver: Driver) -> str:
-    return f"{driver.name} {number(driver.contribution, decimals=2, signed=True)}"
+    return f"{number(driver.contribution, decimals=2, signed=True)}  {driver.meaning}"
 
 
 def verdict_markdown(
@@ -58,24 +59,24 @@ def verdict_markdown(
     settings_digest: str,
     tables: Mapping[str, pd.DataFrame],
 ) -> str:
-    """Write state, score, drivers and doubts as markdown."""
+    """Write state, score, drivers and caveats as markdown."""
     verdict = read_verdict(tables["regimes"])
-    blocks = [f"**{SIMULATED}. No market printed these numbers.**"] if is_simulated(source) else []
+    blocks = [f"**{SIMULATED}. These are not market data.**"] if is_simulated(source) else []
     if verdict is None:
         blocks.append("## No verdict")
     else:
         blocks += [
             f"## {escape_markdown(verdict.base)}: {escape_markdown(verdict.state)}",
             f"**Verdict.** {escape_markdown(verdict.headline)}",
-            f"**Score** {verdict.score_text}. {verdict.threshold_text}. "
-            f"State: {escape_markdown(verdict.duration)}.",
+            f"**Evidence score** {verdict.score_text}; {verdict.threshold_text}. "
+            f"{escape_markdown(verdict.duration)}.",
             _driver_list(verdict),
         ]
     doubts = "\n".join(f"- {escape_markdown(sentence)}" for sentence in uncertainties(tables))
-    blocks.append(f"**What is uncertain**\n\n{doubts}" if doubts else "Nothing is missing.")
+    blocks.append(f"**Caveats**\n\n{doubts}" if doubts else "No missing data and no warnings.")
     origin, settings = (escape_markdown(plain(text)) for text in (source, settings_digest))
     blocks.append(
-        f"Session {long_session(as_of)}, cut-off {' = '.join(both_clocks(cutoff))}, "
+        f"Session {long_session(as_of)}, data cut-off {' = '.join(both_clocks(cutoff))}, "
         f"source {origin}, settings {settings}."
     )
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -90,4 +91,4 @@ def _driver_list(verdict: Verdict) -> str:
     ]
     if rest := remainder(verdict):
         items.append(f"- {rest}")
-    return "**Largest drivers, in decades**\n\n" + "\n".join(items) if items else ""
+    return "**Largest contributions to the score**\n\n" + "\n".join(items) if items else ""

@@ -13,13 +13,13 @@ import httpx
 import pandas as pd
 
 from unwind.sources.transport import (
-    AS_DOCUMENTED,
-    AS_JSON,
-    AT_WORK,
-    GRANTED,
-    IN_TIME,
+    ACCESS_DENIED,
+    INVALID_JSON,
     MAX_VALUES,
-    WITHIN_RATE,
+    RATE_LIMITED,
+    SERVER_ERROR,
+    TIMEOUT,
+    UNEXPECTED_ANSWER,
     Allowance,
     NoAnswer,
 )
@@ -59,7 +59,7 @@ def within(seconds: float, call: Callable[[], Answer]) -> Answer:
     except TimeoutError as error:
         if future.done():
             raise
-        raise NoAnswer(IN_TIME, f"nothing whole after {seconds:.0f} s", passing=True) from error
+        raise NoAnswer(TIMEOUT, f"nothing whole after {seconds:.0f} s", passing=True) from error
 
 
 def read_body(parts: Iterable[bytes], encoding: str, allowance: Allowance) -> bytes:
@@ -79,7 +79,7 @@ def read_body(parts: Iterable[bytes], encoding: str, allowance: Allowance) -> by
     """
     encoding = encoding.strip().lower()
     if encoding not in ("", "identity", ACCEPTED):
-        raise NoAnswer(AS_DOCUMENTED, f"content encoding {encoding[:40]}", passing=False)
+        raise NoAnswer(UNEXPECTED_ANSWER, f"content encoding {encoding[:40]}", passing=False)
     unpacker = zlib.decompressobj(wbits=31) if encoding == ACCEPTED else None
     body = bytearray()
     try:
@@ -91,9 +91,9 @@ def read_body(parts: Iterable[bytes], encoding: str, allowance: Allowance) -> by
                 allowance.take(body, unpacker.decompress(part, STEP))
                 part = unpacker.unconsumed_tail
     except zlib.error as error:
-        raise NoAnswer(AS_JSON, "no gzip came back", passing=True) from error
+        raise NoAnswer(INVALID_JSON, "no gzip came back", passing=True) from error
     if unpacker is not None and body and not unpacker.eof:
-        raise NoAnswer(AS_JSON, "an incomplete body came back", passing=True)
+        raise NoAnswer(INVALID_JSON, "an incomplete body came back", passing=True)
     allowance.count(body)
     return bytes(body)
 
@@ -108,16 +108,16 @@ def check_status(status: int, retry_after: str | None, body: str, *, now: pd.Tim
     """
     if status in (418, 429):
         raise NoAnswer(
-            WITHIN_RATE, f"HTTP {status}", passing=True,
+            RATE_LIMITED, f"HTTP {status}", passing=True,
             wait_seconds=wait_named(retry_after, now=now),
         )  # fmt: skip
     if status >= 500:
         raise NoAnswer(
-            AT_WORK, f"HTTP {status}", passing=True,
+            SERVER_ERROR, f"HTTP {status}", passing=True,
             wait_seconds=wait_named(retry_after, now=now),
         )  # fmt: skip
     if status >= 400:
-        raise NoAnswer(GRANTED, f"HTTP {status}: {body[:80]}", passing=False)
+        raise NoAnswer(ACCESS_DENIED, f"HTTP {status}: {body[:80]}", passing=False)
 
 
 def wait_named(retry_after: object, *, now: pd.Timestamp) -> float | None:
@@ -148,11 +148,11 @@ def parsed_json(body: str, content_type: str) -> Any:
         document = json.loads(body)
         _check_width(document)
     except RecursionError as error:
-        raise NoAnswer(AS_DOCUMENTED, "JSON nested too deeply", passing=False) from error
+        raise NoAnswer(UNEXPECTED_ANSWER, "JSON nested too deeply", passing=False) from error
     except ValueError as error:
         page = "<html" in body[:2000].lower() or "text/html" in content_type
         told = "an HTML page" if page else "nothing" if not body.strip() else "no JSON"
-        raise NoAnswer(AS_JSON, f"{told} came back", passing=True) from error
+        raise NoAnswer(INVALID_JSON, f"{told} came back", passing=True) from error
     return document
 
 
@@ -165,7 +165,7 @@ def _check_width(document: Any) -> None:
     names = len(set().union(*records)) if records else 0
     if names * len(records) > MAX_VALUES:
         raise NoAnswer(
-            AS_DOCUMENTED, f"{len(records)} records with {names} names", passing=False
+            UNEXPECTED_ANSWER, f"{len(records)} records with {names} names", passing=False
         )  # fmt: skip
     for member in members:
         _check_width(member)
@@ -198,9 +198,9 @@ def fetch_json(
     try:
         status, headers, body = within(seconds, get)
     except httpx.TimeoutException as error:
-        raise NoAnswer(IN_TIME, f"no answer after {seconds:.0f} s", passing=True) from error
+        raise NoAnswer(TIMEOUT, f"no answer after {seconds:.0f} s", passing=True) from error
     except httpx.HTTPError as error:
-        raise NoAnswer(IN_TIME, f"no connection ({type(error).__name__})", passing=True) from error
+        raise NoAnswer(TIMEOUT, f"no connection ({type(error).__name__})", passing=True) from error
     text = body.decode("utf-8", errors="replace")
     check_status(status, headers.get("retry-after"), text, now=allowance.time.now())
     return parsed_json(text, headers.get("content-type", ""))

@@ -15,7 +15,7 @@ from unwind.contract.source import Extract, Fault, Provision
 from unwind.settings.sources import Cftc, Retry
 from unwind.sources.answers import fetch_json
 from unwind.sources.cells import number
-from unwind.sources.transport import AS_DOCUMENTED, NoAnswer, Timekeeping, Transport, all_gone
+from unwind.sources.transport import UNEXPECTED_ANSWER, NoAnswer, Timekeeping, Transport, all_gone
 
 LABEL = "cftc"
 PROVISIONS = (
@@ -111,9 +111,9 @@ class CftcSource:
 
 def _rows_of(document: Any) -> list[dict[str, Any]]:
     if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
-        raise NoAnswer(AS_DOCUMENTED, "no list of rows", passing=False)
+        raise NoAnswer(UNEXPECTED_ANSWER, "no list of rows", passing=False)
     if len(document) == LARGEST:
-        raise NoAnswer(AS_DOCUMENTED, f"{LARGEST} rows: it may be cut short", passing=False)
+        raise NoAnswer(UNEXPECTED_ANSWER, f"{LARGEST} rows: it may be cut short", passing=False)
     return document
 
 
@@ -142,8 +142,8 @@ def positions(
     columns = {name for row in report for name in row}
     absent = [name for name in (DAY, CODE) if name not in columns]
     if not report or absent:
-        rule = f"has its columns ({', '.join(absent)})" if absent and report else "holds rows"
-        return pd.DataFrame(), (_fault(rule, f"{len(report)} rows", None),)
+        lack = f"no column {', '.join(absent)}" if absent and report else "no rows"
+        return pd.DataFrame(), (_fault(f"{len(report)} rows, {lack}", None),)
     # Only what is read becomes a column, however many names a row carries.
     numbers = pd.DataFrame(
         {
@@ -160,9 +160,7 @@ def positions(
     held = numbers[coins.notna() & numbers["as_of"].notna()]
     faults = []
     if len(held) < len(numbers):
-        faults.append(
-            _fault("names a contract and a week", f"{len(numbers) - len(held)} rows do not", None)
-        )
+        faults.append(_fault(f"{len(numbers) - len(held)} rows without a contract or a week", None))
     held = held.sort_values(["as_of", "code", *COLUMNS], kind="stable")
     held = held.drop_duplicates(["as_of", "code"], keep="last")
     first = held.groupby("code")["as_of"].min()
@@ -171,12 +169,13 @@ def positions(
         missing = sorted(set(first.index[first <= week]) - set(rows["code"]))
         unread = sorted(rows["code"][rows[list(COLUMNS)].isna().any(axis=1)])
         if missing or unread:
-            rule = "holds every contract" if missing else "holds numbers"
-            faults.append(_fault(rule, ", ".join(missing or unread), pd.Timestamp(str(week))))
+            lack = "contract missing" if missing else "figure missing"
+            codes_without = ", ".join(missing or unread)
+            faults.append(_fault(f"{lack}: {codes_without}", pd.Timestamp(str(week))))
             continue
         weeks.append({"as_of": week, **rows[list(COLUMNS)].sum().to_dict()})
     if not weeks:
-        return pd.DataFrame(), (*faults, _fault("holds whole weeks", "0 weeks", None))
+        return pd.DataFrame(), (*faults, _fault("no complete week", None))
     rows = pd.DataFrame(weeks)
     rows["venue"] = venue
     rows["known_at"] = published(pd.DatetimeIndex(rows["as_of"]), now=now)
@@ -200,12 +199,12 @@ def published(weeks: pd.DatetimeIndex, *, now: pd.Timestamp) -> list[pd.Timestam
     return [min(instant, now) for instant in instants.tz_convert("UTC")]
 
 
-def _fault(rule: str, told: str, week: pd.Timestamp | None) -> Fault:
+def _fault(detail: str, week: pd.Timestamp | None) -> Fault:
     return Fault(
         entity="CME",
-        rule=f"cftc report {rule}",
+        rule="cftc: incomplete_report",
         severity="warning",
-        value=told,
+        value=detail,
         remedy="look at the report on the CFTC's site; the week was left out",
         column="" if week is None else "open_interest_btc",
         session=week,

@@ -102,7 +102,7 @@ def _part(provider: Partner, table: str) -> tuple[Extract, str]:
 def _gone(label: str, error: SourceError) -> Fault:
     return Fault(
         entity=label,
-        rule="gives its table",
+        rule="provider_failed",
         severity="error",
         value=str(error),
         remedy="the others stand; see what it says, and run again",

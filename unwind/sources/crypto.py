@@ -16,12 +16,13 @@ from unwind.sources.answers import wait_named, within
 from unwind.sources.crypto_connection import mount_bounded
 from unwind.sources.crypto_rows import candles, funding, has_time, open_interest, option_book
 from unwind.sources.transport import (
-    AS_DOCUMENTED,
-    AS_JSON,
-    AT_WORK,
-    GRANTED,
-    IN_TIME,
-    WITHIN_RATE,
+    ACCESS_DENIED,
+    CONNECTION_FAILED,
+    INVALID_JSON,
+    RATE_LIMITED,
+    SERVER_ERROR,
+    TIMEOUT,
+    UNEXPECTED_ANSWER,
     NoAnswer,
     Timekeeping,
     Transport,
@@ -245,7 +246,7 @@ class CryptoSource:
         if unread:
             faults.append(
                 Fault(
-                    entity=self._chosen.currency, rule="crypto names its options",
+                    entity=self._chosen.currency, rule="crypto: unreadable_contract",
                     severity="warning", value=f"{unread} rows without a readable contract",
                     remedy="look at the book on Deribit; those rows were left out",
                 )
@@ -288,7 +289,7 @@ class CryptoSource:
             if len(whole) < len(page):
                 faults.append(
                     Fault(
-                        entity=entity, rule="crypto rows are whole", severity="warning",
+                        entity=entity, rule="crypto: incomplete_row", severity="warning",
                         value=f"{len(page) - len(whole)} of {len(page)} rows without a time",
                         remedy="ask the venue; those rows were left out",
                     )
@@ -320,10 +321,10 @@ class CryptoSource:
             answer = within(seconds, lambda: self._translated(venue, endpoint, parameters))
             if isinstance(answer, str):
                 page = "an HTML page" if "<html" in answer.lower() else "no JSON"
-                raise NoAnswer(AS_JSON, f"{page} came back", passing=True)
+                raise NoAnswer(INVALID_JSON, f"{page} came back", passing=True)
             if not isinstance(answer, wanted):
                 told = f"{type(answer).__name__} where a {wanted.__name__} was expected"
-                raise NoAnswer(AS_DOCUMENTED, told, passing=False)
+                raise NoAnswer(UNEXPECTED_ANSWER, told, passing=False)
             return answer
 
         outcome = self._transport.ask(entity, call)
@@ -341,22 +342,20 @@ class CryptoSource:
         except (library.DDoSProtection, library.RateLimitExceeded) as error:
             named = (venue.last_response_headers or {}).get("Retry-After")
             wait = wait_named(named, now=self._time.now())
-            raise NoAnswer(WITHIN_RATE, "HTTP 429", passing=True, wait_seconds=wait) from error
+            raise NoAnswer(RATE_LIMITED, "HTTP 429", passing=True, wait_seconds=wait) from error
         except library.RequestTimeout as error:
-            raise NoAnswer(IN_TIME, "no answer", passing=True) from error
+            raise NoAnswer(TIMEOUT, "no answer", passing=True) from error
         except (library.ExchangeNotAvailable, library.OnMaintenance) as error:
-            raise NoAnswer(AT_WORK, _told(error), passing=True) from error
+            raise NoAnswer(SERVER_ERROR, _told(error), passing=True) from error
         except library.NetworkError as error:
-            raise NoAnswer(IN_TIME, f"no connection ({type(error).__name__})", passing=True) from (
-                error
-            )
+            raise NoAnswer(CONNECTION_FAILED, type(error).__name__, passing=True) from error
         except library.BaseError as error:
-            raise NoAnswer(GRANTED, _told(error), passing=False) from error
+            raise NoAnswer(ACCESS_DENIED, _told(error), passing=False) from error
         except NoAnswer:
             raise
         # Whatever shape the library stumbles over, a document nested too deeply among them.
         except Exception as error:
-            raise NoAnswer(AS_DOCUMENTED, _told(error), passing=False) from error
+            raise NoAnswer(UNEXPECTED_ANSWER, _told(error), passing=False) from error
 
 
 def _listed(answer: dict[str, Any], name: str) -> Iterator[Any]:
@@ -376,7 +375,7 @@ def _check_newest(entity: str, rows: pd.DataFrame, due: pd.Timestamp, faults: li
     if newest is None or newest < due:
         faults.append(
             Fault(
-                entity=entity, rule="crypto has the newest row", severity="warning",
+                entity=entity, rule="crypto: newest_row_missing", severity="warning",
                 value=f"no row of {due:%Y-%m-%d %H:%M} UTC yet", remedy="run again later",
             )
         )  # fmt: skip
@@ -396,7 +395,7 @@ def _check_whole(
     if len(missing) * step >= DAY:
         faults.append(
             Fault(
-                entity=entity, rule="crypto history is whole", severity="warning",
+                entity=entity, rule="crypto: incomplete_history", severity="warning",
                 value=f"{len(missing)} of {(last - first) // step + 1} rows missing, the first "
                 f"{missing[0]:%Y-%m-%d}, the last {missing[-1]:%Y-%m-%d}",
                 remedy="run again; ask the venue whether it lists so far back",

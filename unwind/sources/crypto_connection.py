@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from unwind.sources.answers import ACCEPTED, read_body
-from unwind.sources.transport import IN_TIME, Allowance, NoAnswer, missing_extra
+from unwind.sources.transport import CONNECTION_FAILED, Allowance, NoAnswer, missing_extra
 
 
 def mount_bounded(session: Any, allowance: Allowance) -> None:
@@ -33,8 +33,7 @@ def mount_bounded(session: Any, allowance: Allowance) -> None:
                 encoding = response.headers.get("content-encoding", "")
                 response._content = read_body(_parts(response.raw), encoding, allowance)
             except HTTPError as error:
-                told = f"the connection broke ({type(error).__name__})"
-                raise NoAnswer(IN_TIME, told, passing=True) from error
+                raise NoAnswer(CONNECTION_FAILED, type(error).__name__, passing=True) from error
             finally:
                 response.close()
             return response

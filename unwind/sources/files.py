@@ -109,7 +109,7 @@ class FilesSource:
         """Name the files that no table takes: a misspelt one is missing without a word."""
         return tuple(
             Fault(
-                entity=plain(name)[:64], rule="unknown file", severity="warning", value=plain(name),
+                entity=plain(name)[:64], rule="unknown_file", severity="warning", value=plain(name),
                 remedy=f"rename it to one of {', '.join(INPUT_TABLES)}, or take it away",
             )
             for name in self._strangers

@@ -36,13 +36,14 @@ MAX_VALUES = 2_000_000
 # Bytes and values of one table of one provider, in largest answers.
 ANSWERS_PER_TABLE = 2
 
-IN_TIME = "answers in time"
-WITHIN_RATE = "within its rate limit"
-AT_WORK = "answers without a server error"
-AS_JSON = "answers in JSON"
-AS_DOCUMENTED = "answers in the documented form"
-GRANTED = "grants the request"
-WITHIN_BOUND = "answers within the time allowed"
+TIMEOUT = "request_timeout"
+CONNECTION_FAILED = "connection_failed"
+RATE_LIMITED = "rate_limited"
+SERVER_ERROR = "server_error"
+INVALID_JSON = "invalid_json"
+UNEXPECTED_ANSWER = "unexpected_answer"
+ACCESS_DENIED = "access_denied"
+TIME_LIMIT = "time_limit_reached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +106,10 @@ class Allowance:
         """
         body += part
         if self.time.elapsed() > self.deadline:
-            raise NoAnswer(IN_TIME, "nothing whole in time", passing=True)
+            raise NoAnswer(TIMEOUT, "nothing whole in time", passing=True)
         bound = self._max_mb if max_mb is None else min(max_mb, self._max_mb)
         if len(body) > bound * 1e6:
-            raise NoAnswer(AS_DOCUMENTED, f"over {bound:g} MB", passing=False)
+            raise NoAnswer(UNEXPECTED_ANSWER, f"over {bound:g} MB", passing=False)
 
     def count(self, body: bytearray) -> None:
         """Add a whole answer to what the table has received.
@@ -122,11 +123,11 @@ class Allowance:
         self._bytes += len(body)
         self._values += values
         if values > MAX_VALUES:
-            raise NoAnswer(AS_DOCUMENTED, f"over {MAX_VALUES:,} values", passing=False)
+            raise NoAnswer(UNEXPECTED_ANSWER, f"over {MAX_VALUES:,} values", passing=False)
         bound = ANSWERS_PER_TABLE * self._max_mb
         if self._bytes > bound * 1e6 or self._values > ANSWERS_PER_TABLE * MAX_VALUES:
             told = f"over {bound:g} MB or {ANSWERS_PER_TABLE * MAX_VALUES:,} values in one table"
-            raise NoAnswer(AS_DOCUMENTED, told, passing=False)
+            raise NoAnswer(UNEXPECTED_ANSWER, told, passing=False)
 
 
 class Transport:
@@ -170,7 +171,7 @@ class Transport:
         while True:
             tried += 1
             if not self._paced():
-                return self._given_up(entity, WITHIN_BOUND, self._used_up())
+                return self._given_up(entity, TIME_LIMIT, self._used_up())
             left = self._end - self.time.elapsed()
             seconds = min(self._retry.request_seconds, left)
             self.allowance.deadline = self.time.elapsed() + seconds
@@ -209,20 +210,21 @@ class Transport:
         return Outcome(
             answer=None,
             fault=Fault(
-                entity=entity, rule=f"{self.provider} {rule}", severity="warning",
+                entity=entity, rule=f"{self.provider}: {rule}", severity="warning",
                 value=single_line(told), remedy=_REMEDIES[rule],
             ),
         )  # fmt: skip
 
 
 _REMEDIES = {
-    IN_TIME: "run again later, or raise sources.retry.request_seconds",
-    WITHIN_RATE: "lower its requests_per_minute, or run again later",
-    AT_WORK: "run again later",
-    AS_JSON: "look at its base_url in a browser: maintenance, a consent page or a proxy's",
-    AS_DOCUMENTED: "upgrade unwind[live]; the provider may have changed its answers",
-    GRANTED: "correct the symbol or the address under [sources]",
-    WITHIN_BOUND: "raise sources.retry.total_seconds, or ask for less",
+    TIMEOUT: "run again later, or raise sources.retry.request_seconds",
+    CONNECTION_FAILED: "check the network and the address under [sources]; run again",
+    RATE_LIMITED: "lower its requests_per_minute, or run again later",
+    SERVER_ERROR: "run again later",
+    INVALID_JSON: "look at its base_url in a browser: maintenance, a consent page or a proxy's",
+    UNEXPECTED_ANSWER: "upgrade unwind[live]; the provider may have changed its answers",
+    ACCESS_DENIED: "correct the symbol or the address under [sources]",
+    TIME_LIMIT: "raise sources.retry.total_seconds, or ask for less",
 }
 
 

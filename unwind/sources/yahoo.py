@@ -15,7 +15,7 @@ from unwind.settings.sources import Retry, Yahoo
 from unwind.sources.bars import Closes, Kind, at_cuts, finished, kind_of, significant
 from unwind.sources.cells import scalar
 from unwind.sources.transport import (
-    AS_DOCUMENTED,
+    UNEXPECTED_ANSWER,
     NoAnswer,
     Timekeeping,
     Transport,
@@ -161,7 +161,7 @@ class YahooSource:
             if closes.late is not None:
                 faults.append(
                     Fault(
-                        entity=symbol, rule="yahoo has the newest close", severity="warning",
+                        entity=symbol, rule="yahoo: newest_close_missing", severity="warning",
                         value=f"no bar of {closes.late} yet", remedy="run again later",
                     )
                 )  # fmt: skip
@@ -180,7 +180,7 @@ class YahooSource:
                 prepost=hourly, auto_adjust=False, actions=False, timeout=seconds,
             )  # fmt: skip
             if table.empty:
-                raise NoAnswer(AS_DOCUMENTED, "no bars", passing=False)
+                raise NoAnswer(UNEXPECTED_ANSWER, "no bars", passing=False)
             bars = table[list(BARS)].rename(columns=BARS)
             prices = [name for name in BARS.values() if name != "volume"]
             bars[prices] = bars[prices].apply(significant)
@@ -227,7 +227,7 @@ class YahooSource:
             with library_faults():
                 answer = call()
                 if answer is None or len(answer) == 0:
-                    raise NoAnswer(AS_DOCUMENTED, "no options", passing=False)
+                    raise NoAnswer(UNEXPECTED_ANSWER, "no options", passing=False)
                 return answer
 
         outcome = self._transport.ask(entity, checked)
@@ -245,7 +245,7 @@ class YahooSource:
             return []
         return [
             Fault(
-                entity=underlying, rule="yahoo quotes are current", severity="warning",
+                entity=underlying, rule="yahoo: stale_quotes", severity="warning",
                 value=f"quoted at {quoted:%Y-%m-%d %H:%M} UTC, asked at {now:%Y-%m-%d %H:%M} UTC",
                 remedy="run again later, or raise sources.yahoo.stale_minutes",
             )

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from unwind.sources.answers import check_status, parsed_json
 from unwind.sources.transport import (
-    AS_DOCUMENTED,
-    GRANTED,
-    IN_TIME,
-    WITHIN_RATE,
+    ACCESS_DENIED,
+    CONNECTION_FAILED,
+    RATE_LIMITED,
+    TIMEOUT,
+    UNEXPECTED_ANSWER,
     Allowance,
     NoAnswer,
     missing_extra,
@@ -72,12 +73,11 @@ def open_connection(base_url: str, *, allowance: Allowance) -> Any:
             except curl.exceptions.Timeout as error:
                 if not data:
                     raise
-                raise NoAnswer(IN_TIME, f"no answer after {left:.0f} s", passing=True) from error
+                raise NoAnswer(TIMEOUT, f"no answer after {left:.0f} s", passing=True) from error
             except curl.exceptions.RequestException as error:
                 if not data:
                     raise
-                told = f"no connection ({type(error).__name__})"
-                raise NoAnswer(IN_TIME, told, passing=True) from error
+                raise NoAnswer(CONNECTION_FAILED, type(error).__name__, passing=True) from error
             allowance.count(body)
             response.content = bytes(body)
             # Not by the header's charset: some codecs take time that grows with the square.
@@ -115,13 +115,13 @@ def library_faults() -> Iterator[None]:
     except NoAnswer:
         raise
     except YFRateLimitError as error:
-        raise NoAnswer(WITHIN_RATE, "HTTP 429", passing=True) from error
+        raise NoAnswer(RATE_LIMITED, "HTTP 429", passing=True) from error
     except YFException as error:
-        raise NoAnswer(GRANTED, str(error), passing=False) from error
+        raise NoAnswer(ACCESS_DENIED, str(error), passing=False) from error
     # Whatever shape the library stumbles over: its parsers check nothing.
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        raise NoAnswer(AS_DOCUMENTED, told, passing=False) from error
+        raise NoAnswer(UNEXPECTED_ANSWER, told, passing=False) from error
     finally:
         yfinance.config.debug.hide_exceptions = hidden
         logger.setLevel(level)

@@ -410,21 +410,21 @@ class TestMessage:
         message = self._alert(tmp_path, settings).message
         assert message["subject"] == "IBIT: CALM → WATCH, session 2026-02-05"
         assert message["body"].splitlines() == [
-            "Session 3 in this state.",
-            "2026-02-05: WATCH",
-            "Score 1.00; WATCH from 1.60, DELEVERAGING from 2.40, released below 0.70.",
-            "About 1 in 10 ordinary sessions scores this high. Base rate: 2\u202f% of sessions in "
-            "this score band lay in a labelled episode (95 % interval 1\u202f% to 3\u202f%).",
+            "Session 2026-02-05: WATCH, previously CALM.",
+            "Evidence score 1.00; thresholds: WATCH 1.60, DELEVERAGING 2.40; back to CALM after "
+            "consecutive sessions below 0.70.",
+            "About 1 in 10 ordinary sessions scores this high. Base rate: 2\u202f% of past sessions "
+            "in this score band fell in a labelled episode (95 % interval 1\u202f% to 3\u202f%).",
             "Driver: +1.82 depth of the fall",
             "Driver: +0.96 joint tail",
-            "Mechanism: not weighed for this session.",
-            "Uncertain: 1 driver is missing: crowding. With what is missing the score may be "
-            "1.00 to 1.00; no threshold lies in between.",
-            "Known by 2026-02-05 16:15 New York = 2026-02-05 21:15 UTC.",
+            "Mechanism: no attribution for this session.",
+            "Caveat: 1 driver missing (crowding): the score lies between 1.00 and 1.00; the state is "
+            "the same throughout.",
+            "Data cut-off 2026-02-05 16:15 New York = 2026-02-05 21:15 UTC.",
             "Report: /lake/report.html",
         ]
         assert message["score"] == 1.0
-        assert message["probability_interval"] == [0.01, 0.03]
+        assert message["episode_share_interval"] == [0.01, 0.03]
         assert json.loads(json.dumps(message, allow_nan=False)) == message
 
     def test_a_second_state_of_the_same_session_says_that_it_corrects(

@@ -119,6 +119,6 @@ class TestDropFolderOfHostileNames:
         rows = quality_rows(context, market.rejected)
         table = TABLES["quality"].arrow(rows).to_pandas()
         assert {"'=cmd|' /C calc'!A0", "'=cmd.csv"} <= set(table["entity"])
-        assert "unknown column =1+1" in set(table["rule"])
+        assert "unknown_column" in set(table["rule"])
         for column in ("entity", "rule", "example", "remedy"):
             assert all(is_harmless(text) for text in table[column].dropna())

@@ -54,12 +54,12 @@ class TestStatedRates:
 
     def test_no_alarm_agrees(self, settings: Settings) -> None:
         (row,) = monitoring_rows(_context(settings), _verdict(np.zeros(len(SESSIONS))))
-        assert (row["rule"], row["severity"]) == ("hold since the calibration", "info")
+        assert (row["rule"], row["severity"]) == ("rates_within_statement", "info")
         assert row["count"] == 900
 
     def test_an_alarm_every_month_is_under_review(self, settings: Settings) -> None:
         rows = monitoring_rows(_context(settings), _verdict(_alarms_every(21)))
-        assert (rows[0]["rule"], rows[0]["severity"]) == ("under review", "warning")
+        assert (rows[0]["rule"], rows[0]["severity"]) == ("rates_under_review", "warning")
         assert "43 into WATCH" in str(rows[0]["example"])
 
     def test_a_review_stands_until_the_next_calibration(self, settings: Settings) -> None:
@@ -69,7 +69,7 @@ class TestStatedRates:
         assert found is not None
         assert found.evidence < found.highest_evidence
         rows = monitoring_rows(_context(settings), _verdict(score))
-        assert rows[0]["rule"] == "under review"
+        assert rows[0]["rule"] == "rates_under_review"
 
     def test_sessions_of_the_sample_do_not_count(self, settings: Settings) -> None:
         score = np.zeros(len(SESSIONS))

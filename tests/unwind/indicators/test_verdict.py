@@ -66,7 +66,7 @@ class TestInSample:
     def test_is_a_row_of_information(self, settings: Settings) -> None:
         context = _context(settings)
         (row,) = verdict_quality(context, decide(context))
-        assert (row["rule"], row["severity"]) == ("calibrated on later data", "info")
+        assert (row["rule"], row["severity"]) == ("calibrated_on_later_data", "info")
         assert str(row["example"]).startswith("in sample: calibration ")
 
     def test_row_carries_what_years_left_out_say(self, settings: Settings) -> None:
@@ -74,13 +74,13 @@ class TestInSample:
         row = regime_rows(context, decide(context)).iloc[0]
         assert row["state"] == "DELEVERAGING"
         assert row["calibration_sample"] == "in sample"
-        assert row["false_alarms_per_year_bound"] > row["false_entries_a_year"]
+        assert row["false_alarms_per_year_bound"] > row["false_alarms_per_year"]
         low, middle, high = (
             row[f"base_rate_in_band{end}"] for end in ("_lower", "", "_upper")
         )  # fmt: skip
         assert low < middle < high
         # Whole years resampled say less than sessions that count as independent.
-        assert high - low > row["probability_upper"] - row["probability_lower"]
+        assert high - low > row["episode_share_upper"] - row["episode_share_lower"]
         assert row["observed_return_period_lower"] < row["observed_return_period"]
         assert row["cross_asset_score"] <= row["score"] + 1e-12
 
@@ -89,8 +89,8 @@ class TestVolatilityOnBothSides:
     def test_is_a_warning_that_the_stated_rate_does_not_hold(self, settings: Settings) -> None:
         context = _context(settings, rise=5.0, fall=5.0)
         rules = {row["rule"]: row for row in verdict_quality(context, decide(context))}
-        assert rules["two-sided volatility"]["severity"] == "warning"
-        assert "does not hold" in str(rules["two-sided volatility"]["remedy"])
+        assert rules["two_sided_volatility"]["severity"] == "warning"
+        assert "does not hold" in str(rules["two_sided_volatility"]["remedy"])
 
     def test_a_fall_without_a_rise_before_carries_none(self, settings: Settings) -> None:
         context = _context(settings, fall=5.0)

@@ -126,6 +126,14 @@ class TestConformed:
         assert held.schema.equals(REGIMES.schema)
         assert held.column("drivers").to_pylist() == [[{**drivers[0], "evidence": None}]]
 
+    def test_a_renamed_column_is_read_from_its_former_name(self, settings: Settings) -> None:
+        written = REGIMES.arrow(regimes_row(FEBRUARY, settings))
+        former = {"episode_share": "probability", "false_alarms_per_year": "false_entries_a_year"}
+        second = written.rename_columns([former.get(name, name) for name in written.column_names])
+        rows = conformed(second, REGIMES)
+        for name in former:
+            assert rows.column(name).to_pylist() == written.column(name).to_pylist() != [None]
+
     def test_nulls_inside_lists_and_slices_keep_their_place(self) -> None:
         old = pa.list_(pa.struct([("driver", pa.string())]))
         new = pa.list_(pa.struct([("driver", pa.string()), ("value", pa.float64())]))

@@ -60,7 +60,7 @@ class TestPerson:
         assert not confirm(tmp_path, "C12", DAY, reason="again", known_at=NOW)
         after = _screened(tmp_path, settings)
         assert [(f.rule, f.severity, f.value) for f in after.faults] == [
-            ("confirmed move", "info", "profit warning")
+            ("confirmed_move", "info", "profit warning")
         ]
         assert returns(after)["C12"].iloc[-1] < -0.25
         before = _screened(tmp_path, settings, cutoff=NOW - pd.Timedelta(seconds=1))
@@ -109,7 +109,7 @@ class TestSecondVendor:
         _stored(tmp_path, settings, spoilt, spoilt)
         prices = _screened(tmp_path, settings)
         assert [(f.rule, f.value) for f in prices.faults] == [
-            ("confirmed move", "vendor 0 and vendor 1 report the same move")
+            ("confirmed_move", "vendor 0 and vendor 1 report the same move")
         ]
         assert returns(prices)["C12"].iloc[-1] < -0.25
 
@@ -125,7 +125,7 @@ class TestSecondVendor:
         self, tmp_path: Path, settings: Settings
     ) -> None:
         _stored(tmp_path, settings, scaled(market(3), "C12", 0.72, first=AT), market(3))
-        assert [f.rule for f in _screened(tmp_path, settings).faults] == ["unconfirmed move"]
+        assert [f.rule for f in _screened(tmp_path, settings).faults] == ["unconfirmed_move"]
 
     @pytest.mark.parametrize("factor", [1 / 2, 100, 1 / 150])
     def test_vendors_share_an_unadjusted_split(

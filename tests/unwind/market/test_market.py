@@ -148,14 +148,14 @@ class TestQuarantine:
             _ingest(tmp_path / "s", drop, settings)
         rejected = read_rejected(tmp_path / "s")
         assert rejected[["row", "rule", "value"]].values.tolist() == [
-            [6, "close: positive", "-3.0"]
+            [6, "close: not_positive", "-3.0"]
         ]
 
     def test_a_file_without_a_usable_row_stops_the_run(
         self, tmp_path: Path, settings: Settings
     ) -> None:
         drop = write_drop(tmp_path / "drop", _prices().assign(close=-3.0))
-        with pytest.raises(SourceError, match="no usable row; first fault: row 1, close: positive"):
+        with pytest.raises(SourceError, match="first fault: row 1, close: not_positive"):
             _ingest(tmp_path / "s", drop, settings)
 
 

@@ -77,19 +77,19 @@ class TestFault:
         rows = market(3)
         spoilt = FAULTS["adjusted close slips for one row"](rows, "C12", AT)
         prices = screened(spoilt, settings, last=AT + 1)
-        assert _named(prices, "C12") == ["contradicts close"] * 2
+        assert _named(prices, "C12") == ["adj_close_contradicts_close"] * 2
         true = returns(screened(rows, settings, last=AT + 1))["C12"].iloc[-2:]
         assert returns(prices)["C12"].iloc[-2:].to_numpy() == pytest.approx(true, abs=1e-9)
 
     def test_a_row_of_the_day_before_is_no_price_of_today(self, settings: Settings) -> None:
         prices = screened(late(market(3), "C12"), settings)
-        assert _named(prices, "C12") == ["moves a session away from its class"]
+        assert _named(prices, "C12") == ["moves_one_session_late"]
         assert returns(prices)["C12"].iloc[-120:].isna().all()
 
     @pytest.mark.parametrize("symbol", MEMBERS)
     def test_a_close_that_repeats_the_open_is_none(self, symbol: str, settings: Settings) -> None:
         prices = screened(FAULTS["close repeats open"](market(3), symbol, AT), settings)
-        assert "repeats open" in _named(prices, symbol)
+        assert "close_repeats_open" in _named(prices, symbol)
         assert {fault.entity for fault in prices.faults} == {symbol}
         assert returns(prices)[symbol].iloc[-120:].isna().all()
 
@@ -101,7 +101,7 @@ class TestFault:
         rows = scaled(market(3), "C12", 100, first=AT)
         rows = scaled(rows, "C12", 1 / 7, first=AT, columns=["adj_close"])
         prices = screened(rows, settings, last=AT)
-        assert _named(prices, "C12") == ["unconfirmed move"]
+        assert _named(prices, "C12") == ["unconfirmed_move"]
         assert np.isnan(returns(prices)["C12"].iloc[-1])
 
     def test_closes_alone(self, settings: Settings) -> None:
@@ -109,7 +109,7 @@ class TestFault:
         rows = market(3)
         rows[["open", "high", "low", "adj_close", "volume"]] = np.nan
         pence = scaled(rows, "C12", 100, first=AT)
-        assert _named(screened(pence, settings), "C12") == ["unadjusted split or change of unit"]
+        assert _named(screened(pence, settings), "C12") == ["split_or_unit_change"]
         assert screened(scaled(rows, "C12", 0.75, first=AT), settings).faults == ()
 
     def test_volume_is_in_shares_of_today(self, settings: Settings) -> None:
@@ -252,7 +252,7 @@ class TestRestatement:
     ) -> None:
         vintages, true = _restated(factor, first=AT - 4, last=AT - 1, volume=volume)
         prices = _read(vintages, true["known_at"].max(), settings)
-        assert _named(prices, "C12") == ["restated in part"]
+        assert _named(prices, "C12") == ["partial_restatement"]
         merged = prices.rows.merge(true, on=["session", "symbol"], suffixes=("", "_true"))
         for name in ("open", "high", "low", "close", "adj_close", "volume"):
             assert merged[name].to_numpy() == pytest.approx(merged[f"{name}_true"].to_numpy())

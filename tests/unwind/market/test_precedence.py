@@ -110,7 +110,7 @@ class TestDisagreement:
         _held(tmp_path, _both(_prices(), other), settings)
         (fault,) = read_rejected(tmp_path).to_dict("records")
         assert fault["entity"] == "IBIT"
-        assert fault["rule"] == "close: providers agree"
+        assert fault["rule"] == "close: providers_disagree"
         assert fault["severity"] == "warning"
         mine, theirs = _prices().loc[3, "close"], other.loc[3, "close"]
         assert fault["value"] == f"yahoo {mine:.10g} stands, files has {theirs:.10g}"
@@ -161,7 +161,7 @@ class TestStandIn:
             whole.sort_values(["session", "symbol"])["adj_close"].to_numpy()
         )
         (said,) = read_rejected(tmp_path).to_dict("records")
-        assert said["rule"] == "comes from its own provider"
+        assert said["rule"] == "fallback_provider_used"
         assert said["value"] == "1 rows from files, the newest of 2026-02-05"
 
     def test_on_an_unknown_scale_has_no_adjusted_close(
@@ -219,9 +219,9 @@ class TestOutage:
         assert "perpetuals" not in told[date(2026, 2, 5)].index
         row = told[date(2026, 2, 6)].loc["perpetuals"]
         assert (row["entity"], row["severity"]) == ("crypto", "error")
-        assert row["rule"] == "gives its table"
+        assert row["rule"] == "provider_failed"
         assert "HTTP 503" in row["example"]
-        assert "Data error: perpetuals, crypto: gives its table (1 row)." in doubts
+        assert "Data error: perpetuals, crypto: provider failed (1 row)." in doubts
 
     def test_without_any_prices_there_is_no_run(self, tmp_path: Path, settings: Settings) -> None:
         source = _both(SourceError("yahoo is down"), SourceError("the share is gone"))
@@ -231,7 +231,7 @@ class TestOutage:
 
     def test_faults_beside_rows_are_kept(self, tmp_path: Path, settings: Settings) -> None:
         fault = Fault(
-            entity="GLD", rule="yahoo answers in time", severity="warning", value="no answer",
+            entity="GLD", rule="yahoo: request_timeout", severity="warning", value="no answer",
             remedy="run again later",
         )  # fmt: skip
         _held(tmp_path, _vendor(_prices(), faults=(fault,)), settings, SCHEDULED)

@@ -138,7 +138,7 @@ class TestCloseRepeatsOpen:
         assert drop.score == pytest.approx(right.score, abs=0.03)
         assert np.isnan(drop.simple("USDJPY"))
         own = drop.named[drop.named["entity"] == "USDJPY"]
-        assert own["rule"].str.contains("repeats open").any()
+        assert own["rule"].str.contains("close_repeats_open").any()
         assert drop.names("USDJPY", day)
 
 

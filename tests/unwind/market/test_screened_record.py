@@ -47,7 +47,7 @@ def test_the_screens_change_no_entry(
         named.extend(
             (fault.entity, f"{fault.session:%Y-%m-%d}")
             for fault in found.faults
-            if fault.rule != "moves between rows"
+            if fault.rule != "frozen_series"
         )
         return to_sessions(
             found.rows, hourly, symbols=symbols, last=last, settings=settings,

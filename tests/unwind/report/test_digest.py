@@ -70,9 +70,9 @@ def regimes(drivers=DRIVERS, **changes):
         "deleveraging_threshold": 4.0,
         "release_threshold": 1.5,
         "return_period": 10**4.81,
-        "probability": 0.651,
-        "probability_lower": 0.47,
-        "probability_upper": 0.81,
+        "episode_share": 0.651,
+        "episode_share_lower": 0.47,
+        "episode_share_upper": 0.81,
         "headline": "Deleveraging is under way in IBIT: a record volume day.",
         "drivers": [
             dict(zip(("driver", "contribution", "value", "meaning"), driver, strict=True))
@@ -208,7 +208,7 @@ def nulls():
             drivers=[("link", None, None, None)],
             state="UNKNOWN",
             **dict.fromkeys(("score", "score_lowest", "score_highest", "return_period")),
-            **dict.fromkeys(("probability", "probability_lower", "probability_upper")),
+            **dict.fromkeys(("episode_share", "episode_share_lower", "episode_share_upper")),
             **dict.fromkeys(("watch_threshold", "deleveraging_threshold", "release_threshold")),
         ),
         "correlations": desk_rows("correlations", [pair("IGV", None, n=0)]),
@@ -384,7 +384,7 @@ class TestVerdict:
             f"65{THIN}% of sessions in this score band lay in a labelled episode "
             f"(95 % interval 47{THIN}% to 81{THIN}%)."
         )
-        unknown = read_verdict(regimes(probability=None))
+        unknown = read_verdict(regimes(episode_share=None))
         assert "the base rate of this score band is not known" in unknown.odds_text
 
     def test_no_row_is_no_verdict(self):
@@ -404,33 +404,35 @@ class TestVerdict:
 class TestMissingData:
     def test_range_over_a_threshold_says_that_the_state_could_differ(self):
         first = uncertainties(february())[0]
-        assert first.startswith("1 driver is missing: flow surprise.")
+        assert first.startswith("1 driver missing (flow surprise)")
         assert "3.81 to 7.31" in first
         assert "DELEVERAGING 4.00 lies in between: the state could differ" in first
 
     def test_range_between_thresholds(self):
         tables = february() | {"regimes": regimes(score_lowest=4.2)}
-        assert "no threshold lies in between" in uncertainties(tables)[0]
+        assert "the state is the same throughout" in uncertainties(tables)[0]
 
     def test_errors_warnings_fallbacks_and_intervals_are_named(self):
         said = uncertainties(february())
         assert said[1] == "Data error: prices, VIX: high below low (1 row)."
         assert said[2] == "Data warning: etf_flows, IBIT: vendors conflict (2 rows)."
         assert said[3] == (
-            "Of 4 mechanism indicators: 1 conflicted, 1 proxy, 1 missing; contested: flow surprise "
-            "IBIT."
+            "Mechanism indicators (4): 1 conflicted, 1 proxy, 1 missing (vendors disagree on flow "
+            "surprise IBIT)."
         )
-        assert said[4] == "σ of SLV is no converged fit (ewma): optimiser stopped at the boundary."
-        assert "IBIT~IGV measures 0.49, Fisher interval 0.06 to 0.77" in said[5]
+        assert (
+            said[4] == "SLV volatility did not converge (ewma): optimiser stopped at the boundary."
+        )
+        assert "IBIT–IGV 0.49 (Fisher 95 % interval 0.06 to 0.77" in said[5]
         assert len(said) == 6
 
     def test_in_brief_there_is_one_sentence_a_kind(self):
         said = brief_uncertainties(february())
-        assert said[0].startswith("1 driver is missing: flow surprise.")
+        assert said[0].startswith("1 driver missing (flow surprise)")
         assert said[1] == (
             "Data quality: 1 error, 1 warning, 1 info. First: prices, VIX: high below low."
         )
-        assert said[2].startswith("Of 4 mechanism indicators: 1 conflicted")
+        assert said[2].startswith("Mechanism indicators (4): 1 conflicted")
         assert said[3] == "1 of 2 volatility fits did not converge: SLV."
         assert len(said) == 5
 
@@ -459,13 +461,17 @@ class TestMissingData:
 class TestHeadlineLines:
     def test_facts(self):
         lines = lines_of(february())
-        first = "IBIT: DELEVERAGING on 2026-02-05, first session in this state, "
-        assert lines[0] == first + "WATCH the session before"
-        assert lines[1] == "Deleveraging is under way in IBIT: a record volume day."
-        assert lines[2].startswith("score 4.81, range 3.81 to 7.31; WATCH from 2.00")
-        assert lines[3] == "drivers: record volume +2.31; base shock +1.44; link +0.97"
+        assert lines[0] == (
+            "IBIT: DELEVERAGING, Thursday 5 February 2026; first session in DELEVERAGING "
+            "(previous state WATCH)"
+        )
+        assert lines[1].startswith(
+            "Evidence score 4.81, range 3.81 to 7.31; thresholds: WATCH 2.00"
+        )
+        assert lines[2].startswith("About 1 in 65,000 ordinary sessions")
+        assert lines[3] == "Contribution +2.31  volume over its previous record, in shares"
         assert lines[-1] == (
-            "cut-off 2026-02-05 16:15 New York = 2026-02-05 21:15 UTC; source files"
+            "Data cut-off 2026-02-05 16:15 New York = 2026-02-05 21:15 UTC; source files"
         )
 
     def test_simulated_data_come_first(self):
@@ -488,7 +494,7 @@ class TestMarkdown:
     def test_verdict(self):
         text = verdict_of(february())
         assert text.startswith("## IBIT: DELEVERAGING\n")
-        assert "**Score** 4.81, range 3.81 to 7.31. WATCH from 2.00" in text
+        assert "**Evidence score** 4.81, range 3.81 to 7.31; thresholds: WATCH 2.00" in text
         meaning = "**volume over its previous record, in shares**"
         assert f"- +2.31 {meaning} (record volume, input 1.69)" in text
         assert "- 2 more drivers, together +0.09" in text

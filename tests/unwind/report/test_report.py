@@ -157,7 +157,7 @@ class TestPage:
     def test_facts_of_5_february(self):
         text = read(february_page()).text
         for fact in (
-            "Thursday 5 February 2026: first session in this state, WATCH the session before",
+            "Thursday 5 February 2026: first session in DELEVERAGING (previous state WATCH)",
             "IBIT DELEVERAGING",
             "Deleveraging is under way in IBIT: a record volume day.",
             f"65{THIN}% of sessions in this score band lay in a labelled episode",
@@ -168,12 +168,12 @@ class TestPage:
             "Score 1.31 → 4.81 (+3.50)",
             "Correlations IGV 0.25 → 0.49, GLD 0.06 → 0.19 (largest of 2, 20 sessions)",
             "Snapshot 000003-cc04d162ada7",
-            "Of 4 mechanism indicators: 1 conflicted, 1 proxy, 1 missing",
+            "Mechanism indicators (4): 1 conflicted, 1 proxy, 1 missing",
             "WATCH from 2.00, DELEVERAGING from 4.00, released below 1.50",
             "2026-02-05 16:15 New York 2026-02-05 21:15 UTC",
             "+2.31 volume over its previous record, in shares (record volume, input 1.69)",
             "2 more drivers, together +0.09",
-            "1 driver is missing: flow surprise.",
+            "1 driver missing (flow surprise)",
             f"IBIT return, simple −13.16{THIN}% −5.29",
             f"IBIT volume, shares 284.4{THIN}M 4.41 252 record, 1.69× that of 2025-11-21",
             f"IBIT volume, dollars $10.27{THIN}bn",
@@ -423,12 +423,12 @@ class TestNothingKnown:
         text = read(report(tables, histories=past, views=mechanism_samples.no_views())).text
         assert "nan" not in text.lower()
         assert "None" not in text
-        assert "What is uncertain" in text
+        assert "Caveats" in text
 
     def test_says_that_there_is_no_verdict(self):
         text = read(report(empty(), histories=no_histories(), before=None)).text
         assert "No verdict" in text
-        assert "There is no verdict: the regimes table holds no row for this session." in text
+        assert "No verdict: the regimes table has no row for this session." in text
         assert "No closes in this window." in text
 
     def test_each_missing_mechanism_gives_its_reason_in_its_place(self):

@@ -94,7 +94,7 @@ class TestPartialReport:
     def test_a_week_that_lacks_a_contract_is_no_fall(self) -> None:
         rows, faults = _positions(REPORT[:3])
         assert list(rows["as_of"]) == [pd.Timestamp("2026-01-27")]
-        assert faults == ["cftc report holds every contract"]
+        assert faults == ["cftc: incomplete_report"]
 
     def test_a_contract_that_was_not_listed_yet_is_not_missed(self) -> None:
         rows, faults = _positions([_line("2020-01-07", "133741", 1), *REPORT])
@@ -106,12 +106,12 @@ class TestPartialReport:
         torn = [*REPORT[:3], REPORT[3] | {"lev_money_positions_long": junk}]
         rows, faults = _positions(torn)
         assert len(rows) == 1
-        assert faults == ["cftc report holds numbers"]
+        assert faults == ["cftc: incomplete_report"]
 
     def test_strangers_are_left_out_and_counted(self) -> None:
         rows, faults = _positions([*REPORT, _line("2026-02-03", "999999", 7)])
         assert len(rows) == 2
-        assert faults == ["cftc report names a contract and a week"]
+        assert faults == ["cftc: incomplete_report"]
 
     def test_garbage_is_never_a_number(self) -> None:
         draw = random.Random(5)
@@ -163,7 +163,7 @@ class TestSite:
         ("reply", "said"),
         [
             (Reply(PAGE), "an HTML page came back"),
-            (Reply([]), "holds rows"),
+            (Reply([]), "no rows"),
             (Reply({"error": True, "message": "Invalid SoQL"}), "no list of rows"),
             (Reply("", status=500), "HTTP 500"),
             (Reply([{"a": "1"}]), "has its columns"),

@@ -180,7 +180,7 @@ class TestPerpetual:
         assert extract.rows["funding_rate_daily"].notna().all()
         (fault,) = extract.faults
         assert fault.entity == "BTCUSDT open interest"
-        assert fault.rule == "crypto answers in JSON"
+        assert fault.rule == "crypto: invalid_json"
 
 
 class TestVolatility:
@@ -232,8 +232,8 @@ class TestOutage:
         extract, _, _ = _extract("crypto_hourly", settings, answer)
         assert set(extract.rows["symbol"]) == {"BTCUSDT"}
         rules = {(fault.entity, fault.rule) for fault in extract.faults}
-        assert ("ETHUSDT", "crypto grants the request") in rules
-        assert ("ETHUSDT", "crypto has the newest row") in rules
+        assert ("ETHUSDT", "crypto: access_denied") in rules
+        assert ("ETHUSDT", "crypto: newest_row_missing") in rules
 
     @pytest.mark.parametrize(
         ("reply", "said"),
@@ -331,13 +331,13 @@ class TestPages:
         days = extract.rows.set_index("session")["funding_rate_daily"]
         assert len(days) == 250
         assert days.to_numpy() == pytest.approx(right["funding_rate_daily"].to_numpy())
-        assert "crypto history is whole" not in {fault.rule for fault in extract.faults}
+        assert "crypto: incomplete_history" not in {fault.rule for fault in extract.faults}
 
     def test_a_short_history_is_named(self, settings: Settings) -> None:
         stamps = range(_at("2026-01-20"), _at("2026-02-05 20:00"), 8 * HOUR)
         payments = pd.DataFrame({"fundingTime": stamps, "fundingRate": 1e-4})
         extract, _ = _perpetuals(settings, _paying(payments), days=60, now=str(NOW))
-        (fault,) = [one for one in extract.faults if one.rule == "crypto history is whole"]
+        (fault,) = [one for one in extract.faults if one.rule == "crypto: incomplete_history"]
         assert fault.value == ("44 of 60 rows missing, the first 2025-12-07, the last 2026-01-19")
 
     def test_one_that_never_advances_ends(self, settings: Settings) -> None:

@@ -114,7 +114,7 @@ class TestOutage:
             source = live_source(server.url, settings, watch.keeping())
             ingest(tmp_path / "s", source, settings=settings, received_at=NOW)
         rejected = read_rejected(tmp_path / "s")
-        gone = rejected[rejected["rule"] == "gives its table"]
+        gone = rejected[rejected["rule"] == "provider_failed"]
         assert set(gone["table"]) == tables
         assert set(gone["severity"]) == {"error"}
         assert set(gone["session"]) == {pd.Timestamp("2026-02-05")}
@@ -126,7 +126,7 @@ class TestOutage:
     ) -> None:
         with loopback(_down(("/v8/",), Reply(PAGE))) as server:
             source = live_source(server.url, settings, Stopwatch(NOW).keeping())
-            with pytest.raises(SourceError, match="yahoo gave no prices: yahoo answers in JSON"):
+            with pytest.raises(SourceError, match="yahoo gave no prices: yahoo: invalid_json"):
                 ingest(tmp_path / "s", source, settings=settings, received_at=NOW)
         assert not list((tmp_path / "s").rglob("*.parquet"))
 

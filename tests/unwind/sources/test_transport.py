@@ -11,9 +11,9 @@ from tests.unwind.loopback import PAGE, Reply, Stopwatch, loopback
 from unwind.settings.sources import Retry
 from unwind.sources.answers import fetch_json, parsed_json, wait_named
 from unwind.sources.transport import (
-    AT_WORK,
-    GRANTED,
-    IN_TIME,
+    ACCESS_DENIED,
+    SERVER_ERROR,
+    TIMEOUT,
     Allowance,
     NoAnswer,
     Transport,
@@ -44,7 +44,7 @@ def _failing(*errors: NoAnswer, then: str = "rows") -> Callable[[float], str]:
 
 
 def _down(wait: float | None = None) -> NoAnswer:
-    return NoAnswer(AT_WORK, "HTTP 503", passing=True, wait_seconds=wait)
+    return NoAnswer(SERVER_ERROR, "HTTP 503", passing=True, wait_seconds=wait)
 
 
 class TestOutage:
@@ -65,7 +65,7 @@ class TestOutage:
 
     def test_what_will_not_pass_is_asked_once(self) -> None:
         watch = Stopwatch(NOW)
-        gone = NoAnswer(GRANTED, "HTTP 404: no such symbol", passing=False)
+        gone = NoAnswer(ACCESS_DENIED, "HTTP 404: no such symbol", passing=False)
         outcome = _transport(watch).ask("XXXX", _failing(gone))
         assert watch.slept == []
         assert outcome.fault is not None
@@ -124,7 +124,7 @@ class TestTimeIsUsedUp:
 
         def slow(seconds: float) -> str:
             watch.seconds += seconds
-            raise NoAnswer(IN_TIME, "no answer", passing=True)
+            raise NoAnswer(TIMEOUT, "no answer", passing=True)
 
         outcomes = [transport.ask(f"S{number}", slow) for number in range(50)]
         assert all(outcome.answer is None for outcome in outcomes)

@@ -249,16 +249,16 @@ class TestPartialUniverse:
         )
         assert set(extract.rows["symbol"]) == set(SYMBOLS) - {"GLD"}
         (fault,) = extract.faults
-        assert (fault.entity, fault.rule) == ("GLD", "yahoo grants the request")
+        assert (fault.entity, fault.rule) == ("GLD", "yahoo: access_denied")
         assert fault.value.startswith("HTTP 404")
         assert watch.slept.count(1) == 0
 
     @pytest.mark.parametrize(
         ("reply", "rule"),
         [
-            (Reply(PAGE), "yahoo answers in JSON"),
-            (Reply(PAGE, status=503), "yahoo answers without a server error"),
-            (Reply("", status=429), "yahoo within its rate limit"),
+            (Reply(PAGE), "yahoo: invalid_json"),
+            (Reply(PAGE, status=503), "yahoo: server_error"),
+            (Reply("", status=429), "yahoo: rate_limited"),
             # The library stumbles elsewhere where it remembers the symbol's zone from before.
             (Reply({"chart": {"result": [], "error": None}}), UNFIT),
             (Reply({"a": 1}), UNFIT),
@@ -355,7 +355,7 @@ class TestOptionChain:
     def test_old_quotes_of_an_open_market_are_named(self, settings: Settings) -> None:
         extract, _, _ = _extract("option_chains", settings, now=pd.Timestamp("2026-02-06T16:00Z"))
         (fault,) = extract.faults
-        assert fault.rule == "yahoo quotes are current"
+        assert fault.rule == "yahoo: stale_quotes"
         assert fault.value == "quoted at 2026-02-05 21:00 UTC, asked at 2026-02-06 16:00 UTC"
 
     def test_no_options_at_all_is_one_sentence(self, settings: Settings) -> None:
