@@ -413,13 +413,13 @@ class TestMessage:
             "Session 2026-02-05: WATCH, previously CALM.",
             "Evidence score 1.00; thresholds: WATCH 1.60, DELEVERAGING 2.40; back to CALM after "
             "consecutive sessions below 0.70.",
-            "About 1 in 10 ordinary sessions scores this high. Base rate: 2\u202f% of past sessions "
-            "in this score band fell in a labelled episode (95 % interval 1\u202f% to 3\u202f%).",
+            "About 1 in 10 ordinary sessions scores this high. Base rate: 2\u202f% of past "
+            "sessions in this score band fell in a labelled episode (95 % interval 1\u202f% to 3\u202f%).",
             "Driver: +1.82 depth of the fall",
             "Driver: +0.96 joint tail",
             "Mechanism: no attribution for this session.",
-            "Caveat: 1 driver missing (crowding): the score lies between 1.00 and 1.00; the state is "
-            "the same throughout.",
+            "Caveat: 1 driver missing (crowding): the score lies between 1.00 and 1.00; the state "
+            "is the same throughout.",
             "Data cut-off 2026-02-05 16:15 New York = 2026-02-05 21:15 UTC.",
             "Report: /lake/report.html",
         ]

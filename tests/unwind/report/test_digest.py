@@ -16,6 +16,7 @@ from unwind.contract.text import (
     THIN,
     both_clocks,
     interval,
+    is_printed,
     long_session,
     magnitude,
     multiple,
@@ -381,7 +382,7 @@ class TestVerdict:
     def test_score_is_said_as_odds(self):
         assert read_verdict(regimes()).odds_text == (
             "About 1 in 65,000 ordinary sessions scores this high. Base rate: "
-            f"65{THIN}% of sessions in this score band lay in a labelled episode "
+            f"65{THIN}% of past sessions in this score band fell in a labelled episode "
             f"(95 % interval 47{THIN}% to 81{THIN}%)."
         )
         unknown = read_verdict(regimes(episode_share=None))
@@ -405,7 +406,7 @@ class TestMissingData:
     def test_range_over_a_threshold_says_that_the_state_could_differ(self):
         first = uncertainties(february())[0]
         assert first.startswith("1 driver missing (flow surprise)")
-        assert "3.81 to 7.31" in first
+        assert "between 3.81 and 7.31" in first
         assert "DELEVERAGING 4.00 lies in between: the state could differ" in first
 
     def test_range_between_thresholds(self):
@@ -480,7 +481,7 @@ class TestHeadlineLines:
 
     def test_terminal_sequences_do_not_pass(self):
         tables = february() | {"regimes": regimes(headline="calm\x1b[2J\nDELEVERAGING")}
-        assert all(line.isprintable() for line in lines_of(tables))
+        assert all(is_printed(line) for line in lines_of(tables))
 
     @pytest.mark.parametrize("tables", [empty(), nulls()], ids=["empty", "nulls"])
     def test_nothing_known_still_speaks(self, tables):
