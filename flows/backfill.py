@@ -48,20 +48,20 @@ def backfill(
     dask: bool = False,
     copy_to: str | None = None,
 ) -> State[dict[str, Any]]:
-    """Publish every session of a range, each as its own run at publication time would have seen it.
+    """Analyse and publish a range of sessions, each with the data known at its publication time.
 
-    A crash loses one chunk at most; run again, it leaves the same bytes.
+    A crash loses at most one batch; run again, it writes the same bytes.
 
     Args:
-        source: Where the observations come from.
+        source: Data source.
         first: First session of the range.
         last: Last session of the range.
         lake: Folder of the lake.
-        settings: Settings file. Empty: the default desk.
-        chunk: Sessions analysed and published at a time.
-        workers: Processes that share the sessions of a chunk, or workers of a local Dask cluster.
-        dask: Give whole chunks to Dask (the official integration) in place of processes.
-        copy_to: URL of a copy to push to after the last chunk, e.g. s3://bucket/lake. Empty: none.
+        settings: Settings file. Default: the shipped settings.
+        chunk: Sessions published per batch.
+        workers: Worker processes, or workers of a local Dask cluster.
+        dask: Run on Dask instead of worker processes.
+        copy_to: URL to copy the lake to after the last batch, e.g. s3://bucket/lake.
     """
     desk, folder = load_settings(settings), Path(lake)
     days = [stamp.date() for stamp in sessions_between(first, last)]

@@ -29,17 +29,17 @@ def calibrate(
     settings: str | None = None,
     until: Annotated[int, Field(ge=1900, le=2200)] | None = None,
 ) -> State[dict[str, Any]]:
-    """Calibrate the verdict to the settings' rate of false entries, and write the artefact.
+    """Calibrate the verdict to the target false-alarm rate of the settings.
 
-    The file takes effect when settings name it; rows published under another stay as they are.
+    The file takes effect when the settings name it; published rows stay as they are.
 
     Args:
-        paths: Drop folders, each its own stretch of history.
-        episodes: Folder of label files, or several separated by a colon; they say only which
-            sessions are not ordinary.
+        paths: Drop folder of one period of history; repeat for more.
+        episodes: Folder of label files, or several separated by a colon; only used to
+            exclude sessions that are not ordinary.
         target: File to write; a report of the same name with .md is put beside it.
-        settings: Settings file. Empty: the default desk.
-        until: Last calendar year to use, for a walk-forward calibration. Empty: all.
+        settings: Settings file. Default: the shipped settings.
+        until: Last calendar year to use, for a walk-forward calibration. Default: all.
     """
     desk = load_settings(settings)
     labels = read_label_folders(episodes)

@@ -75,8 +75,9 @@ def command(name: str) -> Callable[..., int]:
     options = [_option(one.name, one.annotation, one.default) for one in parameters.values()]
     if sourced:
         fields = dict(DataSource.model_fields)
-        kind, then = fields.pop("kind"), fields.pop("then")
-        described = f"{kind.description} Repeat it for more: {then.description}"
+        kind = fields.pop("kind")
+        del fields["then"]
+        described = f"{kind.description} Repeat to add fallbacks, highest priority first."
         options += [_option("source", list[str], [kind.default], described)]
         options += [
             _option(field, one.annotation, one.default, one.description or "")
@@ -108,8 +109,11 @@ def command(name: str) -> Callable[..., int]:
 
 def _rules(error: ValidationError) -> str:
     """Return pydantic's rules without its layout."""
+    own = "Value error, "
     return "; ".join(
-        f"--{fault['loc'][-1]}: {fault['msg'].removeprefix('Value error, ')}"
+        fault["msg"].removeprefix(own)
+        if fault["msg"].startswith(own)
+        else f"--{fault['loc'][-1]}: {fault['msg']}"
         for fault in error.errors()
     )
 

@@ -51,21 +51,19 @@ def daily(
     copy_to: str | None = None,
     alerts: Alerts = "current",
 ) -> State[dict[str, Any]]:
-    """Say whether deleveraging is under way in one session, publish it, and alert the desk.
+    """Analyse one session, publish the verdict, and send the alert.
 
-    Runs on the NYSE calendar: on a day without a session it ends at once as "Skipped". Run twice,
-    or after a crash, it leaves the same bytes and sends one alert. A run that starts late, even
-    after midnight, does the day it was scheduled for.
+    On a day without an NYSE session the run ends as "Skipped". Run twice, or after a crash, it
+    writes the same bytes and sends one alert. A late run analyses the day it was scheduled for.
 
     Args:
-        source: Where the observations come from.
+        source: Data source.
         lake: Folder of the lake.
-        as_of: Session. Empty: the day the run was scheduled for.
-        cutoff: See only what was known by this instant (UTC). Empty: the session's publication.
-        settings: Settings file. Empty: the default desk.
-        copy_to: URL of a copy to push to after publication, e.g. s3://bucket/lake. Empty: none.
-        alerts: When to send alerts. current: of real data, and of the session in course.
-            always: of simulated data and of old sessions too, as a test. never: not at all.
+        as_of: Session. Default: the day of the scheduled start.
+        cutoff: Use only what was known by this UTC time. Default: the session's publication.
+        settings: Settings file. Default: the shipped settings.
+        copy_to: URL to copy the lake to after publication, e.g. s3://bucket/lake.
+        alerts: When to send alerts: current session only, always (test), or never.
     """
     desk = load_settings(settings)
     scheduled = runtime.flow_run.scheduled_start_time

@@ -40,16 +40,16 @@ def evaluate(
     picture: str | None = None,
     brief: bool = False,
 ) -> State[dict[str, Any]]:
-    """Backtest the verdict point in time, and print its record beside benchmark rules.
+    """Backtest the verdict against labelled episodes and benchmark rules.
 
     Args:
-        paths: Drop folders, each its own stretch of history.
+        paths: Drop folder of one period of history; repeat for more.
         episodes: Folder of label files, or several separated by a colon.
-        settings: Settings file. Empty: the default desk.
-        budget: False alarms per year that the benchmark rules may use.
-        null_years: Years simulated without any regime. 0: none.
-        brief: Leave out the variants and the resampled years, which take some ten minutes.
-        picture: File for the score over its history, as SVG. Empty: none.
+        settings: Settings file. Default: the shipped settings.
+        budget: False alarms per year allowed to the benchmark rules.
+        null_years: Years of the simulated null market; 0: none.
+        brief: Skip the variants and the resampled years (some ten minutes).
+        picture: SVG file for a chart of the score over its history.
     """
     desk = load_settings(settings)
     labels = read_label_folders(episodes)

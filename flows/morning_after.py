@@ -43,18 +43,17 @@ def morning_after(
     copy_to: str | None = None,
     alerts: Alerts = "current",
 ) -> State[dict[str, Any]]:
-    """Score the last published session again, with all that is known at the scheduled time.
+    """Analyse the last published session again with the data known this morning.
 
-    Its cut-off is the scheduled start: late fund flows and settled futures count, and what was
-    published the evening before stays. On a day without a session it ends at once as "Skipped".
+    The cut-off is the scheduled start, so late fund flows and settlements are included. The rows
+    of the evening before stay. On a day without an NYSE session the run ends as "Skipped".
 
     Args:
-        source: Where the observations come from.
+        source: Data source.
         lake: Folder of the lake.
-        settings: Settings file. Empty: the default desk.
-        copy_to: URL of a copy to push to after publication, e.g. s3://bucket/lake. Empty: none.
-        alerts: When to send alerts. current: of real data, and of the session in course.
-            always: of simulated data and of old sessions too, as a test. never: not at all.
+        settings: Settings file. Default: the shipped settings.
+        copy_to: URL to copy the lake to after publication, e.g. s3://bucket/lake.
+        alerts: When to send alerts: current session only, always (test), or never.
     """
     desk = load_settings(settings)
     scheduled = runtime.flow_run.scheduled_start_time

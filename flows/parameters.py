@@ -1,4 +1,4 @@
-"""What a person may choose for a run: bounded, so Prefect draws a form and refuses the rest."""
+"""Parameters of a run with their bounds: Prefect draws the form from them and refuses the rest."""
 
 import random
 import time
@@ -19,6 +19,7 @@ from unwind.calendar import (
     sessions_between,
 )
 from unwind.contract.source import Source, SourceError
+from unwind.errors import did_you_mean
 from unwind.settings import Settings
 from unwind.simulation.scenarios import SCENARIOS
 from unwind.sources.combined import CombinedSource
@@ -43,7 +44,10 @@ def _known(what: str, names: Iterable[str]) -> Callable[[str], str]:
 
     def check(name: str) -> str:
         if name not in names:
-            raise ValueError(f"no {what} {name}; there are {', '.join(names)}")
+            raise ValueError(
+                f"unknown {what} {name!r}"
+                + (did_you_mean(name, names) or f"; choose one of {', '.join(names)}")
+            )
         return name
 
     return check
@@ -68,26 +72,26 @@ ScenarioName = Annotated[
 
 
 class DataSource(BaseModel):
-    """Where the observations come from."""
+    """Data source of a run."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind = Field(
         default="files",
-        description="files: a drop folder. simulated: a market with known truth. Others: live "
-        "providers.",
+        description="Data source: files (a drop folder), simulated (a market with known truth), or "
+        "a live provider.",
     )
     then: list[Provider] = Field(
         default=[],
         max_length=len(PROVIDERS) - 1,
-        description="Further providers in falling precedence: they give what the ones before lack.",
+        description="Fallback providers, highest priority first.",
     )
     path: str | None = Field(
-        default=None, description="The drop folder, for files.", examples=["/data/drop"]
+        default=None, description="Drop folder, for the source files.", examples=["/data/drop"]
     )
     scenario: ScenarioName = Field(
         default="multi_strat_unwind",
-        description=f"What happens in the simulated market: {', '.join(SCENARIOS)}.",
+        description=f"Scenario of the simulated market: {', '.join(SCENARIOS)}.",
     )
     seed: int = Field(default=1, ge=0, le=2**31, description="Seed of the simulated market.")
     event: date = Field(
@@ -112,8 +116,8 @@ def open_source(chosen: DataSource, settings: Settings) -> Source:
     if chosen.is_simulated:
         if chosen.then:
             raise SourceError(
-                f"simulated data is never combined with other data, got {', '.join(chosen.then)}; "
-                "name it alone"
+                f"simulated data cannot be combined with other sources, got "
+                f"{', '.join(chosen.then)}; use `--source simulated` alone"
             )
         return _simulated(chosen)
     folder = None if chosen.path is None else Path(chosen.path)

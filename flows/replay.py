@@ -31,14 +31,14 @@ def replay(
     lake: str = "lake",
     settings: str | None = None,
 ) -> State[dict[str, Any]]:
-    """Score one session at each cut-off, with what was known by then, and publish its rows.
+    """Analyse one session at several cut-offs, each with the data known by then.
 
     Args:
-        source: Where the observations come from.
+        source: Data source.
         as_of: Session.
-        cutoffs: Instants at which to stand, each with its time zone.
+        cutoffs: Data cut-offs, UTC times; repeat for more.
         lake: Folder of the lake.
-        settings: Settings file. Empty: the default desk.
+        settings: Settings file. Default: the shipped settings.
     """
     desk = load_settings(settings)
     session = require_session(as_of)

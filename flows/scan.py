@@ -43,21 +43,21 @@ def scan(
     workers: Annotated[int, Field(ge=1, le=256)] = 1,
     dask: bool = False,
 ) -> State[dict[str, Any]]:
-    """Correlate every pair of a universe at one session and hold it against its own history.
+    """Correlation of every pair of a universe, with change and percentile of its history.
 
-    However it is spread, the same universe leaves the same bytes; chunks that an interrupted run
-    has written are not computed again.
+    The same universe gives the same bytes, whatever the number of workers. Batches that an
+    interrupted run has written are not computed again.
 
     Args:
-        source: Where the observations come from; not read for a simulated universe.
-        lake: Folder of the lake, on a disk that every worker sees; the result goes to LAKE/scan.
-        as_of: Session. Empty: the day the run was scheduled for.
-        simulated: Assets of a simulated universe in place of the source's. Empty: the source's.
-        years: History of a simulated universe.
-        settings: Settings file. Empty: the default desk.
-        chunk: Assets whose pairs with all later ones a worker takes at once, in one window.
-        workers: Processes of one thread each, or workers of a local Dask cluster. 1: this process.
-        dask: Spread over Dask (the official integration) in place of processes.
+        source: Data source; not used for a simulated universe.
+        lake: Folder of the lake, on a disk shared by all workers; the result goes to LAKE/scan.
+        as_of: Session. Default: the day of the scheduled start.
+        simulated: Use a simulated universe of N assets instead.
+        years: Years of history of the simulated universe.
+        settings: Settings file. Default: the shipped settings.
+        chunk: Assets per batch; their pairs with all later assets are computed together.
+        workers: Worker processes of one thread each, or workers of a local Dask cluster.
+        dask: Run on Dask instead of worker processes.
     """
     desk = load_settings(settings)
     scheduled = runtime.flow_run.scheduled_start_time

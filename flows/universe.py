@@ -47,21 +47,21 @@ def universe(
     dask: bool = False,
     links: bool = False,
 ) -> State[dict[str, Any]]:
-    """Walk the volatility of every priced asset forward and publish σ, estimates and failures.
+    """Walk-forward volatility of every asset with prices: σ, estimates and failures.
 
-    However it is spread, the same universe leaves the same bytes.
+    The same universe gives the same bytes, whatever the number of workers.
 
     Args:
-        source: Where the observations come from; not read for a simulated universe.
+        source: Data source; not used for a simulated universe.
         lake: Folder of the lake; the result goes to LAKE/universe.
-        as_of: Last session. Empty: the day the run was scheduled for.
-        simulated: Assets of a simulated universe in place of the source's. Empty: the source's.
-        years: History of a simulated universe.
-        settings: Settings file. Empty: the default desk.
-        chunk: Assets that a worker takes at once.
-        workers: Processes, or workers of a local Dask cluster. 1: in this process.
-        dask: Spread over Dask (the official integration) in place of processes.
-        links: Fit a composite DCC to all assets too.
+        as_of: Last session. Default: the day of the scheduled start.
+        simulated: Use a simulated universe of N assets instead.
+        years: Years of history of the simulated universe.
+        settings: Settings file. Default: the shipped settings.
+        chunk: Assets per batch.
+        workers: Worker processes, or workers of a local Dask cluster.
+        dask: Run on Dask instead of worker processes.
+        links: Also fit a composite DCC to all assets.
     """
     desk, folder = load_settings(settings), Path(lake)
     scheduled = runtime.flow_run.scheduled_start_time

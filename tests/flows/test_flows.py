@@ -110,7 +110,7 @@ class TestParameters:
     @pytest.mark.parametrize(
         ("chosen", "said"),
         [
-            ({"kind": "simulated", "then": ["files"]}, "never combined"),
+            ({"kind": "simulated", "then": ["files"]}, "cannot be combined"),
             ({"kind": "cftc"}, "none of cftc has prices"),
             ({"kind": "yahoo", "then": ["yahoo"]}, "name each once"),
         ],
@@ -372,9 +372,9 @@ class TestShell:
         ("arguments", "said"),
         [
             ("daily --path nowhere", "drop folder nowhere does not exist"),
-            ("daily --source simulated --scenario x", "no scenario x; there are"),
-            ("daily --source bloomberg", "no source bloomberg; there are files, yahoo"),
-            ("daily --source simulated --source files", "never combined"),
+            ("daily --source simulated --scenario x", "unknown scenario 'x'"),
+            ("daily --source bloomberg", "unknown source 'bloomberg'; choose one of files, yahoo"),
+            ("daily --source simulated --source files", "cannot be combined"),
             (
                 "backfill --path . --from 2026-02-03 --to 2026-02-05 --chunk 0",
                 "--chunk: Input should be greater than or equal to 1",

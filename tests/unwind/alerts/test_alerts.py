@@ -414,7 +414,8 @@ class TestMessage:
             "Evidence score 1.00; thresholds: WATCH 1.60, DELEVERAGING 2.40; back to CALM after "
             "consecutive sessions below 0.70.",
             "About 1 in 10 ordinary sessions scores this high. Base rate: 2\u202f% of past "
-            "sessions in this score band fell in a labelled episode (95 % interval 1\u202f% to 3\u202f%).",
+            "sessions in this score band fell in a labelled episode (95 % interval 1\u202f% to "
+            "3\u202f%).",
             "Driver: +1.82 depth of the fall",
             "Driver: +0.96 joint tail",
             "Mechanism: no attribution for this session.",

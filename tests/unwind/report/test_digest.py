@@ -407,7 +407,7 @@ class TestMissingData:
         first = uncertainties(february())[0]
         assert first.startswith("1 driver missing (flow surprise)")
         assert "between 3.81 and 7.31" in first
-        assert "DELEVERAGING 4.00 lies in between: the state could differ" in first
+        assert "which spans DELEVERAGING 4.00. The state is uncertain." in first
 
     def test_range_between_thresholds(self):
         tables = february() | {"regimes": regimes(score_lowest=4.2)}
