@@ -27,8 +27,8 @@ WORDS = [
     r"\b(sessions?|times|entries|alarms?|points|percent|rows?|files?|tables?|one|[0-9.]+ ?%?) an? "
     r"(year|session|day|row|fund|asset|file|table|worker|chunk|key|provider|run)\b",
     r"\bonce in (so many|[0-9{])|\bin decades\b|\bshow as much\b|\bso many\b",
-    r"(?<!edit )\bby hand\b|\bhand-kept\b|\bgrav(e|er|est)\b|\bthe desk (was|is) told\b|\btells? the desk\b"
-    r"|\bdrill\b",
+    r"(?<!edit )\bby hand\b|\bhand-kept\b|\bgrav(e|er|est)\b|\bthe desk (was|is) told\b"
+    r"|\btells? the desk\b|\bdrill\b",
 ]
 FIRST_WORD = re.compile(r"(What|Where|How|Whether|Which|When|Why|Who)\b")
 NAMES = re.compile(

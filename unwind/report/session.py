@@ -297,7 +297,7 @@ def sessions_text(regimes: pd.DataFrame) -> str:
         f"cut-off {row['cutoff']:%Y-%m-%d %H:%M} UTC\n"
         for row in sessions_json(regimes)
     ]
-    return "".join(lines) + f"{len(lines)} sessions\n"
+    return "".join(lines) + f"{len(lines)} session{'' if len(lines) == 1 else 's'}\n"
 
 
 def contract(table: Table) -> dict[str, Any]:
