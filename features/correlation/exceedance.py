@@ -15,6 +15,7 @@ from features._validation import (
     require_draws,
     require_one_of,
 )
+from features.correlation._local_volatility import local_volatility, standard_rows
 from features.correlation._pairwise import standardise
 
 Null = Literal["normal", "elliptical"]
@@ -90,10 +91,10 @@ def exceedance_test(
     side : {"lower", "upper"}
         Both returns below −c, or both above +c.
     null : {"normal", "elliptical"}
-        "normal": bivariate normal rows; fat tails alone reject it. "elliptical": the data's own
-        radii in uniformly random directions, so fat tails and volatility clusters that both
-        returns share belong to the null, and only a dependence that no single ρ describes is left
-        to reject it.
+        "normal": bivariate normal rows; fat tails or clusters of volatility alone reject it.
+        "elliptical": returns over their local volatility, as in `constancy_test`, with the data's
+        own radii in uniformly random directions. Fat tails and clusters belong to this null; only
+        a dependence that no single ρ describes is left to reject it.
     min_exceedances : int
         Joint exceedances that each threshold needs, at least 4; below it the test abstains.
     draws : int
@@ -115,10 +116,10 @@ def exceedance_test(
     -----
     Each draw is centred, whitened and given exactly the data's ρ. That makes the normal null exact
     at any n: given the sample moments, which are sufficient, whitened normal rows depend on no
-    parameter. At 5 %, the normal null rejects 46 % (n = 252) and 87 % (n = 1000) of t₄ samples,
-    the elliptical one 4.5 – 5.8 %. Volatility clusters of each asset alone are
-    not elliptical: 5 – 7 % at n = 252, but 7 – 10 % at n = 1000 under GARCH(0.05, 0.93) and up to
-    20 % under (0.08, 0.90); give residuals of a volatility model there (`benchmarks.sizes`).
+    parameter. Draws of the elliptical null then get the volatility of the data back and are
+    divided by their own estimate of it: they carry its estimation error as the data do.
+
+    SIZES
 
     References
     ----------
@@ -130,6 +131,10 @@ def exceedance_test(
     require_one_of(get_args(Null), null=null)
     a, b = standardise(*complete_rows(x, y))
     n = len(a)
+    volatilities = np.ones((2, n))
+    if null == "elliptical" and n > 1:
+        volatilities = np.array([local_volatility(a), local_volatility(b)])
+        a, b = standard_rows(a, volatilities[0]), standard_rows(b, volatilities[1])
     r = float(np.mean(a * b)) if n else np.nan
     sign = -1 if side == "lower" else 1
     value, count = exceedance_curve(sign * a, sign * b, levels)
@@ -149,7 +154,7 @@ def exceedance_test(
         reason = f"{count.min()} joint exceedances; each threshold needs {min_exceedances}"
         return replace(test, abstained=True, reason=reason)
     noise = _noise(a, b, r, null=null, draws=draws, seed=seed)
-    curves = np.vstack([value, _null_curves(noise, r, levels)])
+    curves = np.vstack([value, _null_curves(noise, r, volatilities, levels, null == "elliptical")])
     # The data are one more draw under the null, so ranking them among the draws is exact.
     curves = curves[np.isfinite(curves).all(axis=1)]
     distance = np.abs(curves - curves.mean(axis=0)) / curves.std(axis=0)
@@ -306,8 +311,13 @@ def _noise(a: Floats, b: Floats, r: float, *, null: Null, draws: int, seed: int)
 
 
 @njit(nogil=True)
-def _null_curves(noise: Floats, r: float, levels: Floats) -> Floats:
-    """Exceedance curve of each draw, given sample means 0, variances 1 and correlation r."""
+def _null_curves(
+    noise: Floats, r: float, volatilities: Floats, levels: Floats, estimated: bool
+) -> Floats:
+    """Exceedance curve of each draw, given sample means 0, variances 1 and correlation r.
+
+    Where the volatility is `estimated`, draws get it back and are standardised as the data were.
+    """
     curves = np.empty((len(noise), len(levels)))
     for draw in range(len(noise)):
         u = noise[draw, 0] - noise[draw, 0].mean()
@@ -315,5 +325,11 @@ def _null_curves(noise: Floats, r: float, levels: Floats) -> Floats:
         v = noise[draw, 1] - noise[draw, 1].mean()
         v -= u * (u * v).mean()
         v /= np.sqrt((v * v).mean())
-        curves[draw] = exceedance_curve(u, r * u + np.sqrt(1 - r * r) * v, levels)[0]
+        v = r * u + np.sqrt(1 - r * r) * v
+        if estimated:
+            u = u * volatilities[0]
+            v = v * volatilities[1]
+            u = standard_rows(u, local_volatility(u))
+            v = standard_rows(v, local_volatility(v))
+        curves[draw] = exceedance_curve(u, v, levels)[0]
     return curves
