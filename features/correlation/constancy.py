@@ -138,7 +138,7 @@ def _correlation(x: Floats, y: Floats) -> float:
     return float(np.mean(a * b))
 
 
-@njit(nogil=True)
+@njit(nogil=True, error_model="numpy")
 def _fluctuation(x: Floats, y: Floats) -> tuple[float, int]:
     """Q, and the number of rows before the break; x and y have mean 0 and variance 1."""
     n = len(x)
