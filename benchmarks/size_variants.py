@@ -97,7 +97,7 @@ def _true_difference(law: str) -> float:
         samples = simulate(
             law, replications=400, n=5000, correlation=UNEQUAL, generator=np.random.default_rng(0)
         )
-        r = np.corrcoef(samples.reshape(-1, 3).T)[0]
+        r = np.asarray(np.corrcoef(samples.reshape(-1, 3).T))[0]
     return float(np.arctanh(r[1]) - np.arctanh(r[2]))
 
 

@@ -40,4 +40,5 @@ def standard_rows(values: Floats, volatility: Floats) -> Floats:
         if volatility[row] > 0:
             ratio[row] = values[row] / volatility[row]
     ratio -= ratio.mean()
-    return ratio / np.sqrt((ratio * ratio).mean())
+    ratio /= np.sqrt((ratio * ratio).mean())
+    return ratio

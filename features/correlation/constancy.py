@@ -95,7 +95,10 @@ def constancy_test(x: pd.Series, y: pd.Series, *, draws: int = 999, seed: int = 
     the paper's three matrices multiplied out. Its limit is a Brownian bridge only once ρ̂_j of
     the first few rows no longer matters, which at a correlation of 0.8 takes years of sessions.
 
-    SIZES
+    At 5 %, n = 252, 4 – 6 % of samples are rejected under t₄ and under each asset's own
+    GARCH(0.05, 0.93) or (0.08, 0.90), and 4 – 7 % where both volatilities triple. Permuted rows
+    alone reject 3 – 6, 6 – 9, 9 – 11 and 44 – 57 % (`benchmarks.size_variants`). The bridge rejects
+    up to a quarter of short samples.
 
     References
     ----------

@@ -90,8 +90,8 @@ def compare_dependent_correlations(
     The jackknife treats rows as independent. A lag would matter only where the product of two
     returns is autocorrelated, which a common volatility does not cause and which each asset's own
     GARCH(0.05, 0.93) causes hardly at all. A long-run variance of eight cosines, Student-t with 8
-    degrees of freedom, has the same size there, intervals 13 – 16 % wider and 8 – 11 points less
-    power over 126 sessions (`benchmarks.sizes`, table in docs/methods.md).
+    degrees of freedom, has the same size, intervals 13 – 16 % wider and 7 – 9 points less power
+    over 126 normal, t₄ or GARCH rows (`benchmarks.size_variants`, table in docs/methods.md).
 
     At 5 %, equal correlations of t₄ rows are rejected by Steiger's and Meng's Z in 13 % (n = 20),
     20 % (63) and 26 % (252) of samples, and by the robust form in 4, 5 and 6 %.

@@ -170,11 +170,12 @@ class TestImpliedCurve:
         assert elliptical.p_value > 0.05
         assert (elliptical.expected > quadrant_correlation(0.5)).all()
 
-    def test_the_upper_side_is_the_lower_side_upside_down(self):
+    @pytest.mark.parametrize("null", ["normal", "elliptical"])
+    def test_the_upper_side_is_the_lower_side_upside_down(self, null):
         x, y = sample("t4", 500, 0.5, seed=4)
         arguments = {
             "thresholds": (0.0, 0.5),
-            "null": "normal",
+            "null": null,
             "min_exceedances": 10,
             "draws": 19,
             "seed": 1,
