@@ -118,7 +118,10 @@ def exceedance_test(
     parameter. Draws of the elliptical null then get the volatility of the data back and are
     divided by their own estimate of it: they carry its estimation error as the data do.
 
-    SIZES
+    At 5 %, the normal null rejects 46 % (n = 252) and 87 % (n = 1000) of t₄ samples. The elliptical
+    one rejects 3 – 7 % of 252 rows under t₄, under each asset's own GARCH(0.05, 0.93) or
+    (0.08, 0.90), and where the volatility of one asset triples. Radii that ignore volatility
+    reject 37 – 66 % in that last case (`benchmarks.size_variants`).
 
     References
     ----------
