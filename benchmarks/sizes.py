@@ -13,6 +13,7 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import signal
 
 from features.correlation import (
     asymmetry_test,
@@ -27,13 +28,15 @@ Floats = NDArray[np.float64]
 Outcome = dict[str, bool]
 Test = Callable[[Floats, int], Outcome]  # of one sample and a seed for the test's own draws
 
-LAWS = ("normal", "t4", "garch", "strong garch")
+LAWS = ("normal", "t4", "garch", "strong garch", "common volatility")
 """Independent rows, multivariate normal and Student-t with 4 degrees of freedom; then a GARCH(1,1)
-for each asset, α, β = 0.05, 0.93 or (strong) 0.08, 0.90, on multivariate t₆ shocks.
+for each asset, α, β = 0.05, 0.93 or (strong) 0.08, 0.90, on multivariate t₆ shocks; then normal
+rows times one volatility whose log variance is an AR(1), 0.97 per row with a deviation of 1.
 """
 
 _GARCH = {"garch": (0.05, 0.93), "strong garch": (0.08, 0.90)}
 _BURN_IN = 250
+_PERSISTENCE = 0.97
 
 
 def simulate(
@@ -46,6 +49,8 @@ def simulate(
     shocks = shocks @ np.linalg.cholesky(correlation).T
     if law == "normal":
         return shocks
+    if law == "common volatility":
+        return shocks * _common_volatility(replications, rows, generator)[:, :, None]
     nu = 4 if law == "t4" else 6
     shared = generator.chisquare(nu, (replications, rows, 1))
     shocks *= np.sqrt((nu - 2) / shared)
@@ -57,6 +62,13 @@ def simulate(
         shocks[:, row] *= np.sqrt(variance)
         variance = 1 - alpha - beta + alpha * shocks[:, row] ** 2 + beta * variance
     return shocks[:, _BURN_IN:]
+
+
+def _common_volatility(replications: int, rows: int, generator: np.random.Generator) -> Floats:
+    noise = np.sqrt(1 - _PERSISTENCE**2) * generator.standard_normal((replications, rows))
+    noise[:, 0] = generator.standard_normal(replications)
+    log_variance: Floats = signal.lfilter([1.0], [1.0, -_PERSISTENCE], noise)
+    return np.exp(log_variance / 2 - 1 / 4)  # mean variance 1
 
 
 def equicorrelated(rho: float, *, assets: int) -> Floats:

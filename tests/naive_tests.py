@@ -68,6 +68,21 @@ def wied_kraemer_dehling(x: Floats, y: Floats) -> tuple[float, int]:
     return d * path[last], last
 
 
+def local_volatility(values: Floats, half_life: float = 10) -> Floats:
+    answer = []
+    for t in range(len(values)):
+        others = [s for s in range(len(values)) if s != t]
+        weights = [0.5 ** (abs(s - t) / half_life) for s in others]
+        answer.append(math.sqrt(np.average(values[others] ** 2, weights=weights)))
+    return np.array(answer)
+
+
+def over_local_volatility(values: Floats) -> Floats:
+    centred = values - values.mean()
+    ratio = centred / local_volatility(centred)
+    return (ratio - ratio.mean()) / ratio.std()
+
+
 def exceedance(x: Floats, y: Floats, level: float) -> tuple[float, int]:
     inside = [(a, b) for a, b in zip(x, y, strict=True) if a > level and b > level]
     return correlation(*np.array(inside).T), len(inside)

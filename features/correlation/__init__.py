@@ -16,14 +16,13 @@ from features.correlation.dependent import (
     meng_z,
     steiger_z,
 )
-from features.correlation.exceedance import (
+from features.correlation.downside import (
     DownsideCorrelation,
-    ExceedanceTest,
     downside_correlation,
     downside_excess,
-    exceedance_test,
     normal_downside,
 )
+from features.correlation.exceedance import ExceedanceTest, exceedance_test
 from features.correlation.intervals import fisher_interval, robust_interval
 from features.correlation.multiple_testing import family_wise
 from features.correlation.rolling import (

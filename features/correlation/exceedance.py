@@ -11,10 +11,10 @@ from features._typing import Floats, Integers
 from features._validation import (
     complete_rows,
     require_at_least,
-    require_correlation,
     require_draws,
     require_one_of,
 )
+from features.correlation._local_volatility import local_volatility, standard_rows
 from features.correlation._pairwise import standardise
 
 Null = Literal["normal", "elliptical"]
@@ -90,10 +90,10 @@ def exceedance_test(
     side : {"lower", "upper"}
         Both returns below −c, or both above +c.
     null : {"normal", "elliptical"}
-        "normal": bivariate normal rows; fat tails alone reject it. "elliptical": the data's own
-        radii in uniformly random directions, so fat tails and volatility clusters that both
-        returns share belong to the null, and only a dependence that no single ρ describes is left
-        to reject it.
+        "normal": bivariate normal rows; fat tails or clusters of volatility alone reject it.
+        "elliptical": returns over their local volatility, as in `constancy_test`, with the data's
+        own radii in uniformly random directions. Fat tails and clusters belong to this null; only
+        a dependence that no single ρ describes is left to reject it.
     min_exceedances : int
         Joint exceedances that each threshold needs, at least 4; below it the test abstains.
     draws : int
@@ -115,10 +115,13 @@ def exceedance_test(
     -----
     Each draw is centred, whitened and given exactly the data's ρ. That makes the normal null exact
     at any n: given the sample moments, which are sufficient, whitened normal rows depend on no
-    parameter. At 5 %, the normal null rejects 46 % (n = 252) and 87 % (n = 1000) of t₄ samples,
-    the elliptical one 4.5 – 5.8 %. Volatility clusters of each asset alone are
-    not elliptical: 5 – 7 % at n = 252, but 7 – 10 % at n = 1000 under GARCH(0.05, 0.93) and up to
-    20 % under (0.08, 0.90); give residuals of a volatility model there (`benchmarks.sizes`).
+    parameter. Draws of the elliptical null then get the volatility of the data back and are
+    divided by their own estimate of it: they carry its estimation error as the data do.
+
+    At 5 %, the normal null rejects 46 % (n = 252) and 87 % (n = 1000) of t₄ samples. The elliptical
+    one rejects 3 – 7 % of 252 rows under t₄, under each asset's own GARCH(0.05, 0.93) or
+    (0.08, 0.90), and where the volatility of one asset triples. Radii that ignore volatility
+    reject 37 – 66 % in that last case (`benchmarks.size_variants`).
 
     References
     ----------
@@ -130,6 +133,10 @@ def exceedance_test(
     require_one_of(get_args(Null), null=null)
     a, b = standardise(*complete_rows(x, y))
     n = len(a)
+    volatilities = np.ones((2, n))
+    if null == "elliptical" and n > 1:
+        volatilities = np.array([local_volatility(a), local_volatility(b)])
+        a, b = standard_rows(a, volatilities[0]), standard_rows(b, volatilities[1])
     r = float(np.mean(a * b)) if n else np.nan
     sign = -1 if side == "lower" else 1
     value, count = exceedance_curve(sign * a, sign * b, levels)
@@ -149,8 +156,8 @@ def exceedance_test(
         reason = f"{count.min()} joint exceedances; each threshold needs {min_exceedances}"
         return replace(test, abstained=True, reason=reason)
     noise = _noise(a, b, r, null=null, draws=draws, seed=seed)
-    curves = np.vstack([value, _null_curves(noise, r, levels)])
-    # The data are one more draw under the null, so ranking them among the draws is exact.
+    curves = np.vstack([value, _null_curves(noise, r, volatilities, levels, null == "elliptical")])
+    # The data are one more draw under the null, hence ranked among the draws.
     curves = curves[np.isfinite(curves).all(axis=1)]
     distance = np.abs(curves - curves.mean(axis=0)) / curves.std(axis=0)
     largest = distance.max(axis=1)
@@ -160,99 +167,6 @@ def exceedance_test(
         p_values=np.mean(distance >= distance[0], axis=0),
         p_value=float(np.mean(largest >= largest[0])),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownsideCorrelation:
-    """Downside exceedance correlation at threshold zero.
-
-    Attributes
-    ----------
-    value : float
-        Correlation of the rows in which both returns lie below their means.
-    n : int
-        Rows behind it.
-    correlation : float
-        Plain correlation of all complete rows.
-    """
-
-    value: float = np.nan
-    n: int = 0
-    correlation: float = np.nan
-
-
-def downside_correlation(
-    x: ArrayLike, y: ArrayLike, *, min_exceedances: int = 30
-) -> DownsideCorrelation:
-    """Correlation of two returns in the rows in which both fall.
-
-    Parameters
-    ----------
-    x, y : array_like of shape (n_sessions,)
-        Returns in time order. Rows with a NaN on either side are excluded.
-    min_exceedances : int
-        Joint falls that `value` needs; with fewer complete rows all figures are missing.
-
-    Returns
-    -------
-    DownsideCorrelation
-        All rows are used: end them at *t* for the value at *t*. `normal_downside` of
-        `correlation` is what bivariate normality expects of `value`.
-    """
-    first, second = complete_rows(x, y)
-    if len(first) < min_exceedances:
-        return DownsideCorrelation()
-    a, b = standardise(first, second)
-    value, count = exceedance_curve(-a, -b, np.array([0.0]))
-    return DownsideCorrelation(
-        value=float(value[0]) if count[0] >= min_exceedances else np.nan,
-        n=int(count[0]),
-        correlation=float(np.mean(a * b)),
-    )
-
-
-def downside_excess(downside: DownsideCorrelation) -> float:
-    """Downside correlation in excess of the normal one, in standard errors of Fisher's z.
-
-    NaN where there is no downside correlation.
-    """
-    if np.isnan(downside.value):
-        return float("nan")
-    expected = normal_downside(downside.correlation)
-    # A correlation of exactly one has an infinite z.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.arctanh(downside.value) - np.arctanh(expected)
-        return float(gap * np.sqrt(downside.n - 3))
-
-
-def normal_downside(rho: ArrayLike) -> Floats:
-    """Downside exceedance correlation at threshold zero under bivariate normality.
-
-    corr(x, y | x < 0, y < 0): conditioning alone turns 0.5 into 0.27.
-
-    Parameters
-    ----------
-    rho : array_like
-        In [-1, 1].
-
-    Returns
-    -------
-    ndarray
-        NaN at −1, where the two never fall together, and where `rho` is NaN.
-
-    References
-    ----------
-    Rosenbaum (1961), Journal of the Royal Statistical Society B 23, eqs. 1, 3 and 5 at h = k = 0;
-    Ang and Chen (2002), Journal of Financial Economics 63, appendix A.
-    """
-    value = require_correlation(rho)
-    share = 0.25 + np.arcsin(value) / (2 * np.pi)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (1 + value) / (2 * np.sqrt(2 * np.pi) * share)
-        slack = np.sqrt(1 - value**2) / (2 * np.pi * share)
-        product, square = value + slack, 1 + value * slack
-        answer = (product - mean**2) / (square - mean**2)
-    return np.asarray(np.where(share > 1e-9, answer, np.nan))
 
 
 def check_thresholds(thresholds: ArrayLike, *, min_exceedances: int, draws: int) -> Floats:
@@ -306,8 +220,13 @@ def _noise(a: Floats, b: Floats, r: float, *, null: Null, draws: int, seed: int)
 
 
 @njit(nogil=True)
-def _null_curves(noise: Floats, r: float, levels: Floats) -> Floats:
-    """Exceedance curve of each draw, given sample means 0, variances 1 and correlation r."""
+def _null_curves(
+    noise: Floats, r: float, volatilities: Floats, levels: Floats, estimated: bool
+) -> Floats:
+    """Exceedance curve of each draw, given sample means 0, variances 1 and correlation r.
+
+    Where the volatility is `estimated`, draws get it back and are standardised as the data were.
+    """
     curves = np.empty((len(noise), len(levels)))
     for draw in range(len(noise)):
         u = noise[draw, 0] - noise[draw, 0].mean()
@@ -315,5 +234,11 @@ def _null_curves(noise: Floats, r: float, levels: Floats) -> Floats:
         v = noise[draw, 1] - noise[draw, 1].mean()
         v -= u * (u * v).mean()
         v /= np.sqrt((v * v).mean())
-        curves[draw] = exceedance_curve(u, r * u + np.sqrt(1 - r * r) * v, levels)[0]
+        v = r * u + np.sqrt(1 - r * r) * v
+        if estimated:
+            u = u * volatilities[0]
+            v = v * volatilities[1]
+            u = standard_rows(u, local_volatility(u))
+            v = standard_rows(v, local_volatility(v))
+        curves[draw] = exceedance_curve(u, v, levels)[0]
     return curves

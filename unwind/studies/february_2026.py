@@ -106,12 +106,15 @@ def _links(sessions: Sessions) -> Finding:
         steps = " → ".join(number(held["value"], decimals=2) for held in path)
         told.append(f"{asset} {steps}, 95 % {interval(last['lower'], last['upper'], decimals=2)}")
     tests = sessions[AFTER].tables["correlation_tests"]
-    smallest = float(tests["family_p_value"].min())
+    # The difference between software and gold is significant; it does not show that either rose.
+    constancy = tests.loc[tests["test"] == "constancy", "family_p_value"]
+    smallest = float(constancy.min())
     return Finding(
         verdict=CONFIRMED if smallest < SIGNIFICANT else CONTESTED,
         value=f"20 sessions to 4, 5, 6 February: {'; '.join(told)}; smallest p of "
-        f"{len(tests)} tests, adjusted for all: {number(smallest, decimals=2)}",
-        rule=f"a test of the links below {SIGNIFICANT} after adjustment: the rise is there, "
+        f"{len(constancy)} constancy tests, adjusted for all {len(tests)} tests: "
+        f"{number(smallest, decimals=2)}",
+        rule=f"a constancy test below {SIGNIFICANT} after adjustment: the rise is there, "
         "whether it is more than chance is asked",
     )
 

@@ -1,3 +1,6 @@
+import math
+import statistics
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ from scipy import stats
 
 from benchmarks import sizes
 from features.correlation import compare_dependent_correlations, meng_z, steiger_z
+from features.returns import standardised_returns
 from tests import naive_tests
 from tests.conftest import SHARED
 
@@ -40,19 +44,38 @@ class TestTextbook:
 
 
 class TestComparison:
+    def test_by_hand(self):
+        # Balanced rows of ±1, so a row is 1/16 of each sum of squares. r is 1/2 with the first (12
+        # rows agree) and 0 with the second (8 do). Without a row on which the two agree, r is
+        # (15 r − 1)/14, else (15 r + 1)/14: 13/28 or 17/28, and −1/14 or 1/14.
+        shared = np.array([1.0] * 8 + [-1.0] * 8)
+        first = np.array([1.0] * 6 + [-1.0] * 2 + [-1.0] * 6 + [1.0] * 2)
+        second = np.tile([1.0, -1.0], 8)
+        test = compare_dependent_correlations(shared, first, second, confidence=0.95)
+        whole = math.atanh(1 / 2)
+        agree, disagree = whole - math.atanh(13 / 28), whole - math.atanh(17 / 28)
+        step = math.atanh(1 / 14)
+        rows = [agree - step] * 6 + [agree + step] * 6
+        rows += [disagree - step] * 2 + [disagree + step] * 2
+        error = math.sqrt(statistics.variance([15 * row for row in rows]) / 13)
+        assert (test.first, test.second) == pytest.approx((1 / 2, 0))
+        assert test.standard_error == pytest.approx(error)
+        assert test.statistic == pytest.approx(whole / error)
+        assert test.p_value == pytest.approx(2 * stats.t.sf(whole / error, 15))
+
     def test_against_the_twin(self):
         shared, first, second = three(80, seed=1)
         test = compare_dependent_correlations(shared, first, second, confidence=0.9)
         pseudo = naive_tests.pseudo_values(shared, first) - naive_tests.pseudo_values(
             shared, second
         )
-        error = np.sqrt(naive_tests.cosine_variance(pseudo) / 77)
+        error = np.sqrt(statistics.variance(pseudo.tolist()) / 77)
         difference = np.arctanh(naive_tests.correlation(shared, first)) - np.arctanh(
             naive_tests.correlation(shared, second)
         )
         assert test.statistic == pytest.approx(difference / error, rel=1e-8)
-        assert test.p_value == pytest.approx(2 * stats.t.sf(abs(difference / error), 8), rel=1e-8)
-        half = stats.t.ppf(0.95, 8) * error
+        assert test.p_value == pytest.approx(2 * stats.t.sf(abs(difference / error), 79), rel=1e-8)
+        half = stats.t.ppf(0.95, 79) * error
         assert (test.lower, test.upper) == pytest.approx((difference - half, difference + half))
         assert test.steiger_z == steiger_z(test.first, test.second, test.between, n=80)
         assert test.steiger_p_value == pytest.approx(2 * stats.norm.sf(abs(test.steiger_z)))
@@ -146,32 +169,72 @@ class TestCannotTell:
 
 
 class TestSize:
-    def test_five_percent_under_fat_tails_where_the_textbook_has_far_more(self):
-        """1,000 samples of t₄ rows with equal correlations."""
+    @pytest.mark.parametrize(
+        ("law", "n"),
+        [("normal", 20), ("t4", 63), ("garch", 126), ("common volatility", 252)],
+    )
+    def test_five_percent_where_correlations_are_equal(self, law, n):
+        """1,000 samples: three Monte-Carlo standard errors are 2.1 %."""
+        samples = sizes.simulate(
+            law,
+            replications=1000,
+            n=n,
+            correlation=sizes.equicorrelated(0.6, assets=3),
+            generator=np.random.default_rng(6),
+        )
+        rates = sizes.rates(sizes.rejects_equality, samples)
+        assert rates["dependent correlations, robust (used)"][0] == pytest.approx(0.05, abs=0.021)
+
+    def test_the_textbook_has_far_more_under_fat_tails(self):
         samples = sizes.simulate(
             "t4",
-            replications=1000,
+            replications=500,
             n=63,
             correlation=sizes.equicorrelated(0.6, assets=3),
             generator=np.random.default_rng(6),
         )
-        found = sizes.rates(sizes.rejects_equality, samples)
-        assert found["dependent correlations, robust (used)"][0] == pytest.approx(0.05, abs=0.021)
-        assert found["Steiger (textbook)"][0] > 0.10
+        assert sizes.rates(sizes.rejects_equality, samples)["Steiger (textbook)"][0] > 0.10
+
+
+class TestTwoLinksThatDiffer:
+    def test_half_a_year_of_fat_tails_separates_one_half_from_a_sixth(self):
+        """IBIT–IGV and IBIT–GLD of February 2026; eight cosines have a power of 0.53 here."""
+        samples = sizes.simulate(
+            "t4",
+            replications=1000,
+            n=126,
+            correlation=np.array([[1, 0.5, 0.15], [0.5, 1, 0.2], [0.15, 0.2, 1]]),
+            generator=np.random.default_rng(7),
+        )
+        rates = sizes.rates(sizes.rejects_equality, samples)
+        assert rates["dependent correlations, robust (used)"][0] > 0.59
+
+
+@pytest.fixture
+def links() -> pd.DataFrame:
+    if not PRICES.exists():
+        pytest.skip("the market folder is not beside this checkout")
+    prices = pd.read_parquet(PRICES, columns=["session", "symbol", "adj_close"])
+    wide = prices[prices["symbol"].isin(["IBIT", "IGV", "GLD"])].pivot_table(
+        index="session", columns="symbol", values="adj_close"
+    )
+    wide.index = pd.to_datetime(wide.index)
+    return np.log(wide.dropna()).diff()
 
 
 @pytest.mark.market
 class TestFebruary2026:
-    def test_twenty_sessions_do_not_tell_software_from_gold(self):
+    def test_half_a_year_tells_software_from_gold(self, links):
+        """Bootstraps of blocks of 5 and 10 rows give 0.002 and 0.006; eight cosines gave 0.050."""
+        last = standardised_returns(links, half_life=21, min_observations=21)
+        last = last.loc[:"2026-02-05"].tail(126)
+        test = compare_dependent_correlations(last["IBIT"], last["IGV"], last["GLD"])
+        assert (test.first, test.second) == pytest.approx((0.477, 0.139), abs=5e-4)
+        assert test.p_value == pytest.approx(0.0034, abs=5e-5)
+
+    def test_twenty_sessions_do_not(self, links):
         """The article's pair on 6 February: 0.627 against 0.247, published in the event's notes."""
-        if not PRICES.exists():
-            pytest.skip("the market folder is not beside this checkout")
-        prices = pd.read_parquet(PRICES, columns=["session", "symbol", "adj_close"])
-        wide = prices[prices["symbol"].isin(["IBIT", "IGV", "GLD"])].pivot_table(
-            index="session", columns="symbol", values="adj_close"
-        )
-        wide.index = pd.to_datetime(wide.index)
-        last = np.log(wide.loc[:"2026-02-06"].dropna()).diff().tail(20)
+        last = links.loc[:"2026-02-06"].tail(20)
         test = compare_dependent_correlations(
             last["IBIT"], last["IGV"], last["GLD"], confidence=0.95
         )

@@ -35,109 +35,108 @@ class _Row:
 
 
 def correlation_test_rows(context: RunContext) -> pd.DataFrame:
-    """Test the chosen links of the base, each alone and adjusted over pairs, tests and windows.
+    """Test pairs with the base, each alone and adjusted over pairs, tests and windows.
 
-    Rows are returns over their own forecast σ, so that a cluster of volatility is not taken for a
-    change of correlation.
+    Constancy and downside standardise returns themselves: their null draws repeat the estimation of
+    volatility. Asymmetry and difference take returns over their own forecast σ.
     """
-    chosen, universe = context.settings.correlation_tests, context.settings.universe
+    section, universe = context.settings.correlation_tests, context.settings.universe
+    returns = context.panel.returns[list(universe.symbols)]
     residuals = standardised_returns(
-        context.panel.returns[list(universe.symbols)],
-        half_life=chosen.half_life,
-        min_observations=chosen.half_life,
+        returns, half_life=section.half_life, min_observations=section.half_life
     )
-    base = residuals[universe.base]
+    base = universe.base
     rows: list[_Row] = []
-    for asset in chosen.tested:
+    for asset in section.tested:
         rows += [
-            _constancy(base, residuals[asset], settings=context.settings),
-            _asymmetry(base, residuals[asset], settings=context.settings),
-            _downside(base, residuals[asset], settings=context.settings),
+            _constancy(returns[base], returns[asset], settings=context.settings),
+            _asymmetry(residuals[base], residuals[asset], settings=context.settings),
+            _downside(returns[base], returns[asset], settings=context.settings),
         ]
-    for first, second in chosen.compared:
+    for first, second in section.compared:
         rows += [
-            _difference(residuals, universe.base, first, second, window, settings=context.settings)
-            for window in chosen.compared_windows
+            _difference(residuals, base, first, second, window, settings=context.settings)
+            for window in section.compared_windows
         ]
-    frame = pd.DataFrame(rows).assign(base=universe.base)
+    frame = pd.DataFrame(rows).assign(base=base)
     frame["family_p_value"] = family_wise(frame["p_value"])
     frame["reason"] = frame["reason"].replace("", None)
-    frame["known_at"] = context.known_at(pd.Index(frame["asset"]), base=universe.base)
+    frame["known_at"] = context.known_at(pd.Index(frame["asset"]), base=base)
     return context.stamped(frame)
 
 
 def _constancy(base: pd.Series, other: pd.Series, *, settings: Settings) -> _Row:
-    chosen = settings.correlation_tests
-    found = constancy_test(
-        base.iloc[-chosen.window :],
-        other.iloc[-chosen.window :],
-        draws=chosen.draws,
-        seed=chosen.seed,
+    section = settings.correlation_tests
+    test = constancy_test(
+        base.iloc[-section.window :],
+        other.iloc[-section.window :],
+        draws=section.draws,
+        seed=section.seed,
     )
     return _Row(
         test="constancy",
         asset=str(other.name),
         against="",
-        window=chosen.window,
-        n=found.n,
-        statistic=found.statistic,
-        p_value=found.p_value,
-        first=found.before,
-        second=found.after,
-        break_at=None if found.break_at is None else pd.Timestamp(str(found.break_at)),
-        reason=found.reason,
+        window=section.window,
+        n=test.n,
+        statistic=test.statistic,
+        p_value=test.p_value,
+        first=test.before,
+        second=test.after,
+        break_at=None if test.break_at is None else pd.Timestamp(str(test.break_at)),
+        reason=test.reason,
     )
 
 
 def _asymmetry(base: pd.Series, other: pd.Series, *, settings: Settings) -> _Row:
-    chosen = settings.correlation_tests
-    found = asymmetry_test(
-        base.iloc[-chosen.tail_window :],
-        other.iloc[-chosen.tail_window :],
-        thresholds=chosen.thresholds,
-        min_exceedances=chosen.min_exceedances,
-        draws=chosen.draws,
-        seed=chosen.seed,
+    section = settings.correlation_tests
+    test = asymmetry_test(
+        base.iloc[-section.tail_window :],
+        other.iloc[-section.tail_window :],
+        thresholds=section.thresholds,
+        min_exceedances=section.min_exceedances,
+        draws=section.draws,
+        seed=section.seed,
     )
     return _Row(
         test="asymmetry",
         asset=str(other.name),
         against="",
-        window=chosen.tail_window,
-        n=found.n,
-        statistic=found.statistic,
-        p_value=found.p_value,
-        first=float(found.lower[0]),
-        second=float(found.upper[0]),
+        window=section.tail_window,
+        n=test.n,
+        statistic=test.statistic,
+        p_value=test.p_value,
+        first=float(test.lower[0]),
+        second=float(test.upper[0]),
         break_at=None,
-        reason=found.reason,
+        reason=test.reason,
     )
 
 
 def _downside(base: pd.Series, other: pd.Series, *, settings: Settings) -> _Row:
-    chosen = settings.correlation_tests
-    found = exceedance_test(
-        base.iloc[-chosen.tail_window :],
-        other.iloc[-chosen.tail_window :],
-        thresholds=chosen.thresholds,
+    section = settings.correlation_tests
+    test = exceedance_test(
+        base.iloc[-section.tail_window :],
+        other.iloc[-section.tail_window :],
+        thresholds=section.thresholds,
         side="lower",
         null="elliptical",
-        min_exceedances=chosen.min_exceedances,
-        draws=chosen.draws,
-        seed=chosen.seed,
+        min_exceedances=section.min_exceedances,
+        draws=section.draws,
+        seed=section.seed,
     )
     return _Row(
         test="downside",
         asset=str(other.name),
         against="",
-        window=chosen.tail_window,
-        n=found.n,
-        statistic=float(found.value[0] - found.expected[0]),
-        p_value=found.p_value,
-        first=float(found.value[0]),
-        second=float(found.expected[0]),
+        window=section.tail_window,
+        n=test.n,
+        statistic=float(test.value[0] - test.expected[0]),
+        p_value=test.p_value,
+        first=float(test.value[0]),
+        second=float(test.expected[0]),
         break_at=None,
-        reason=found.reason,
+        reason=test.reason,
     )
 
 
@@ -151,7 +150,7 @@ def _difference(
     settings: Settings,
 ) -> _Row:
     recent = residuals.iloc[-window:]
-    found = compare_dependent_correlations(
+    test = compare_dependent_correlations(
         recent[base],
         recent[first],
         recent[second],
@@ -162,11 +161,11 @@ def _difference(
         asset=first,
         against=second,
         window=window,
-        n=found.n,
-        statistic=found.statistic,
-        p_value=found.p_value,
-        first=found.first if not found.abstained else np.nan,
-        second=found.second if not found.abstained else np.nan,
+        n=test.n,
+        statistic=test.statistic,
+        p_value=test.p_value,
+        first=test.first if not test.abstained else np.nan,
+        second=test.second if not test.abstained else np.nan,
         break_at=None,
-        reason=found.reason,
+        reason=test.reason,
     )
