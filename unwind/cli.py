@@ -237,9 +237,10 @@ def report(lake: Lake = DEFAULT_LAKE, as_of: AsOf = None, as_json: AsJson = Fals
 def claims(lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """Check each claim of the review of 5 February 2026 against the published rows (Markdown)."""
     from unwind.studies import claims as checking
-    from unwind.studies.february_2026 import CLAIMS, DAYS
+    from unwind.studies.february_2026 import CLAIMS
+    from unwind.studies.february_2026_rows import RUNS
 
-    sessions, passed = answered(lake, lambda snapshot: checking.sessions_of(snapshot, DAYS))
+    sessions, passed = answered(lake, lambda snapshot: checking.sessions_of(snapshot, RUNS))
     found = checking.judge(CLAIMS, sessions)
     if as_json:
         print_json({"claims": checking.claims_json(found), "passed_over": passed})
