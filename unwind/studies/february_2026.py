@@ -35,6 +35,7 @@ from unwind.studies.february_2026_rows import (
     GOLD_CRASH,
     SOFTWARE,
     crossing,
+    later_cutoff,
     mechanism,
     notes_at_barriers,
     published_figures,
@@ -98,7 +99,8 @@ def _sigma(sessions: Sessions) -> Finding:
         rule="ten times rarer than 3σ, under a normal",
         missing=None
         if published
-        else f"the broker's figure itself: no published multi-strategy z-score of {EVE} is known",
+        else f"the broker's figure itself: no published multi-strategy z-score of {EVE} is known"
+        + later_cutoff(sessions, EVE),
     )
 
 

@@ -39,12 +39,17 @@ def mechanism(sessions: Sessions, day: date, indicator: str, item: str | None = 
     try:
         return description(sessions, day, "mechanisms", **named)
     except Absent as absent:
-        if day not in sessions or sessions[day].regime["cutoff"] >= KNOWN:
-            raise
-        raise Absent(
-            f"{absent}; a later cut-off may fill it: `python -m flows replay --source files --path "
-            f"FOLDER --as-of {day} --cutoffs {KNOWN:%Y-%m-%dT%H:%MZ}`"
-        ) from None
+        raise Absent(f"{absent}{later_cutoff(sessions, day)}") from None
+
+
+def later_cutoff(sessions: Sessions, day: date) -> str:
+    """Name the command that may fill a row of a session; empty where its cut-off is late enough."""
+    if day not in sessions or sessions[day].regime["cutoff"] >= KNOWN:
+        return ""
+    return (
+        "; a later cut-off may fill it: `python -m flows replay --source files --path FOLDER "
+        f"--as-of {day} --cutoffs {KNOWN:%Y-%m-%dT%H:%MZ}`"
+    )
 
 
 def run_note(described: Row, day: date) -> str:
