@@ -28,7 +28,7 @@ from unwind.contract.estimates import SYSTEMIC
 from unwind.indicators.context import Slot
 from unwind.indicators.risk.systemic import systemic_rows
 from unwind.market.store import ingest
-from unwind.pipeline import Market, analyse, load_market, observe, to_sessions
+from unwind.pipeline import Market, load_market, observe, to_sessions
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
 from unwind.sources.files import FilesSource
 
@@ -351,7 +351,8 @@ class TestPublishedScore:
     """Prime-broker z-scores: hand-kept, and seen from when they were known."""
 
     def _quotes(self, quoted_store: Path, moment: Slot, settings: Settings) -> pd.DataFrame:
-        rows = analyse(load_market(quoted_store), moment, settings=settings).tables["systemic"]
+        context = observe(load_market(quoted_store), moment, settings=settings)
+        rows = systemic_rows(context)
         published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
         assert (published["known_at"] <= published["cutoff"]).all()
         quoted = published[published["measure"] == "published_zscore"]

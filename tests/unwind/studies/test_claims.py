@@ -8,10 +8,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from unwind.calendar import publication_instant
 from unwind.contract.tables import TABLES
+from unwind.indicators.context import RunContext, Slot
+from unwind.indicators.links.correlations import links
+from unwind.indicators.mechanisms.table import mechanisms as mechanism_rows
+from unwind.indicators.risk.shocks import shock_rows
 from unwind.lake.snapshots import Snapshot
-from unwind.pipeline import Analysis
+from unwind.pipeline import Analysis, Market, observe
 from unwind.report.session import SessionDay
+from unwind.settings import Settings
 from unwind.studies.claims import (
     CONFIRMED,
     CONTESTED,
@@ -283,15 +289,28 @@ class TestPage:
 
 @pytest.mark.market
 class TestFebruary2026:
-    """shared/event.md, claim by claim, as known on 10 February."""
+    """shared/event.md, claim by claim, each session as its own run knew it."""
 
     @pytest.fixture(scope="class")
     @classmethod
-    def found(cls, real_analysis: Callable[[date, date], Analysis]) -> dict[int, Finding]:
-        known = date(2026, 2, 10)
-        sessions = {
-            day: day_of(day, real_analysis(day, known).tables) for day in DAYS if day < known
+    def found(
+        cls, real_analysis: Callable[[date, date], Analysis], real_market: Market,
+        settings: Settings,
+    ) -> dict[int, Finding]:  # fmt: skip
+        def context(day: date) -> RunContext:
+            cutoff = publication_instant(day, settings.publication)
+            slot = Slot(as_of=day, cutoff=cutoff, source="files")
+            return observe(real_market, slot, settings=settings)
+
+        tables = {
+            day: real_analysis(day, day).tables for day in DAYS if EVE <= day <= date(2026, 2, 6)
         }
+        # Of the days before, the claims read moves; of those after, what they tell of the eve.
+        for day in DAYS[:2]:
+            tables[day] = {"shocks": shock_rows(observed := context(day), links(observed))}
+        for day in (date(2026, 2, 2), date(2026, 2, 9)):
+            tables[day] = {"mechanisms": mechanism_rows(context(day))[0]}
+        sessions = {day: day_of(day, rows) for day, rows in sorted(tables.items())}
         return {one.number: finding for one, finding in judge(CLAIMS, sessions)}
 
     @pytest.mark.parametrize(
