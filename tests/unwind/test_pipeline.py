@@ -60,7 +60,7 @@ def _without_later_rows(folder: Path, target: Path, last: date) -> Path:
     return target
 
 
-# Enough for tests of shape: a session of six assets costs a third of the whole universe's.
+# Enough for tests of shape.
 SMALL = ("IBIT", "IGV", "SPY", "QQQ", "GLD", "ETHA")
 
 

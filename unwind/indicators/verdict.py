@@ -62,7 +62,7 @@ def decide(context: RunContext) -> Verdict:
     return replace(
         judge(drivers, settings),
         two_sided=bool(rises.loc[context.stamp]),
-        losing_sleeves=int((losses.loc[context.stamp] > 0).sum()),
+        losing_sleeves=int((losses > 0).sum(axis=1).loc[context.stamp]),
     )
 
 
