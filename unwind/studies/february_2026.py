@@ -143,8 +143,8 @@ def _downside(sessions: Sessions) -> Finding:
 
 def _flow(sessions: Sessions, day: date, fund: str) -> tuple[float, str]:
     held = mechanism(sessions, day, "flow", fund)
-    detail = f"{held['detail']}{run_note(held, day)}"
-    return float(held["value"]), f"{fund} {_usd(held['value'])} ({detail})"
+    told = f"{fund} {_usd(held['value'])} ({held['detail']}){run_note(held, day)}"
+    return float(held["value"]), told
 
 
 def _usd(millions: float) -> str:

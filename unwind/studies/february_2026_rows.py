@@ -55,7 +55,7 @@ def later_cutoff(sessions: Sessions, day: date) -> str:
 def run_note(described: Row, day: date) -> str:
     """Name the run that a row came from, where that is not the session's own."""
     run = described.get("as_of", day)
-    return "" if run == day else f", from the run of {run}"
+    return "" if run == day else f" (run of {run})"
 
 
 def published_figures(sessions: Sessions) -> list[str]:

@@ -111,7 +111,7 @@ class TestLatePublication:
         }
         finding = claim(3).check(sessions)
         assert finding.missing is None
-        assert "published: GS Prime: Multi-Strategy −3.50, from the run of 2026-02-10" in (
+        assert "published: GS Prime: Multi-Strategy −3.50 (run of 2026-02-10)" in (
             figures_of(finding)
         )
 
@@ -137,7 +137,7 @@ class TestLatePublication:
         }
         finding = claim(7).check(sessions)
         assert finding.verdict == CONFIRMED
-        assert "−528.3 (d, from the run of 2026-02-02)" in figures_of(finding)
+        assert "−528.3 (d) (run of 2026-02-02)" in figures_of(finding)
 
     def test_of_a_utc_close_is_found_in_the_next_run(self) -> None:
         def gap(day: date, run: date, value: float) -> dict[str, object]:
@@ -152,7 +152,7 @@ class TestLatePublication:
         finding = claim(10).check(sessions)
         assert finding.verdict == CONFIRMED
         assert "gap +16.6 %" in figures_of(finding)
-        assert "the day before +2.6 %, from the run of 2026-02-05" in figures_of(finding)
+        assert "the day before +2.6 % (run of 2026-02-05)" in figures_of(finding)
 
     @pytest.mark.parametrize("number", [7, 10])
     def test_that_no_run_has_names_the_command(self, number: int) -> None:
