@@ -1,4 +1,4 @@
-"""Slow, obvious twins of the cross-section, connectedness, crowding and tail code.
+"""Slow, obvious twins of the cross-section, connectedness and tail code.
 
 One loop a sum, one session at a time, no shared code with what they check.
 """
@@ -93,59 +93,6 @@ def generalised_decomposition(coefficients, covariance, horizon):
         bottom = sum(e_i @ a @ covariance @ a.T @ e_i for a in responses)
         shares[i, j] = top / bottom
     return np.array([row / row.sum() for row in shares])
-
-
-def contrarian(returns):
-    simple = np.exp(returns.to_numpy()) - 1
-    out = [(np.nan, np.nan)]
-    for t in range(1, len(simple)):
-        both = [i for i in range(simple.shape[1]) if np.isfinite(simple[t - 1 : t + 1, i]).all()]
-        if len(both) < 2:
-            out.append((np.nan, np.nan))
-            continue
-        mean = sum(simple[t - 1, i] for i in both) / len(both)
-        weights = {i: -(simple[t - 1, i] - mean) / len(both) for i in both}
-        earned = sum(weights[i] * simple[t, i] for i in both)
-        gross = sum(abs(weight) for weight in weights.values())
-        out.append((earned / gross if gross > 0 else np.nan, earned))
-    return pd.DataFrame(out, returns.index, ["contrarian", "contrarian_unscaled"])
-
-
-def momentum(returns, lookback, skip, share, min_observations):
-    values = returns.to_numpy()
-    out = []
-    for t in range(len(values)):
-        ranked = []
-        for i in range(values.shape[1]):
-            past = values[max(0, t - lookback) : max(0, t - skip), i]
-            past = past[np.isfinite(past)]
-            if len(past) >= min_observations and np.isfinite(values[t, i]):
-                ranked.append((past.sum(), i))
-        ranked.sort()
-        side = max(1, int(share * len(ranked) + 1e-9))
-        if len(ranked) < 3:
-            out.append(np.nan)
-            continue
-        simple = [math.exp(values[t, i]) - 1 for _, i in ranked]
-        out.append(0.5 * (np.mean(simple[-side:]) - np.mean(simple[:side])))
-    return pd.Series(out, returns.index)
-
-
-def pair(returns, first, second, lookback, volatility_window, min_observations):
-    out = []
-    for t in range(len(returns)):
-        legs = []
-        for name in (first, second):
-            before = returns[name].iloc[:t]
-            trend = before.iloc[max(0, t - lookback) :].dropna()
-            calm = before.iloc[max(0, t - volatility_window) :].dropna()
-            ready = min(len(trend), len(calm)) >= min_observations
-            sigma = calm.std(ddof=0) if ready else np.nan
-            legs.append((trend.sum() / sigma, 1 / sigma, math.exp(returns[name].iloc[t]) - 1))
-        (paid_a, inverse_a, now_a), (paid_b, inverse_b, now_b) = legs
-        long_a = (inverse_a * now_a - inverse_b * now_b) / (inverse_a + inverse_b)
-        out.append(long_a if paid_a > paid_b else -long_a if paid_b > paid_a else np.nan)
-    return pd.Series(out, returns.index)
 
 
 def gpd_maximum(excesses):

@@ -8,12 +8,7 @@ from features.cross_section.connectedness import (
     generalised_variance_decomposition,
     rolling_connectedness,
 )
-from features.cross_section.crowding import (
-    contrarian_spread,
-    momentum_spread,
-    multi_strategy,
-    pair_spreads,
-)
+from features.cross_section.crowding import multi_strategy
 from features.cross_section.joint_tail import (
     class_moves,
     concentrated_tail_loss,
@@ -43,9 +38,9 @@ from features.cross_section.turbulence import (
 __all__ = [
     "Connectedness", "Records", "RollingConnectedness", "absorption_ratio", "absorption_shift",
     "baseline_count", "carry_unwind", "class_moves", "concentrated_tail_loss",
-    "contrarian_spread", "cross_sectional_rebound", "full_sample_connectedness",
+    "cross_sectional_rebound", "full_sample_connectedness",
     "generalised_variance_decomposition", "joint_tail_loss", "last_percentile", "ledoit_wolf",
-    "marchenko_pastur", "momentum_spread", "multi_strategy", "pair_spreads", "records",
+    "marchenko_pastur", "multi_strategy", "records",
     "regained", "risk_average", "robust_z", "rolling_connectedness", "scaled_moves",
     "spread_returns", "tail_excess", "turbulence_index", "volume_on_falls", "worst_since",
 ]  # fmt: skip

@@ -1,8 +1,4 @@
-"""Next-day reversal: losers regain a forced sale, not news.
-
-`contrarian_spread` earns the reversal as a portfolio; here it is measured across assets, and for
-one asset alone.
-"""
+"""Next-day reversal across assets, and of one asset: losers regain a forced sale, not news."""
 
 import numpy as np
 import pandas as pd

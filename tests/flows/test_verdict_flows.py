@@ -18,6 +18,7 @@ from flows.evaluate import evaluate
 from tests.conftest import ROOT, small_prices, write_drop
 from tests.unwind.verdict_markets import write_labels
 from unwind.settings import DEFAULT_PATH, Settings, load_settings
+from unwind.studies import nulls, track_record
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.usefixtures("prefect_server")
 class TestEvaluate:
     def test_tells_the_record_and_keeps_it_as_an_artifact(
-        self, folder: Path, labels: Path, desk: Path
+        self, folder: Path, labels: Path, desk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        # Of a market per seed and a backtest per target rate, one each.
+        monkeypatch.setattr(nulls, "N_SEEDS", 1)
+        monkeypatch.setattr(track_record, "TARGETS", track_record.TARGETS[:1])
         state = evaluate(
             paths=[str(folder)], episodes=str(labels), settings=str(desk), null_years=5,
             brief=True, return_state=True,

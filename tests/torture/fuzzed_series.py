@@ -38,7 +38,6 @@ from features.cross_section import (
     carry_unwind,
     class_moves,
     concentrated_tail_loss,
-    contrarian_spread,
     cross_sectional_rebound,
     full_sample_connectedness,
     generalised_variance_decomposition,
@@ -46,9 +45,7 @@ from features.cross_section import (
     last_percentile,
     ledoit_wolf,
     marchenko_pastur,
-    momentum_spread,
     multi_strategy,
-    pair_spreads,
     records,
     regained,
     risk_average,
@@ -193,7 +190,6 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x, half_life=10.0, min_observations=10)),
     trailing_volatility: ("any", lambda x, g: trailing_volatility(
         x["A"], window=20, min_observations=10)),
-    contrarian_spread: ("any", lambda x, g: contrarian_spread(x)),
     premium: ("any", lambda x, g: premium(prices(x["A"]), prices(x["B"]))),
     rolled_assets: ("any", lambda x, g: rolled_assets(
         x["A"], prices(x["B"]), opening=1e9)),
@@ -232,11 +228,6 @@ SERIES: dict[Callable[..., Any], tuple[str, Call]] = {
         x, lags=1, horizon=5, window=40, min_observations=20, every=9)),
     correlation_strips: ("correlation", lambda x, g: tuple(values for _, values in
         correlation_strips(x, window=20, min_observations=10, stop=2, height=1))),
-    momentum_spread: ("any", lambda x, g: momentum_spread(
-        x, lookback=20, skip=2, share=0.4, min_observations=10)),
-    pair_spreads: ("any", lambda x, g: pair_spreads(
-        x, pairs=[("A", "B"), ("B", "C")], lookback=20, volatility_window=15,
-        min_observations=10)),
     multi_strategy: ("any", lambda x, g: multi_strategy(
         x, window=20, min_observations=10, min_spreads=2)),
     steiger_z: ("any", lambda x, g: steiger_z(*inside(g), n=30)),

@@ -129,7 +129,6 @@ class TestMisspeltName:
         ("text", "hint"),
         [
             ("[universe]\nbas = 'IBIT'\n", "did you mean base?"),
-            ("[systemic]\npairs = [['IGVV', 'SMH']]\n", "did you mean IGV?"),
             ("[correlation_tests]\ntested = ['IGV', 'GDL']\n", "did you mean GLD?"),
             ("[universe]\nchange_pairs = [['IBIT', 'GDL']]\n", "did you mean GLD?"),
         ],

@@ -247,9 +247,10 @@ def settings(*, path: SettingsFile = None, as_json: AsJson = False) -> None:
 def claims(*, lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     """Check each claim of the review of 5 February 2026 against the published rows."""
     from unwind.studies import claims as checking
-    from unwind.studies.february_2026 import CLAIMS, DAYS
+    from unwind.studies.february_2026 import CLAIMS
+    from unwind.studies.february_2026_rows import RUNS
 
-    days, passed = answered(lake, lambda snapshot: checking.sessions_of(snapshot, DAYS))
+    days, passed = answered(lake, lambda snapshot: checking.sessions_of(snapshot, RUNS))
     results = checking.judge(CLAIMS, days)
     if as_json:
         print_json({"claims": checking.claims_json(results), "passed_over": passed})

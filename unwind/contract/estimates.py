@@ -130,7 +130,8 @@ SYSTEMIC = declare(
         "turbulence, turbulence_magnitude (the same without correlations), correlation_surprise "
         "(their ratio), absorption_ratio, absorption_shift, eigenvalue_ratio (λ₁ over the edge of "
         "noise λ₊), eigenvalue_share (of the variance, above λ₊), connectedness_total, "
-        "connectedness_net (to others less from others), sleeve (a long-short return), "
+        "connectedness_net (to others less from others), sleeve (a long-short return behind the "
+        "driver crowding), "
         "sleeves_worst, sleeves_average, sleeves_losing, degrossing (1: all sleeves lose), "
         "rebound (average of the sleeves on the session after), covar (quantile of the first of "
         "`item` when the second is at its own), covar_delta (that less the same at the second's "
@@ -141,7 +142,7 @@ SYSTEMIC = declare(
         "item",
         TEXT,
         "",
-        "what it is of: universe, sleeves, one sleeve (a pair is written A~B), one asset, one "
+        "what it is of: universe, sleeves, one sleeve (a factor, or a spread A-B), one asset, one "
         "asset given another (A|B), or the group that a publisher names",
         nullable=False,
     ),

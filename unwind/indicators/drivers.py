@@ -50,12 +50,7 @@ def driver_history(
         classes=chosen.classes,
     )
     selling = tail_excess(moves, start=chosen.class_start, cap=chosen.tail_cap)
-    sleeves = sleeve_returns(returns, factors, chosen=chosen)
-    losses = tail_excess(
-        tuple(_scaled(sleeves, horizon, chosen) for horizon in chosen.sleeve_horizons),
-        start=chosen.sleeve_start,
-        cap=chosen.tail_cap,
-    )
+    losses = sleeve_losses(returns, factors, chosen=chosen)
     return pd.DataFrame(
         {
             "breadth": joint_tail_loss(selling, min_series=chosen.fewest_classes),
@@ -67,6 +62,19 @@ def driver_history(
             ),
             "crowding": joint_tail_loss(losses, min_series=chosen.fewest_sleeves),
         }
+    )
+
+
+def sleeve_losses(returns: pd.DataFrame, factors: pd.DataFrame, *, chosen: Verdict) -> pd.DataFrame:
+    """Tail excess of each long-short sleeve: what the driver `crowding` adds up.
+
+    Arguments as in `driver_history`. The value at *t* uses rows up to *t*.
+    """
+    sleeves = sleeve_returns(returns, factors, chosen=chosen)
+    return tail_excess(
+        tuple(_scaled(sleeves, horizon, chosen) for horizon in chosen.sleeve_horizons),
+        start=chosen.sleeve_start,
+        cap=chosen.tail_cap,
     )
 
 

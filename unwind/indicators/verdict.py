@@ -20,12 +20,14 @@ from models.verdict import (
     states,
 )
 from unwind.indicators.context import RunContext
-from unwind.indicators.drivers import driver_history
+from unwind.indicators.drivers import driver_history, sleeve_losses
 from unwind.settings import Settings
 from unwind.settings.verdict import Calibrated, ScoreBand
 
 # Sessions before in which a joint rise marks volatility rather than selling.
 RISE_SESSIONS = 10
+# Description of the driver `crowding` where a single spread lost.
+ONE_SPREAD = "loss of one long–short factor spread"
 IN_SAMPLE, LATER_DATA, OUT_OF_SAMPLE = "in sample", "later data", "out of sample"
 
 
@@ -34,11 +36,13 @@ class Verdict:
     """Score and state of every session up to the run's.
 
     `two_sided`: joint rises as rare as WATCH came shortly before the run's session.
+    `losing_spreads`: long–short spreads with a tail loss on the run's session.
     """
 
     scores: ScoreHistory
     states: pd.DataFrame
     two_sided: bool = False
+    losing_spreads: int = 0
 
 
 def decide(context: RunContext) -> Verdict:
@@ -53,7 +57,13 @@ def decide(context: RunContext) -> Verdict:
         chosen=settings.verdict,
     )  # fmt: skip
     rises = is_two_sided(judge(mirrored, settings).scores.cross_asset, settings)
-    return replace(judge(drivers, settings), two_sided=bool(rises.loc[context.stamp]))
+    rows = settings.verdict.window + max(settings.verdict.sleeve_horizons) + 1
+    losses = sleeve_losses(panel.returns.iloc[-rows:], factors, chosen=settings.verdict)
+    return replace(
+        judge(drivers, settings),
+        two_sided=bool(rises.loc[context.stamp]),
+        losing_spreads=int((losses > 0).sum(axis=1).loc[context.stamp]),
+    )
 
 
 def judge(drivers: pd.DataFrame, settings: Settings) -> Verdict:
@@ -110,7 +120,7 @@ def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
     stamp, limits = context.stamp, context.settings.calibrated
     state = verdict.states.to_dict("index")[stamp]
     score = float(verdict.scores.score.loc[stamp])
-    drivers = _drivers(verdict.scores, stamp)
+    drivers = _drivers(verdict, stamp)
     band = _band(score, limits.bands)
     statement = limits.statement
     left_out = None if statement is None else _band(score, statement.bands)
@@ -209,7 +219,9 @@ def _band(score: float, bands: tuple[ScoreBand, ...]) -> ScoreBand | None:
     return reached[-1] if reached else None
 
 
-def _drivers(scores: ScoreHistory, stamp: pd.Timestamp) -> list[dict[str, object]]:
+def _drivers(verdict: Verdict, stamp: pd.Timestamp) -> list[dict[str, object]]:
+    scores = verdict.scores
+    meanings = dict(DRIVERS) | ({"crowding": ONE_SPREAD} if verdict.losing_spreads == 1 else {})
     return [
         {
             "driver": name,
@@ -218,7 +230,7 @@ def _drivers(scores: ScoreHistory, stamp: pd.Timestamp) -> list[dict[str, object
             "evidence": _plain(scores.evidence[name].loc[stamp]),
             "meaning": meaning,
         }
-        for name, meaning in DRIVERS.items()
+        for name, meaning in meanings.items()
     ]
 
 

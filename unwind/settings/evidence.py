@@ -141,13 +141,6 @@ class Systemic(Section):
     connectedness_horizon: int = Field(ge=1, le=60)
     connectedness_step: int = Field(ge=1, le=21)
     sleeve_window: int = Field(ge=20, le=2520)
-    min_sleeves: int = Field(ge=2, le=50)
-    momentum_lookback: int = Field(ge=20, le=2520)
-    momentum_skip: int = Field(ge=0, le=252)
-    momentum_share: float = Field(gt=0, le=0.5)
-    pair_lookback: int = Field(ge=20, le=2520)
-    pair_volatility_window: int = Field(ge=20, le=2520)
-    pairs: tuple[tuple[Symbol, Symbol], ...]
     published_sessions: int = Field(ge=1, le=60)
 
     @model_validator(mode="after")
@@ -156,21 +149,6 @@ class Systemic(Section):
             raise ValueError(
                 f"absorption_short must be below absorption_long {self.absorption_long}, "
                 f"got {self.absorption_short}"
-            )
-        if self.momentum_lookback - self.momentum_skip < 3:
-            raise ValueError(
-                "momentum_skip must leave at least 3 rows of momentum_lookback "
-                f"{self.momentum_lookback}, got {self.momentum_skip}"
-            )
-        if twice := [pair for pair in self.pairs if pair[0] == pair[1]]:
-            raise ValueError(f"pairs must name two assets each, got {list(twice[0])}")
-        if len(set(self.pairs)) != len(self.pairs):
-            raise ValueError("a pair stands twice in pairs; name each once")
-        # The contrarian and the momentum sleeve are always there.
-        if self.min_sleeves > len(self.pairs) + 2:
-            raise ValueError(
-                f"min_sleeves must not exceed the {len(self.pairs) + 2} sleeves (contrarian, "
-                f"momentum and pairs), got {self.min_sleeves}"
             )
         return self
 

@@ -94,18 +94,6 @@ class Settings(Section):
         return tuple(dict.fromkeys((*universe.symbols, *universe.context, *self.verdict.symbols)))
 
     @model_validator(mode="after")
-    def _sleeves_are_measured(self) -> Self:
-        measured = set(self.universe.symbols) - set(self.clock.index_levels)
-        strangers = {symbol for pair in self.systemic.pairs for symbol in pair} - measured
-        if strangers:
-            raise ValueError(
-                f"systemic.pairs names {sorted(strangers)}, which the universe does not hold as an "
-                "investable price; add them to universe.counterparts or drop those pairs"
-                + _nearest(strangers, measured)
-            )
-        return self
-
-    @model_validator(mode="after")
     def _tested_are_counterparts(self) -> Self:
         tests = self.correlation_tests
         named = {*tests.tested, *(symbol for pair in tests.compared for symbol in pair)}

@@ -53,7 +53,7 @@ class Claim:
     check: Callable[[Sessions], Finding]
 
 
-class _Absent(LookupError):
+class Absent(LookupError):
     """A row that a check needs is not published, or is null for a reason."""
 
 
@@ -63,7 +63,7 @@ def judge(claims: Sequence[Claim], sessions: Sessions) -> list[tuple[Claim, Find
     for claim in claims:
         try:
             finding = claim.check(sessions)
-        except _Absent as absent:
+        except Absent as absent:
             finding = Finding(
                 verdict=UNTESTABLE, value="no figure", rule="needs the row", missing=str(absent)
             )
@@ -79,40 +79,58 @@ def sessions_of(snapshot: Snapshot, days: Sequence[date]) -> dict[date, SessionD
     LakeError
         None of them is published.
     """
-    held = {}
+    published = {}
     for day in days:
         try:
-            held[day] = session_day(snapshot, as_of=day, cutoff=None)
+            published[day] = session_day(snapshot, as_of=day, cutoff=None)
         except LakeError:
             continue
-    if not held:
+    if not published:
         raise LakeError(
-            f"none of the sessions {', '.join(map(str, days))} is published; run `unwind "
+            f"no session from {days[0]} to {days[-1]} is published; run `unwind "
             f"backfill --from {days[0]} --to {days[-1]}` first"
         )
-    return held
+    return published
 
 
 def row(sessions: Sessions, day: date, table: str, **named: object) -> Row:
     """The one row of a session's table that has these values; a null one is no figure."""
     if day not in sessions:
-        raise _Absent(f"session {day} is not published")
+        raise Absent(f"session {day} is not published")
     rows = sessions[day].tables[table]
     for column, value in named.items():
         rows = rows[rows[column] == value]
     if rows.empty:
-        raise _Absent(f"{table} of {day} has no row {', '.join(map(str, named.values()))}")
+        raise Absent(f"{table} of {day} has no row {', '.join(map(str, named.values()))}")
     found = records(rows)[0]
     if found.get("quality") == "missing":
-        raise _Absent(f"{found['reason']} ({day})")
+        raise Absent(f"{found['reason']} ({day})")
     return found
+
+
+def description(sessions: Sessions, day: date, table: str, **named: object) -> Row:
+    """The one row that describes a session: of its own run, or of the first later run with one.
+
+    Raises
+    ------
+    Absent
+        No run has it; the reason is that of the session's own run.
+    """
+    own: Absent | None = None
+    for run in sorted({day, *(later for later in sessions if later > day)}):
+        try:
+            return row(sessions, run, table, describes=day, **named)
+        except Absent as absent:
+            own = own or absent
+    assert own is not None
+    raise own
 
 
 def without(check: Callable[[], Row]) -> str | None:
     """Why a row is not there; None where it is."""
     try:
         check()
-    except _Absent as absent:
+    except Absent as absent:
         return str(absent)
     return None
 

@@ -22,25 +22,34 @@ from unwind.studies.claims import (
     row,
     without,
 )
+from unwind.studies.february_2026_rows import (
+    AFTER,
+    BASE,
+    BITCOIN,
+    CHAIN,
+    DAYS,
+    DURING,
+    EVE,
+    EVENT,
+    GOLD,
+    GOLD_CRASH,
+    SOFTWARE,
+    crossing,
+    later_cutoff,
+    mechanism,
+    notes_at_barriers,
+    published_figures,
+    run_note,
+)
 
-GOLD_CRASH, EVE, EVENT, AFTER = (
-    date(2026, 1, 30), date(2026, 2, 4), date(2026, 2, 5), date(2026, 2, 6)
-)  # fmt: skip
-CHAIN = date(2026, 2, 12)
-DAYS = (date(2026, 1, 29), GOLD_CRASH, EVE, EVENT, AFTER, CHAIN)
-BASE, SOFTWARE, GOLD, BITCOIN = "IBIT", "IGV", "GLD", "BTC-USD"
 # Degrees of freedom at which "worst since April", once in some 210 sessions, is 3.5σ.
 USUAL_DOF = 6.0
 SIGNIFICANT = 0.05
+OFFSHORE = "Binance"
 
 
 def _shock(sessions: Sessions, day: date, asset: str, measure: str) -> Row:
     return row(sessions, day, "shocks", asset=asset, measure=measure)
-
-
-def _mechanism(sessions: Sessions, day: date, indicator: str, item: str) -> Row:
-    """A row that describes the session itself: an older flow says nothing of this one."""
-    return row(sessions, day, "mechanisms", indicator=indicator, item=item, describes=day)
 
 
 def _move(sessions: Sessions, day: date, asset: str) -> float:
@@ -80,17 +89,18 @@ def _sigma(sessions: Sessions) -> Finding:
     rarer = float(norm.sf(3) / norm.sf(3.5))
     unit = (USUAL_DOF / (USUAL_DOF - 2)) ** 0.5
     student = 1 / float(2 * t.sf(3.5 * unit, USUAL_DOF))
+    published = published_figures(sessions)
     return Finding(
         verdict=CONFIRMED if rarer >= 9.5 else CONTESTED,
         value=f"under a normal {percent(2 * float(norm.sf(3.5)), decimals=4)} of sessions, "
         f"{number(rarer, decimals=1)} times rarer than 3σ; under a Student-t with "
-        f"{USUAL_DOF:.0f} degrees of freedom once in {student:.0f} sessions",
+        f"{USUAL_DOF:.0f} degrees of freedom once in {student:.0f} sessions"
+        + "".join(f"; published: {figure}" for figure in published),
         rule="ten times rarer than 3σ, under a normal",
-        # Whoever published it: a publisher and its group name the item.
-        missing=without(
-            lambda: row(sessions, EVE, "mechanisms", indicator="published_zscore", describes=EVE)
-        )
-        and "the broker's figure itself: no published z-score is on file",
+        missing=None
+        if published
+        else f"the broker's figure itself: no published multi-strategy z-score of {EVE} is known"
+        + later_cutoff(sessions, EVE),
     )
 
 
@@ -135,8 +145,9 @@ def _downside(sessions: Sessions) -> Finding:
 
 
 def _flow(sessions: Sessions, day: date, fund: str) -> tuple[float, str]:
-    held = _mechanism(sessions, day, "flow", fund)
-    return float(held["value"]), f"{fund} {_usd(held['value'])} ({held['detail']})"
+    held = mechanism(sessions, day, "flow", fund)
+    told = f"{fund} {_usd(held['value'])} ({held['detail']}){run_note(held, day)}"
+    return float(held["value"]), told
 
 
 def _usd(millions: float) -> str:
@@ -146,7 +157,7 @@ def _usd(millions: float) -> str:
 def _creations(sessions: Sessions) -> Finding:
     base, told = _flow(sessions, EVENT, BASE)
     total, all_told = _flow(sessions, EVENT, "TOTAL")
-    surprise = _mechanism(sessions, EVENT, "flow_surprise", BASE)
+    surprise = mechanism(sessions, EVENT, "flow_surprise", BASE)
     return Finding(
         verdict=CONFIRMED if base > 0 and total > 0 else CONTESTED,
         value=f"USD m: {told}; {all_told}; surprise of {BASE} {_usd(surprise['value'])}, "
@@ -169,8 +180,8 @@ def _analogues(sessions: Sessions) -> Finding:
 
 
 def _basis(sessions: Sessions) -> Finding:
-    first, second = (_mechanism(sessions, day, "near_basis", "CME") for day in (EVENT, AFTER))
-    change = _mechanism(sessions, AFTER, "near_basis_change", "CME")
+    first, second = (mechanism(sessions, day, "near_basis", "CME") for day in (EVENT, AFTER))
+    change = mechanism(sessions, AFTER, "near_basis_change", "CME")
     moved = change["lower"] > 0
     return Finding(
         verdict=CONFIRMED if moved and second["upper"] >= 0.09 else NOT_REPRODUCIBLE,
@@ -182,40 +193,47 @@ def _basis(sessions: Sessions) -> Finding:
         + f" a year; change {percent(change['value'], decimals=1, signed=True)}, "
         f"{change['category']}; {second['detail']}",
         rule="9 % inside the band of 6 February, and a rise beyond the band of the change",
-        missing=without(lambda: _mechanism(sessions, EVENT, "open_interest_type", "CME")),
+        missing=without(lambda: mechanism(sessions, EVENT, "open_interest_type", "CME")),
     )
 
 
 def _divergence(sessions: Sessions) -> Finding:
-    held = _mechanism(sessions, AFTER, "venue_divergence", "CME-Binance")
+    # The settings name the venues, and the item says which.
+    change = mechanism(sessions, AFTER, "venue_divergence")
+    venue, _, offshore = change["item"].partition("-")
+    faster = CONFIRMED if change["value"] > 0 else CONTESTED
     return Finding(
-        verdict=CONFIRMED if held["value"] > 0 else CONTESTED,
-        value=f"log change of CME less Binance {number(held['value'], decimals=3, signed=True)}",
-        rule="CME's open interest grew faster, both in BTC",
+        verdict=faster if offshore == OFFSHORE else NOT_REPRODUCIBLE,
+        value=f"log change of {venue} less {offshore} "
+        f"{number(change['value'], decimals=3, signed=True)}",
+        rule=f"{venue}'s open interest grew faster than {offshore}'s, both in BTC",
+        missing=None
+        if offshore == OFFSHORE
+        else f"open interest of {OFFSHORE}: the settings' offshore venue is {offshore}",
     )
 
 
 def _options(sessions: Sessions) -> Finding:
-    before, held = (_mechanism(sessions, day, "implied_gap", "DVOL") for day in (EVE, EVENT))
+    before, held = (mechanism(sessions, day, "implied_gap", "DVOL") for day in (EVE, EVENT))
     return Finding(
         verdict=CONFIRMED if held["z"] > 2 and held["value"] > before["value"] else CONTESTED,
         value=f"{held['detail']}: gap {percent(held['value'], decimals=1, signed=True)}, z "
-        f"{number(held['z'], decimals=1, signed=True)}; the day before "
-        f"{percent(before['value'], decimals=1, signed=True)}",
+        f"{number(held['z'], decimals=1, signed=True)}{run_note(held, EVENT)}; the day before "
+        f"{percent(before['value'], decimals=1, signed=True)}{run_note(before, EVE)}",
         rule="implied volatility rose beyond its forecast by z > 2; contracts and puts apart",
-        missing=without(lambda: _mechanism(sessions, EVENT, "options_volume", BASE)),
+        missing=without(lambda: mechanism(sessions, EVENT, "options_volume", BASE)),
     )
 
 
 def _gamma(sessions: Sessions) -> Finding:
-    reason = without(lambda: _mechanism(sessions, EVENT, "gamma_exposure", BASE))
+    reason = without(lambda: mechanism(sessions, EVENT, "gamma_exposure", BASE))
     if reason is None:
-        held = _mechanism(sessions, EVENT, "gamma_exposure", BASE)
+        held = mechanism(sessions, EVENT, "gamma_exposure", BASE)
         return Finding(
             verdict=CONFIRMED if held["category"] == "short" else CONTESTED,
             value=_exposure(held), rule="short under every convention of signs",
         )  # fmt: skip
-    later = _mechanism(sessions, CHAIN, "gamma_exposure", BASE)
+    later = mechanism(sessions, CHAIN, "gamma_exposure", BASE)
     return Finding(
         verdict=UNTESTABLE, value=f"a week later, {CHAIN}: {_exposure(later)}",
         rule="short under every convention of signs, on the day", missing=reason,
@@ -230,11 +248,19 @@ def _exposure(held: Row) -> str:
 
 
 def _barriers(sessions: Sessions) -> Finding:
-    held = _mechanism(sessions, EVENT, "barrier_proximity", BASE)
+    levels = notes_at_barriers(sessions)
+    absent = [barrier for barrier, notes in levels.items() if not notes]
+    values, crossed = [], []
+    for notes in filter(None, levels.values()):
+        dates = {note: crossing(sessions, note) for note in notes}
+        values += [f"{note}, barrier {notes[note]}: crossed {dates[note]}" for note in notes]
+        crossed.append(DURING in dates.values())
     return Finding(
-        verdict=CONFIRMED if held["value"] > 0.5 else CONTESTED,
-        value=f"notional-weighted probability of touching {percent(held['value'], decimals=0)}",
-        rule="more likely than not touched",
+        verdict=CONTESTED if not all(crossed) else UNTESTABLE if absent else CONFIRMED,
+        value="; ".join(values),
+        rule=f"a note at each barrier crossed after the close of {EVE} and by that of {EVENT}",
+        missing="what the issuers traded: rows hold barriers, not hedges"
+        + (f"; a note with its barrier at {' or '.join(absent)}" if absent else ""),
     )
 
 
@@ -284,7 +310,7 @@ def _gold(sessions: Sessions) -> Finding:
 
 def _rebound(sessions: Sessions) -> Finding:
     base, bitcoin = (_move(sessions, AFTER, asset) for asset in (BASE, BITCOIN))
-    link = _mechanism(sessions, AFTER, "rebound_correlation", "universe")
+    link = mechanism(sessions, AFTER, "rebound_correlation", "universe")
     return Finding(
         verdict=CONFIRMED if base > 0.10 else CONTESTED,
         value=f"{BASE} {_simple(base)}, {BITCOIN} {_simple(bitcoin)} (16:00 New York); moves of "
@@ -295,17 +321,17 @@ def _rebound(sessions: Sessions) -> Finding:
 
 
 def _demand(sessions: Sessions) -> Finding:
-    flag = _mechanism(sessions, AFTER, "inflow_without_expansion", "TOTAL")
+    flag = mechanism(sessions, AFTER, "inflow_without_expansion", "TOTAL")
     return Finding(
         verdict=UNTESTABLE,
         value=f"inflow without a wider basis on 6 February: {'yes' if flag['value'] else 'no'}",
         rule="a thing to watch, not a statement about these days",
-        missing=without(lambda: _mechanism(sessions, AFTER, "organic_flow", "TOTAL")),
+        missing=without(lambda: mechanism(sessions, AFTER, "organic_flow", "TOTAL")),
     )
 
 
 def _rival(sessions: Sessions) -> Finding:
-    yen = _mechanism(sessions, EVENT, "yen_move", "USDJPY")
+    yen = mechanism(sessions, EVENT, "yen_move", "USDJPY")
     held = row(sessions, EVENT, "attribution", hypothesis="dealer_feedback")
     return Finding(
         verdict=UNTESTABLE,

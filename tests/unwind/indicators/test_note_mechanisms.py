@@ -114,6 +114,10 @@ class TestFigures:
         assert row.value == pytest.approx(math.log(80 / 50) / (0.6 * math.sqrt(21 / 252)))
         assert row.quality == GOOD
 
+    def test_a_note_is_known_by_its_barrier_and_underlying(self, rows) -> None:
+        row = rows[("barrier", "live")]
+        assert (row.value, row.category) == (50.0, "IBIT")
+
     def test_greeks_are_those_of_the_put_struck_at_issue(self, rows, settings: Settings) -> None:
         years = (pd.Timestamp("2027-05-14") - pd.Timestamp(DAY)).days / 365
         put = knock_in_put(

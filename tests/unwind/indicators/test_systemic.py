@@ -12,24 +12,23 @@ import pytest
 from features.cross_section import (
     absorption_ratio,
     absorption_shift,
-    contrarian_spread,
     full_sample_connectedness,
     multi_strategy,
-    pair_spreads,
     robust_z,
+    spread_returns,
     turbulence_index,
 )
 from features.panel import Panel
 from features.returns import standardised_returns
 from tests import naive_systemic
-from tests.conftest import RECEIVED, small_prices, write_drop
+from tests.conftest import RECEIVED, SHARED, small_prices, write_drop
 from tests.unwind.contexts import run_context
 from unwind.calendar import publication_instant
 from unwind.contract.estimates import SYSTEMIC
 from unwind.indicators.context import Slot
 from unwind.indicators.risk.systemic import systemic_rows
 from unwind.market.store import ingest
-from unwind.pipeline import Market, analyse, load_market, observe
+from unwind.pipeline import Market, load_market, observe, to_sessions
 from unwind.settings import DEFAULT_PATH, Settings, SettingsError, parse_settings
 from unwind.sources.files import FilesSource
 
@@ -128,23 +127,10 @@ class TestMeasures:
             np.array(earlier) <= now.total
         )
 
-    def test_sleeves_and_the_book_they_make(
-        self, rows: pd.DataFrame, returns: pd.DataFrame, settings: Settings
-    ) -> None:
-        momentum = pd.Series(
-            naive_systemic.momentum(returns.iloc[-520:], 252, 21, 0.3, 185), name="momentum"
-        ).set_axis(returns.index[-520:])
-        sleeves = pd.concat(
-            [
-                contrarian_spread(returns)["contrarian"],
-                momentum,
-                pair_spreads(
-                    returns, pairs=settings.systemic.pairs,
-                    lookback=60, volatility_window=60, min_observations=48,
-                ),
-            ],
-            axis=1,
-        ).iloc[-260:]  # fmt: skip
+    def test_sleeves_are_the_spreads_of_the_verdict(self, panel: Panel, settings: Settings) -> None:
+        funds = panel_with_funds(panel, settings)
+        rows = rows_of(funds, DAY, settings)
+        sleeves = spread_returns(funds.returns, spreads=settings.verdict.spreads)
         z = robust_z(sleeves, window=126, min_observations=101).iloc[-1]
         for name in sleeves.columns:
             row = rows.loc[("sleeve", name)]
@@ -185,37 +171,79 @@ class TestCrash:
         assert rows.loc[("correlation_surprise", "universe"), "value"] < 1
 
 
-class TestDegrossing:
-    def test_the_rebound_is_dated_the_day_after(self, panel: Panel, settings: Settings) -> None:
-        found = [
-            place
-            for place in range(len(panel.sessions) - 2, len(panel.sessions) - 80, -1)
-            if self._losing(panel, place, settings) == 5
-        ]
-        assert found, "no session of the plain market makes every sleeve lose"
-        fallen, after = panel.sessions[found[0]], panel.sessions[found[0] + 1]
-        day = rows_of(panel.through(fallen), fallen.date(), settings)
-        assert day.loc[("degrossing", "sleeves"), "value"] == 1
-        assert day.loc[("sleeves_losing", "sleeves"), "value"] == 5
-        assert day.loc[("rebound", "sleeves"), "reason"].startswith("the session before was no")
-        next_day = rows_of(panel.through(after), after.date(), settings)
-        assert (
-            next_day.loc[("rebound", "sleeves"), "value"]
-            == (next_day.loc[("sleeves_average", "sleeves"), "value"])
+def panel_with_funds(panel: Panel, settings: Settings) -> Panel:
+    """The panel with random returns of the funds whose spreads are the sleeves."""
+    funds = sorted({fund for spread in settings.verdict.spreads for fund in spread} - {"SPY"})
+    drawn = 0.01 * np.random.default_rng(5).standard_normal((len(panel.sessions), len(funds)))
+    own = pd.DataFrame(drawn, panel.sessions, funds)
+    return with_returns(panel, panel.returns.drop(columns=funds, errors="ignore").join(own))
+
+
+class TestSleevesWithoutData:
+    def test_no_fund_and_no_factor_is_missing_with_its_reason(self, rows: pd.DataFrame) -> None:
+        row = rows.loc[("degrossing", "sleeves")]
+        assert np.isnan(row["value"])
+        assert row["reason"] == "0 sleeves have a return; 3 are needed"
+
+    def test_a_desk_with_fewer_sleeves_than_it_needs_is_missing(
+        self, panel: Panel, settings: Settings
+    ) -> None:
+        raw = tomllib.loads(DEFAULT_PATH.read_text(encoding="utf-8"))
+        raw["verdict"]["spreads"] = [["QQQ", "SPY"]]
+        rows = rows_of(panel, DAY, parse_settings(raw, origin="desk.toml"))
+        assert np.isfinite(rows.loc[("sleeve", "QQQ-SPY"), "value"])
+        assert rows.loc[("degrossing", "sleeves"), "reason"] == (
+            "1 sleeves have a return; 3 are needed"
         )
 
+
+@pytest.mark.market
+class TestAugust2007:
+    """Quantitative funds cut: every factor lost on the 8th and 9th, and came back on the 10th."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def days(
+        cls, tmp_path_factory: pytest.TempPathFactory, settings: Settings
+    ) -> dict[int, pd.DataFrame]:
+        folder = SHARED / "market" / "history"
+        if not (folder / "prices.parquet").exists():
+            pytest.skip("the market data is not beside this checkout")
+        store = tmp_path_factory.mktemp("history")
+        ingest(store, FilesSource(folder), settings=settings, received_at=RECEIVED)
+        market = load_market(store)
+        return {day: cls._rows(market, date(2007, 8, day), settings) for day in range(6, 11)}
+
     @staticmethod
-    def _losing(panel: Panel, place: int, settings: Settings) -> int:
-        past = panel.returns[list(settings.universe.symbols)].iloc[: place + 1]
-        pairs = pair_spreads(
-            past.iloc[-62:], pairs=settings.systemic.pairs,
-            lookback=60, volatility_window=60, min_observations=48,
-        ).iloc[-1]  # fmt: skip
-        contrarian = contrarian_spread(past.iloc[-2:])["contrarian"].iloc[-1]
-        if contrarian > 0 or (pairs > 0).any():
-            return 0
-        momentum = naive_systemic.momentum(past.iloc[-253:], 252, 21, 0.3, 185).iloc[-1]
-        return 5 if momentum < 0 else 4
+    def _rows(market: Market, day: date, settings: Settings) -> pd.DataFrame:
+        """Rows without the base, which did not exist."""
+        slot = moment_of(day, settings)
+        inputs = {name: market.known(name, cutoff=slot.cutoff) for name in market.vintages}
+        panel = to_sessions(
+            inputs["prices"], inputs["crypto_hourly"],
+            symbols=settings.symbols, last=day, settings=settings,
+        )  # fmt: skip
+        assert panel.close[settings.universe.base].isna().all()
+        rows = systemic_rows(
+            run_context(panel=panel, moment=slot, settings=settings, inputs=inputs)
+        )
+        published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
+        return published.set_index(["measure", "item"])
+
+    def test_all_sleeves_lose_and_rebound(self, days: dict[int, pd.DataFrame]) -> None:
+        fired = {day: rows.loc[("degrossing", "sleeves"), "value"] for day, rows in days.items()}
+        assert {day for day, value in fired.items() if value == 1} >= {8, 9}
+        assert fired[10] == 0
+        rebound = days[10].loc[("rebound", "sleeves"), "value"]
+        assert rebound == days[10].loc[("sleeves_average", "sleeves"), "value"]
+        assert rebound > 3
+        assert days[8].loc[("sleeves_average", "sleeves"), "z"] < -6
+
+    def test_the_sleeves_are_the_factors_of_the_verdict(
+        self, days: dict[int, pd.DataFrame], settings: Settings
+    ) -> None:
+        assert set(days[8].loc["sleeve"].index) == set(settings.verdict.factors)
+        assert set(days[8].loc["sleeve"]["unit"]) == {"simple return"}
 
 
 class TestLateListing:
@@ -258,13 +286,13 @@ class TestLateListing:
         assert total["n"] == 15
         assert np.isfinite(total["percentile"])
 
-    def test_a_pair_without_one_leg_says_so(self, panel: Panel, settings: Settings) -> None:
-        gone = panel.returns.copy()
-        gone["SMH"] = np.nan
-        rows = rows_of(with_returns(panel, gone), DAY, settings)
-        row = rows.loc[("sleeve", "IGV~SMH")]
+    def test_a_spread_without_one_leg_says_so(self, panel: Panel, settings: Settings) -> None:
+        gone = panel_with_funds(panel, settings)
+        gone.returns["MTUM"] = np.nan
+        rows = rows_of(gone, DAY, settings)
+        row = rows.loc[("sleeve", "MTUM-SPY")]
         assert np.isnan(row["value"])
-        assert "missing" in row["reason"]
+        assert row["reason"] == "no return of the session was known"
         assert rows.loc[("sleeves_worst", "sleeves"), "n"] == 4
 
 
@@ -323,7 +351,8 @@ class TestPublishedScore:
     """Prime-broker z-scores: hand-kept, and seen from when they were known."""
 
     def _quotes(self, quoted_store: Path, moment: Slot, settings: Settings) -> pd.DataFrame:
-        rows = analyse(load_market(quoted_store), moment, settings=settings).tables["systemic"]
+        context = observe(load_market(quoted_store), moment, settings=settings)
+        rows = systemic_rows(context)
         published: pd.DataFrame = SYSTEMIC.arrow(rows).to_pandas()
         assert (published["known_at"] <= published["cutoff"]).all()
         quoted = published[published["measure"] == "published_zscore"]
@@ -364,13 +393,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("key", "value", "message"),
         [
-            ("pairs", [["IGV", "DOGE"]], "systemic.pairs names ['DOGE']"),
-            ("pairs", [["IGV", "VIX"]], "systemic.pairs names ['VIX']"),
-            ("pairs", [["IGV", "IGV"]], "pairs must name two assets each, got ['IGV', 'IGV']"),
-            ("pairs", [["SLV", "GLD"], ["SLV", "GLD"]], "a pair stands twice"),
-            ("min_sleeves", 6, "min_sleeves must not exceed the 5 sleeves"),
             ("absorption_short", 252, "absorption_short must be below absorption_long 252"),
-            ("momentum_skip", 250, "must leave at least 3 rows of momentum_lookback 252, got 250"),
             ("half_life", 0, "systemic.half_life = 0"),
             ("absorption_share", 1.0, "systemic.absorption_share = 1.0"),
         ],
@@ -393,5 +416,5 @@ class TestFebruary2026:
         assert rows.loc[("turbulence", "universe"), "percentile"] > 0.95
         assert rows.loc[("correlation_surprise", "universe"), "value"] < 1
         assert rows.loc[("degrossing", "sleeves"), "value"] == 0
-        assert rows.loc[("sleeves_worst", "sleeves"), "detail"] == "SLV~GLD"
+        assert rows.loc[("sleeves_worst", "sleeves"), "detail"] == "QUAL-SPY"
         assert rows.loc[("connectedness_net", "IBIT"), "percentile"] == 1

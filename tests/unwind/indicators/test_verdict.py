@@ -46,6 +46,31 @@ def _context(
     return run_context(panel, slot, settings)
 
 
+class TestLossOfSleeves:
+    """Long-short spreads lose on the last session, the asset classes do not."""
+
+    @staticmethod
+    def _row(settings: Settings, n_losing: int) -> pd.Series:
+        context = _context(settings)
+        returns = context.panel.returns
+        for fund, index in settings.verdict.spreads:
+            returns.loc[SESSIONS[-1], fund] = returns.loc[SESSIONS[-1], index]
+        for fund, index in settings.verdict.spreads[:n_losing]:
+            returns.loc[SESSIONS[-1], fund] -= 8 * (returns[fund] - returns[index]).std()
+        row: pd.Series = regime_rows(context, decide(context)).iloc[0]
+        return row
+
+    def test_of_one_is_not_a_joint_loss(self, settings: Settings) -> None:
+        row = self._row(settings, 1)
+        assert "drivers: loss of one long–short factor spread (1 in" in row["headline"]
+        assert [driver["meaning"] for driver in row["drivers"]][-1] == (
+            "loss of one long–short factor spread"
+        )
+
+    def test_of_two_is(self, settings: Settings) -> None:
+        assert "joint losses of long-short sleeves" in self._row(settings, 2)["headline"]
+
+
 class TestInSample:
     @pytest.mark.parametrize(
         ("day", "source", "sample"),

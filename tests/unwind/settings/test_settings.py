@@ -196,7 +196,7 @@ class TestCalibration:
     @pytest.mark.parametrize(
         ("held", "said"),
         [
-            (None, "own.json does not exist; run `python -m flows calibrate` or correct"),
+            (None, "own.json does not exist; run `unwind study calibrate` or correct"),
             ("{", "own.json is not valid JSON"),
             (b"\xff\xfe{}", "own.json is not valid JSON"),
             ("[1]", "own.json is no JSON object; calibrate again"),

@@ -1,6 +1,7 @@
 """The record of the verdict: what is told, and that no fold is judged by a rule that saw it."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from models.errors import NotEnoughData
 from models.verdict import Period, lowest_threshold
 from tests.unwind.verdict_markets import LABELS, lighter, simulated_history, with_returns
 from unwind.settings import Settings, parse_settings
+from unwind.studies import nulls, track_record
 from unwind.studies.calibrating import artefact, calibrate_on
 from unwind.studies.episodes import Labels
 from unwind.studies.history import History
@@ -20,6 +22,14 @@ from unwind.studies.robustness import robustness, variants
 from unwind.studies.sample import block_folds, calibrate_sample, judge_left_out, pool
 from unwind.studies.track_record import evaluate
 from unwind.studies.track_record_text import calibration_markdown, record_markdown, record_sentence
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_targets() -> Iterator[None]:
+    """Two of the seven target rates: each costs as much as the rest of a record."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(track_record, "TARGETS", track_record.TARGETS[:2])
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +49,9 @@ def record(history: History, quick: Settings) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def markets(settings: Settings) -> list[dict[str, Any]]:
-    return null_run(years=40, settings=settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nulls, "N_SEEDS", 2)
+        return null_run(years=20, settings=settings)
 
 
 class TestEvaluate:
@@ -84,6 +96,11 @@ class TestEvaluate:
         assert told["folders"] == ["simulated", "other"]
         assert told["verdict"]["shipped"]["episodes"] == 4
         assert told["verdict"]["shipped"]["years"] == pytest.approx(11.4, abs=0.1)
+
+    def test_shows_other_target_rates(self, record: dict[str, Any]) -> None:
+        assert [row["stated"] for row in record["stated_rates"]] == [0.5, 0.6]
+        lower, higher = (row["threshold"] for row in record["stated_rates"])
+        assert lower >= higher
 
     def test_is_laid_out_for_a_person(self, record: dict[str, Any]) -> None:
         text = record_markdown(record)
@@ -300,8 +317,8 @@ class TestNothingHappens:
         market = markets[0]
         lower, _ = market["interval"]
         assert lower <= market["stated"]
-        assert market["entries_a_year"] <= market["stated"] + 2 * np.sqrt(market["stated"] / 40)
-        assert market["entries_a_year"] == pytest.approx(market["entries"] / 40, abs=1e-3)
+        assert market["entries_a_year"] <= market["stated"] + 2 * np.sqrt(market["stated"] / 20)
+        assert market["entries_a_year"] == pytest.approx(market["entries"] / 20, abs=1e-3)
 
     def test_says_where_the_rate_ends(self, markets: list[dict[str, Any]]) -> None:
         assert [market.get("joint_shocks") for market in markets] == [

@@ -116,6 +116,10 @@ def _note_rows(note: Note, puts: list[KnockInPut], context: RunContext) -> list[
     )  # fmt: skip
     return [
         plain,
+        # The level itself, and on what: a reader of the rows finds a note by its barrier.
+        replace(
+            plain, indicator="barrier", unit="price", value=note.barrier, category=note.underlying
+        ),
         replace(
             plain, indicator="hitting_probability", unit=PROBABILITY, value=touch,
             detail=f"touch within {horizon} sessions or by maturity, whatever is observed; {terms}",

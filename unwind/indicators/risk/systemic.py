@@ -9,18 +9,16 @@ import pandas as pd
 from features.cross_section import (
     absorption_ratio,
     absorption_shift,
-    contrarian_spread,
     last_percentile,
     marchenko_pastur,
-    momentum_spread,
     multi_strategy,
-    pair_spreads,
     robust_z,
     rolling_connectedness,
     turbulence_index,
 )
 from features.returns import standardised_returns
 from unwind.indicators.context import RunContext
+from unwind.indicators.drivers import sleeve_returns
 from unwind.indicators.links.correlations import PERCENTILE_FLOOR
 from unwind.indicators.published_zscores import current_zscores
 from unwind.indicators.risk.covar import covar_measures
@@ -29,6 +27,9 @@ from unwind.settings.evidence import Systemic
 
 OWN = "unwind"
 UNIVERSE, SLEEVES = "universe", "sleeves"
+_BOOK = (
+    "losing", "degrossing", "worst", "worst_z", "worst_spread", "average", "average_z", "rebound"
+)  # fmt: skip
 
 
 def systemic_rows(context: RunContext) -> pd.DataFrame:
@@ -44,17 +45,21 @@ def systemic_rows(context: RunContext) -> pd.DataFrame:
         *_turbulence(returns, chosen),
         *_eigenvalues(returns, chosen),
         *_connectedness(returns, context.settings.universe.base, chosen),
-        *_crowding(returns, chosen),
         *covar_measures(returns, context.settings),
     ]
-    rows = pd.DataFrame([_columns(measure) for measure in measures]).assign(
-        publisher=OWN,
-        describes=context.as_of,
-        known_at=max(context.known_at(pd.Index(names))),
-    )
+    parts = [
+        _own_rows(measures, max(context.known_at(pd.Index(names))), context),
+        _own_rows(_crowding(context), _sleeves_known_at(context), context),
+    ]
     quoted = _published(context)
-    parts = [rows, quoted] if len(quoted) else [rows]
+    parts += [quoted] if len(quoted) else []
     return context.stamped(pd.concat(parts, ignore_index=True))
+
+
+def _own_rows(measures: list[Measure], known_at: pd.Timestamp, context: RunContext) -> pd.DataFrame:
+    return pd.DataFrame([_columns(measure) for measure in measures]).assign(
+        publisher=OWN, describes=context.as_of, known_at=known_at
+    )
 
 
 def _columns(measure: Measure) -> dict[str, object]:
@@ -234,55 +239,50 @@ def _connectedness(returns: pd.DataFrame, base: str, chosen: Systemic) -> list[M
     ]
 
 
-def _sleeves(returns: pd.DataFrame, chosen: Systemic) -> pd.DataFrame:
-    """Returns of the sleeves over the rows that two baselines one after the other need."""
-    rows = 2 * chosen.sleeve_window + 1
-    formed = chosen.momentum_lookback - chosen.momentum_skip
-    memory = max(chosen.pair_lookback, chosen.pair_volatility_window)
-    parts = [
-        contrarian_spread(returns.iloc[-(rows + 1) :])[["contrarian"]],
-        momentum_spread(
-            returns.iloc[-(rows + chosen.momentum_lookback) :],
-            lookback=chosen.momentum_lookback,
-            skip=chosen.momentum_skip,
-            share=chosen.momentum_share,
-            min_observations=chosen.fewest(formed),
-        ).to_frame(),
-        pair_spreads(
-            returns.iloc[-(rows + memory) :],
-            pairs=chosen.pairs,
-            lookback=chosen.pair_lookback,
-            volatility_window=chosen.pair_volatility_window,
-            min_observations=chosen.fewest(
-                min(chosen.pair_lookback, chosen.pair_volatility_window)
-            ),
-        ),
-    ]
-    return pd.concat([part.iloc[-rows:] for part in parts], axis=1)
+def _sleeves_known_at(context: RunContext) -> pd.Timestamp:
+    """Instant at which the last input of the sleeves was known."""
+    factors = context.inputs["equity_factors_pct"]
+    if factors.empty:
+        legs = {leg for spread in context.settings.verdict.spreads for leg in spread}
+        return max(context.known_at(pd.Index(sorted(legs))), default=context.cutoff)
+    past = factors.loc[factors["session"] <= context.stamp, "known_at"]
+    return past.max() if len(past) else context.cutoff
 
 
-def _crowding(returns: pd.DataFrame, chosen: Systemic) -> list[Measure]:
+def _crowding(context: RunContext) -> list[Measure]:
+    """The sleeves that the verdict's driver `crowding` rests on, one by one and as a book."""
+    chosen = context.settings.systemic
     window, fewest = chosen.sleeve_window, chosen.fewest(chosen.sleeve_window)
-    sleeves = _sleeves(returns, chosen)
+    factors, needed = context.inputs["equity_factors_pct"], context.settings.verdict.fewest_sleeves
+    # Two baselines, one after the other.
+    sleeves = sleeve_returns(
+        context.panel.returns.loc[: context.stamp].iloc[-(2 * window + 1) :],
+        factors,
+        chosen=context.settings.verdict,
+    )
+    unit = "log return" if factors.empty else "simple return"
     scaled = robust_z(sleeves.iloc[-(window + 1) :], window=window, min_observations=fewest).iloc[
         -1
     ]
-    book = multi_strategy(
-        sleeves, window=window, min_observations=fewest, min_spreads=chosen.min_sleeves
-    ).iloc[-1]
-    present = int(book["spreads"])
-    lost = float(book["degrossing"]) if present >= chosen.min_sleeves else np.nan
-    few = f"{present} sleeves have a return; {chosen.min_sleeves} are needed"
-    unscaled = f"fewer than {chosen.min_sleeves} sleeves have a return and {fewest} before it"
+    present = int(sleeves.iloc[-1].notna().sum())
+    # A desk may name fewer sleeves than it needs; then the book is missing, as the driver is.
+    book = (
+        multi_strategy(sleeves, window=window, min_observations=fewest, min_spreads=needed).iloc[-1]
+        if sleeves.shape[1] >= needed
+        else pd.Series(np.nan, _BOOK)
+    )
+    lost = float(book["degrossing"]) if present >= needed else np.nan
+    few = f"{present} sleeves have a return; {needed} are needed"
+    unscaled = f"fewer than {needed} sleeves have a return and {fewest} before it"
     one_by_one = [
         Measure(
             measure="sleeve",
             item=str(name),
             window=window,
             value=float(sleeves[name].iloc[-1]),
-            unit="simple return",
+            unit=unit,
             z=float(scaled[name]),
-            reason="a return or the history that its weights need is missing",
+            reason="no return of the session was known",
         )
         for name in sleeves.columns
     ]
