@@ -13,7 +13,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 # What a page writes in place of a value.
 PLACEHOLDERS = {
     "DAY": "2026-02-05", "SESSION": "2026-02-05", "T1": "2026-02-05T21:15Z",
-    "T2": "2026-02-06T14:30Z", "INSTANT": "2026-02-05T21:15Z", "NAME": "name", "N": "5", "YEAR": "2021",
+    "T2": "2026-02-06T14:30Z", "INSTANT": "2026-02-05T21:15Z", "NAME": "name", "N": "5",
+    "YEAR": "2021",
 }  # fmt: skip
 
 

@@ -24,7 +24,8 @@ WORDS = [
     r"\bin force\b|\bon file\b|\bwhole or not at all\b",
     r"\b(stands?|stood) (in|at|by|on|there|here|beside|still)\b|\bas (it|they) st(and|ands|ood)\b",
     r"(?<!there )\b(is|are|was) no\b(?! (longer|more|less|fewer|later|earlier|larger|smaller))",
-    r"\b(sessions?|times|entries|alarms?|points|percent|rows?|files?|tables?|one|[0-9]+(\.[0-9]+)? ?%?) an? "
+    r"\b(sessions?|times|entries|alarms?|points|percent|rows?|files?|tables?|one|"
+    r"[0-9]+(\.[0-9]+)? ?%?) an? "
     r"(year|session|day|row|fund|asset|file|table|worker|chunk|key|provider|run)\b",
     r"\bonce in (so many|[0-9{])|\bin decades\b|\bshow as much\b|\bso many\b",
     r"(?<!edit )\bby hand\b|\bhand-kept\b|\bgrav(e|er|est)\b|\bthe desk (was|is) told\b"

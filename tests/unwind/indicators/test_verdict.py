@@ -68,7 +68,7 @@ class TestLossOfSleeves:
         )
 
     def test_of_two_is(self, settings: Settings) -> None:
-        assert "joint losses of long-short sleeves" in self._row(settings, 2)["headline"]
+        assert "drivers: losses across long–short factor spreads" in self._row(settings, 2)["headline"]
 
 
 class TestInSample:
