@@ -101,7 +101,7 @@ class TestVolatility:
         if fit is None:
             return
         assert (fit.converged and not fit.integrated) == (fit.reason == "")
-        assert fit.converged or (fit.model == "ewma" and "EWMA stands in" in fit.reason)
+        assert fit.converged or (fit.model == "ewma" and "EWMA is used instead" in fit.reason)
         assert np.isfinite(fit.sigma).all()
         assert fit.sigma_next > 0
         path = fit.forecast(21)

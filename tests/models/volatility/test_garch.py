@@ -24,6 +24,7 @@ from tests.conftest import SHARED
 from tests.reference.volatility import DM_GBP, DM_GBP_ERRORS, RUGARCH
 
 REFERENCES = SHARED / "references" / "garch"
+HISTORY = SHARED / "market" / "history" / "prices.parquet"
 needs_references = pytest.mark.skipif(not REFERENCES.exists(), reason="no reference data here")
 EVERY = [(model, law) for model in MODELS for law in INNOVATIONS]
 
@@ -239,6 +240,28 @@ class TestVolatilityThatOnlyRises:
         assert errors.loc[["mu", "alpha"]].notna().all().all()
 
 
+class TestCreditCrisis:
+    """SPY at each quarter-end from 2008 to 2012, where the persistence is often at its limit."""
+
+    @pytest.mark.market
+    @pytest.mark.skipif(not HISTORY.exists(), reason="no market data here")
+    def test_every_quarter_is_a_garch_and_not_an_ewma(self) -> None:
+        prices = pd.read_parquet(HISTORY).query("symbol == 'SPY'")
+        closes = pd.Series(
+            prices["adj_close"].to_numpy(), index=pd.DatetimeIndex(prices["session"])
+        ).sort_index()
+        returns = np.log(closes).diff().dropna()
+        fits = [
+            fit_garch(returns.loc[:end].iloc[-1500:])
+            for end in pd.date_range("2008-12-31", "2012-12-31", freq="QE")
+        ]
+        assert all(fit.model == "garch" and fit.converged for fit in fits)
+        integrated = [fit for fit in fits if fit.persistence > 0.9999]
+        assert len(integrated) == 14
+        assert all(fit.integrated for fit in integrated)
+        assert all(fit.standard_errors.loc["beta"].isna().all() for fit in integrated)
+
+
 class TestMarketThatDies:
     def test_a_variance_that_fades_to_zero_is_a_labelled_fallback(self) -> None:
         shocks = np.random.default_rng(1).normal(size=600)
@@ -246,7 +269,7 @@ class TestMarketThatDies:
         fit = fit_garch(fading, min_observations=250, innovation="normal")
         assert not fit.converged
         assert fit.model == "ewma"
-        assert "EWMA stands in" in fit.reason
+        assert "EWMA is used instead" in fit.reason
         assert fit.rejected is not None
         assert not fit.rejected.converged
         assert np.isfinite(fit.rejected.log_likelihood)
