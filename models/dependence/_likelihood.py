@@ -213,7 +213,7 @@ def covariances(
     value, free, scores, hessian = slopes(sample, point, known=known)
     # They exist only where the Hessian is negative definite.
     if not (len(free) and np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0):
-        return value, {kind: blank for kind in kinds}
+        return value, dict.fromkeys(kinds, blank)
     inverse, products = np.linalg.inv(-hessian), scores.T @ scores
     matrices = {
         "hessian": inverse,

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from unwind.contract.published_text import published
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 DATE = pa.date32()
 INSTANT = pa.timestamp("us", tz="UTC")
