@@ -16,7 +16,7 @@ def summary(title: str, parameters: pd.DataFrame, figures: Mapping[str, object])
     width = max(len(name) for name in figures)
     lines = [f"{name:<{width}}  {_text(value)}" for name, value in figures.items()]
     table = parameters.map(_text).to_string()
-    return "\n".join([title, table, *lines])
+    return "\n".join([title, "", table, "", *lines])
 
 
 def standard_errors(covariances: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
