@@ -30,7 +30,7 @@ MIN_PARAMETER = 1e-5
 MAX_STEPS = 40
 # Convergence: the next step would gain less than this log-likelihood.
 MIN_GAIN = 1e-7
-# Starting values (a, b) of persistent markets, from slow to fast: the best of them is one start.
+# Starting values (a, b) of persistent markets, from slow to fast: the best two are starts.
 STARTS = ((0.01, 0.98), (0.03, 0.95), (0.05, 0.90), (0.10, 0.70))
 # The likelihood often has two local maxima, slow and fast, so these are always starts as well.
 FURTHER_STARTS = ((0.02, 0.85), (0.05, 0.50))
@@ -194,7 +194,8 @@ def maximise(sample: Sample) -> tuple[Floats, str]:
     values = np.nan_to_num(totals(grid), nan=-np.inf)
     further = np.array([_position(a, b, sample.kind) for a, b in FURTHER_STARTS])
     optima: list[tuple[float, Floats, str]] = []
-    for start in (grid[values.argmax()], *further):
+    best = grid[np.argsort(values)[-2:]]
+    for start in (*best, *further):
         value, position, fault = _newton(totals, start, sample.delta)
         point = _natural(position[None, :], sample.delta)[0]
         optima.append((value, point, fault or _boundary(point, sample.delta)))

@@ -325,17 +325,31 @@ class TestTwoLocalMaxima:
 
     @pytest.mark.market
     @pytest.mark.skipif(not PRICES.exists(), reason="no market data here")
-    def test_the_higher_one_is_published(self) -> None:
+    @pytest.mark.parametrize(
+        ("days", "counterparts"),
+        [
+            (["2026-02-05", "2026-02-13"], 10),
+            pytest.param(
+                ["2026-02-03", "2026-02-04", "2026-02-05", "2026-02-06", "2026-02-13"], 15,
+                marks=pytest.mark.at_length,
+            ),
+        ],
+        ids=["20 fits", "75 fits"],
+    )  # fmt: skip
+    def test_the_higher_one_is_published(self, days: list[str], counterparts: int) -> None:
         prices = pd.read_parquet(PRICES).pivot_table(
             index="session", columns="symbol", values="adj_close"
         )
         prices.index = pd.DatetimeIndex(prices.index)
         prices = prices[prices["SPY"].notna()]
-        assets = ["IGV", "GLD", "SLV", "QQQ", "SPY", "HYG", "TLT", "MSTR", "IWM", "EEM"]
+        assets = [
+            "IGV", "GLD", "SLV", "QQQ", "SPY", "HYG", "TLT", "MSTR", "IWM", "EEM", "LQD", "SMH",
+            "USO", "EFA", "EWJ",
+        ][:counterparts]  # fmt: skip
         steps = np.geomspace(0.002, 0.3, 20)
         memory = np.concatenate([np.linspace(0.02, 0.9, 20), 1 - np.geomspace(0.1, 0.002, 10)])
         grid = np.array([(a, b, 0.0) for a in steps for b in memory if a + b < 0.9995])
-        for day in ("2026-02-05", "2026-02-13"):
+        for day in days:
             returns = np.log(prices.loc[:day]).diff().iloc[1:]
             residuals = {name: fit_garch(returns[name]).residuals for name in ["IBIT", *assets]}
             for asset in assets:

@@ -1,4 +1,5 @@
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -278,16 +279,26 @@ class TestMarketThatDies:
 class TestNearIntegrated:
     """Local maxima on the constraints, where a projected step would stall."""
 
+    # On series 39 the maximiser stopped on α + γ = 0, 0.04 below the maximum inside.
+    @pytest.mark.parametrize(
+        "seeds",
+        [[*range(12), 39], pytest.param(range(150), marks=pytest.mark.at_length)],
+        ids=["13 series", "150 series"],
+    )
     @pytest.mark.parametrize("law", ["normal", "t"])
     @pytest.mark.parametrize("model", ["garch", "gjr"])
-    def test_no_settled_maximum_lies_below_the_constrained_one(self, model: str, law: str) -> None:
+    def test_no_converged_maximum_lies_below_the_constrained_one(
+        self, model: str, law: str, seeds: Sequence[int]
+    ) -> None:
         likelihood = Likelihood(model=model, innovation=law, start="backcast")
-        for seed in range(12):
+        gaps = []
+        for seed in seeds:
             values = scaled(_near_integrated(seed))[0]
             for guess in likelihood.guesses(values):
-                reached = maximise(values, likelihood, guess)
-                assert reached.converged
-                assert _by_slsqp(values, likelihood, reached.theta) < reached.value + 1e-3
+                maximum = maximise(values, likelihood, guess)
+                assert maximum.converged
+                gaps.append(_by_slsqp(values, likelihood, maximum.theta) - maximum.value)
+        assert max(gaps) < 1e-3
 
 
 def _near_integrated(seed: int) -> pd.Series:
