@@ -13,6 +13,7 @@ import pandas as pd
 
 from features._typing import Floats
 from features.constants import MAD_TO_SIGMA
+from models._reports import short_repr
 from models.errors import NotEnoughData
 
 TUNING = 1.345  # 95 % efficiency under normal errors (Huber 1981, section 6.5)
@@ -36,12 +37,17 @@ class RobustFit:
     n : int
         Complete rows used.
     converged : bool
+    reason : str or None
+        What failed; None where nothing did.
     """
 
     coefficients: pd.Series
     scale: float
     n: int
     converged: bool
+    reason: str | None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +70,8 @@ class Expectation:
     error: pd.Series
     scale: float
     fit: RobustFit
+
+    __repr__ = short_repr
 
     @property
     def z(self) -> float:
@@ -148,6 +156,7 @@ def expectation(
             scale=scale,
             n=last,
             converged=converged,
+            reason=None if converged else f"no convergence in {MAX_STEPS} steps",
         ),
     )
 

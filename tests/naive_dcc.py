@@ -67,8 +67,8 @@ def composite_log_likelihood(z: np.ndarray, **how: object) -> float:
     return sum(log_likelihood(z[:, i : i + 2], **how) for i in range(z.shape[1] - 1))
 
 
-def standard_errors(z: np.ndarray, best: np.ndarray, *, kind: str) -> tuple:
-    """Hessian and sandwich errors of the plain start, by small differences row by row."""
+def covariances(z: np.ndarray, best: np.ndarray, *, kind: str) -> dict[str, np.ndarray]:
+    """Covariance matrices of the plain start, by small differences row by row."""
 
     def rows(point: np.ndarray) -> np.ndarray:
         a, b, g = (*point, 0.0)[:3]
@@ -88,5 +88,6 @@ def standard_errors(z: np.ndarray, best: np.ndarray, *, kind: str) -> tuple:
             ]
             hessian[i, j] = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * width**2)
     inverse = np.linalg.inv(-hessian)
-    sandwich = inverse @ scores.T @ scores @ inverse
-    return np.sqrt(np.diag(inverse)), np.sqrt(np.diag(sandwich))
+    products = scores.T @ scores
+    sandwich = inverse @ products @ inverse
+    return {"hessian": inverse, "opg": np.linalg.inv(products), "sandwich": sandwich}

@@ -2,8 +2,9 @@
 
 The holder of a note has sold it, the issuer owns it and hedges by holding −delta of the underlying.
 Just above the barrier its delta can lie beyond −1: a small fall turns a put that may never live
-into one that is far in the money. The issuer then holds more than one unit a unit, and sells the
-excess once the barrier is through.
+into one that is far in the money. The issuer then holds more than one unit per unit, and sells the
+excess once the barrier is crossed. Barriers above the price, knock-outs and calls are not valued: a
+row of `structured_notes` records neither a payoff nor the side of its barrier.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""DCC likelihood: sample, rows at many parameter points, maximum and standard errors."""
+"""DCC likelihood: sample, rows at many parameter points, maximum and covariances."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +17,11 @@ Method = Literal["full", "composite"]
 Start = Literal["unconditional", "rmgarch"]
 Totals = Callable[[Floats], Floats]
 
+PARAMETERS: dict[Kind, tuple[str, ...]] = {
+    "dcc": ("a", "b"),
+    "cdcc": ("a", "b"),
+    "adcc": ("a", "b", "g"),
+}
 # Beyond this the correlation is a random walk: S and the half-life are not identified.
 PERSISTENCE_LIMIT = 1 - 1e-4
 # Below this a parameter is at its boundary 0.
@@ -25,7 +30,7 @@ MIN_PARAMETER = 1e-5
 MAX_STEPS = 40
 # Convergence: the next step would gain less than this log-likelihood.
 MIN_GAIN = 1e-7
-# Starting values (a, b) of persistent markets, from slow to fast: the best of them is one start.
+# Starting values (a, b) of persistent markets, from slow to fast: the best two are starts.
 STARTS = ((0.01, 0.98), (0.03, 0.95), (0.05, 0.90), (0.10, 0.70))
 # The likelihood often has two local maxima, slow and fast, so these are always starts as well.
 FURTHER_STARTS = ((0.02, 0.85), (0.05, 0.50))
@@ -189,32 +194,43 @@ def maximise(sample: Sample) -> tuple[Floats, str]:
     values = np.nan_to_num(totals(grid), nan=-np.inf)
     further = np.array([_position(a, b, sample.kind) for a, b in FURTHER_STARTS])
     optima: list[tuple[float, Floats, str]] = []
-    for start in (grid[values.argmax()], *further):
+    best = grid[np.argsort(values)[-2:]]
+    for start in (*best, *further):
         value, position, fault = _newton(totals, start, sample.delta)
         point = _natural(position[None, :], sample.delta)[0]
         optima.append((value, point, fault or _boundary(point, sample.delta)))
-    # Of points equally high, one that arrived.
+    # Of points equally high, one that converged.
     _, point, fault = max(optima, key=lambda one: (round(one[0], 3), not one[2]))
     return point, fault
 
 
-def errors(sample: Sample, point: Floats, *, known: bool) -> tuple[float, Floats, Floats]:
-    """Log-likelihood, Hessian and sandwich standard errors of (a, b[, g]) at `point`."""
-    count = 3 if sample.kind == "adcc" else 2
-    hessian_errors, sandwich_errors = np.full((2, count), np.nan)
+def covariances(
+    sample: Sample, point: Floats, *, known: bool
+) -> tuple[float, dict[str, pd.DataFrame]]:
+    """Log-likelihood at `point`, and covariance matrices of (a, b[, g])."""
+    names = list(PARAMETERS[sample.kind])
+    kinds = ("hessian", "opg", "sandwich") if sample.method == "full" else ("sandwich",)
+    blank = pd.DataFrame(np.nan, index=names, columns=names)
     value, free, scores, hessian = slopes(sample, point, known=known)
-    # Standard errors exist only where the Hessian is negative definite.
-    if len(free) and np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0:
-        curvature = np.linalg.inv(-hessian)
-        sandwich_errors[free] = np.sqrt(np.diag(curvature @ scores.T @ scores @ curvature))
-        if sample.method == "full":
-            hessian_errors[free] = np.sqrt(np.diag(curvature))
-    return value, hessian_errors, sandwich_errors
+    # They exist only where the Hessian is negative definite.
+    if not (len(free) and np.isfinite(hessian).all() and np.linalg.eigvalsh(-hessian)[0] > 0):
+        return value, dict.fromkeys(kinds, blank)
+    inverse, products = np.linalg.inv(-hessian), scores.T @ scores
+    matrices = {
+        "hessian": inverse,
+        "opg": np.linalg.pinv(products),
+        "sandwich": inverse @ products @ inverse,
+    }
+    inside = [names[column] for column in free]
+    return value, {
+        kind: pd.DataFrame(matrices[kind], index=inside, columns=inside).reindex_like(blank)
+        for kind in kinds
+    }
 
 
 def slopes(sample: Sample, point: Floats, *, known: bool) -> tuple[float, Integers, Floats, Floats]:
     """Log-likelihood at `point`, its parameters above 0, the scores of the rows and the Hessian."""
-    count = 3 if sample.kind == "adcc" else 2
+    count = len(PARAMETERS[sample.kind])
     free = np.flatnonzero(point[:count] > MIN_PARAMETER) if known else np.empty(0, dtype=np.intp)
     room = (1 - point[0] - point[1] - sample.delta * point[2]) / np.array([1, 1, sample.delta or 1])
     width = 5e-3 * np.minimum(point, room)[free]
@@ -246,7 +262,7 @@ def _natural(positions: Floats, delta: float) -> Floats:
 def _boundary(point: Floats, delta: float) -> str:
     a, b, g = point
     if max(a, g) < MIN_PARAMETER:
-        return "a at its boundary 0: no movement of the correlations is found, b says nothing"
+        return "a at its boundary 0: the correlations show no dynamics, so b is not identified"
     if a + b + delta * g >= PERSISTENCE_LIMIT:
         return f"persistence {a + b + delta * g:.5f} at its boundary 1"
     return ""
@@ -325,4 +341,4 @@ def _newton(totals: Totals, position: Floats, delta: float) -> tuple[float, Floa
             reach *= 2
         else:
             reach = float(np.max(np.abs(step) / np.maximum(np.abs(position), 0.05))) / 4
-    return value, position, f"the optimiser did not arrive in {MAX_STEPS} steps"
+    return value, position, f"the optimiser did not converge in {MAX_STEPS} steps"

@@ -1,19 +1,21 @@
-"""CoVaR and ΔCoVaR: lower quantile of one asset given distress of another.
+"""CoVaR and ΔCoVaR: value at risk of one asset given distress of another.
 
-Every figure is a return in the unit of the input and losses are negative: ΔCoVaR = −0.02 says that
-the target's bad day is two points worse when the other asset is in distress. (Adrian and
-Brunnermeier, and the backtests of this package, write losses as positive numbers.)
+Losses are positive, as in every risk measure of `models.tails` and in Adrian and Brunnermeier:
+ΔCoVaR = 0.02 says that the target's value at risk is two points larger when the other asset is in
+distress. The input is returns, in which losses are negative.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import optimize
 
 from features._typing import Floats
 from features._validation import complete_rows
 from models._checks import require_level, varies
+from models._reports import short_repr, summary
 from models.errors import NotEnoughData
 
 NORMAL_MIDDLE = 1.349  # interquartile range of a standard normal
@@ -21,33 +23,33 @@ NORMAL_MIDDLE = 1.349  # interquartile range of a standard normal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoVaR:
-    """Lower quantile of a target, given the return of a conditioning asset.
+    """Value at risk of a target, given the loss of a conditioning asset; losses are positive.
 
     Attributes
     ----------
     level : float
-        q, for the target's quantile and for the other asset's distress.
+        q: the probability of a loss beyond the value at risk, of both assets.
     n : int
         Joint sessions.
-    target_quantile : float
-        Unconditional q-quantile of the target.
+    value_at_risk : float
+        Of the target alone: the (1 − q)-quantile of its losses.
     distress, median : float
-        q-quantile and median of the conditioning asset.
+        Value at risk and median loss of the conditioning asset.
     intercept, slope : float or None
-        Of the target's q-quantile as a line in the conditioning return.
+        Of the target's (1 − q)-quantile as a line in the conditioning loss.
     covar, covar_at_median : float or None
         That line at `distress` and at `median`.
     delta : float or None
-        covar − covar_at_median = slope · (distress − median); negative where distress spreads.
+        covar − covar_at_median = slope · (distress − median); positive where distress spreads.
     converged : bool
         Where False the five figures above are None.
-    reason : str
-        What failed; "" where nothing did.
+    reason : str or None
+        What failed; None where nothing did.
     """
 
     level: float
     n: int
-    target_quantile: float
+    value_at_risk: float
     distress: float
     median: float
     intercept: float | None
@@ -56,7 +58,25 @@ class CoVaR:
     covar_at_median: float | None
     delta: float | None
     converged: bool
-    reason: str
+    reason: str | None
+
+    __repr__ = short_repr
+
+    def summary(self) -> str:
+        """Return the estimate as a table of text; losses are positive."""
+        table = pd.DataFrame({"value": {"intercept": self.intercept, "slope": self.slope}})
+        return summary(
+            f"CoVaR at level {self.level:g}, a loss is positive", table,
+            {
+                "value at risk": self.value_at_risk,
+                "CoVaR": self.covar,
+                "CoVaR at the median": self.covar_at_median,
+                "ΔCoVaR": self.delta,
+                "observations": self.n,
+                "converged": self.converged,
+                "reason": self.reason,
+            },
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +108,10 @@ def pair_covar(
 def covar(
     target: ArrayLike, conditioning: ArrayLike, *, level: float = 0.05, min_observations: int = 250
 ) -> CoVaR:
-    """Quantile of the target at a quantile of the conditioning asset, by quantile regression.
+    """Value at risk of the target at that of the conditioning asset, by quantile regression.
 
-    The q-quantile of the target is fitted as a line in the conditioning return of the same session
-    and read where that return is at its q-quantile (distress) and at its median.
+    The (1 − q)-quantile of the target's losses is fitted as a line in the conditioning loss of the
+    same session, and read where that loss is at its value at risk (distress) and at its median.
 
     Parameters
     ----------
@@ -117,19 +137,18 @@ def covar(
     Notes
     -----
     Adrian and Brunnermeier (2016, American Economic Review 106), definition 1 and the estimation
-    without state variables, with returns in place of losses; Koenker and Bassett (1978) for the
-    regression. Empirical quantiles interpolate linearly. CoVaR measures association, not
-    causation.
+    without state variables; Koenker and Bassett (1978) for the regression. Empirical quantiles
+    interpolate linearly. CoVaR measures association, not causation.
     """
-    y, x = _joint(
+    y, x = _joint_losses(
         target, conditioning, level=level, min_observations=min_observations, what="CoVaR"
     )
-    distress, median = (float(value) for value in np.quantile(x, [level, 0.5]))
-    line, reason = _quantile_line(y, x, level)
+    distress, median = (float(value) for value in np.quantile(x, [1 - level, 0.5]))
+    line, reason = _quantile_line(y, x, 1 - level)
     return CoVaR(
         level=float(level),
         n=len(y),
-        target_quantile=float(np.quantile(y, level)),
+        value_at_risk=float(np.quantile(y, 1 - level)),
         distress=distress,
         median=median,
         intercept=line[0] if line else None,
@@ -142,20 +161,22 @@ def covar(
     )
 
 
-def _joint(
+def _joint_losses(
     target: ArrayLike, conditioning: ArrayLike, *, level: float, min_observations: int, what: str
 ) -> tuple[Floats, Floats]:
     require_level(level)
     if min_observations < 3:
         raise ValueError(f"min_observations must be at least 3, got {min_observations}")
-    y, x = complete_rows(target, conditioning)
+    y, x = (-returns for returns in complete_rows(target, conditioning))
     if len(y) < min_observations:
         raise NotEnoughData(need=min_observations, got=len(y), what=what)
     return y, x
 
 
-def _quantile_line(y: Floats, x: Floats, level: float) -> tuple[tuple[float, float] | None, str]:
-    """Intercept and slope of the `level`-quantile of y in x, or the reason for none.
+def _quantile_line(
+    y: Floats, x: Floats, quantile: float
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Intercept and slope of a quantile of the losses y in the losses x, or the reason for none.
 
     The dual linear programme of Koenker and Bassett (1978, section 3), whose two multipliers are
     the line: exact, where reweighted least squares may stop early or cycle.
@@ -164,7 +185,7 @@ def _quantile_line(y: Floats, x: Floats, level: float) -> tuple[tuple[float, flo
         if not varies(values):
             return None, f"the {name} returns do not vary"
     centre_y, centre_x = float(np.median(y)), float(np.median(x))
-    if level < 0.5 and float(np.quantile(x, level)) == centre_x:
+    if quantile > 0.5 and float(np.quantile(x, quantile)) == centre_x:
         return None, "the conditioning returns lie at their median even in distress"
     # The solver's tolerances are absolute, and an absurd price must not set the unit of y: σ is
     # estimated by the interquartile range.
@@ -172,11 +193,14 @@ def _quantile_line(y: Floats, x: Floats, level: float) -> tuple[tuple[float, flo
     unit_x = float(x.std())
     design = np.stack([np.ones(len(x)), (x - centre_x) / unit_x])
     solved = optimize.linprog(
-        (centre_y - y) / unit_y, A_eq=design, b_eq=(1 - level) * design.sum(axis=1), bounds=(0, 1),
+        (centre_y - y) / unit_y,
+        A_eq=design,
+        b_eq=(1 - quantile) * design.sum(axis=1),
+        bounds=(0, 1),
         method="highs-ds",
-    )  # fmt: skip
+    )
     if solved.status != 0:
-        return None, f"quantile regression found no line: {solved.message}"
+        return None, f"quantile regression failed: {solved.message}"
     constant, steepness = (-float(value) for value in solved.eqlin.marginals)
     slope = steepness * unit_y / unit_x
-    return (centre_y + constant * unit_y - slope * centre_x, slope), ""
+    return (centre_y + constant * unit_y - slope * centre_x, slope), None

@@ -23,12 +23,13 @@ import numpy as np
 import pandas as pd
 
 from features._typing import Floats, Integers
+from models._reports import short_repr, standard_errors, summary
 from models.dependence._kernels import filter_rows
 from models.dependence._likelihood import (
     Kind,
     Method,
     Start,
-    errors,
+    covariances,
     matrix_of,
     maximise,
     prepare,
@@ -56,18 +57,18 @@ class DccFit:
     log_likelihood : float
         Correlation part, −½ Σ (ln|R_t| + z'R_t⁻¹z − z'z); add `GarchFit.log_likelihood` of each
         asset for the total. For "composite" the sum over pairs, comparable to nothing but itself.
-    hessian_errors, sandwich_errors : array of shape (2,) or, for "adcc", (3,)
-        Standard errors of (a, b[, g]), *second stage only*: σ and the targets are taken as known
-        (the targets of "cdcc" move with a and b). Hessian: from
-        the curvature alone; NaN for "composite", whose curvature counts each row many times.
-        Sandwich: Bollerslev–Wooldridge, from the curvature and the scores of the rows. NaN where
+    covariances : dict of str to DataFrame of shape (2, 2) or, for "adcc", (3, 3)
+        Of (a, b[, g]), *second stage only*: σ and the targets are taken as known (the targets of
+        "cdcc" move with a and b), so they are too small. hessian: from the curvature alone. opg:
+        from the outer product of the rows' scores. sandwich: Bollerslev–Wooldridge, from both;
+        for "composite" the only one, because that likelihood counts each row many times. NaN where
         not converged and for a parameter at 0.
     converged : bool
         The optimiser reached an interior maximum. If False the caller uses an EWMA; a, b and g are
         then the best point found, for display only. "adcc"
         with g, or a but not g, at 0 is a regular smaller model and counts as converged.
-    reason : str
-        What failed; "" where nothing did.
+    reason : str or None
+        What failed; None where nothing did.
     margins_not_converged : tuple of str
         Columns whose residuals come from no converged volatility fit, of the margins given.
     assets : tuple of str
@@ -88,14 +89,20 @@ class DccFit:
     S: Floats
     N_bar: Floats
     log_likelihood: float
-    hessian_errors: Floats
-    sandwich_errors: Floats
+    covariances: Mapping[str, pd.DataFrame]
     converged: bool
-    reason: str
+    reason: str | None
     margins_not_converged: tuple[str, ...]
     assets: tuple[str, ...]
     n: int
     Q: Floats
+
+    __repr__ = short_repr
+
+    @property
+    def standard_errors(self) -> pd.DataFrame:
+        """Standard errors of a, b (and g), one column per covariance matrix."""
+        return standard_errors(self.covariances)
 
     @property
     def half_life(self) -> float:
@@ -103,6 +110,24 @@ class DccFit:
         if self.persistence >= 1:
             return float("inf")
         return float(np.log(0.5) / np.log(self.persistence)) if self.persistence > 0 else 0.0
+
+    def summary(self) -> str:
+        """Return the estimate as a table of text: parameters, standard errors, convergence."""
+        errors = self.standard_errors
+        values = {name: getattr(self, name) for name in errors.index}
+        return summary(
+            f"{self.kind} of {len(self.assets)} assets, {self.method} likelihood",
+            pd.DataFrame({"value": values}).join(errors),
+            {
+                "log-likelihood": self.log_likelihood,
+                "observations": self.n,
+                "persistence": self.persistence,
+                "half-life, sessions": self.half_life,
+                "margins not converged": ", ".join(self.margins_not_converged) or None,
+                "converged": self.converged,
+                "reason": self.reason,
+            },
+        )
 
 
 def fit_dcc(
@@ -160,7 +185,7 @@ def fit_dcc(
     sample = prepare(residuals, kind, method, start, min_observations)
     require_unit(residuals, sample)
     point, reason = maximise(sample)
-    value, hessian_errors, sandwich_errors = errors(sample, point, known=not reason)
+    value, matrices = covariances(sample, point, known=not reason)
     a, b, g = (float(parameter) for parameter in point)
     S, N_bar = targets(sample, a, b)
     fit = DccFit(
@@ -174,11 +199,10 @@ def fit_dcc(
         S=S,
         N_bar=N_bar,
         log_likelihood=value,
-        hessian_errors=hessian_errors,
-        sandwich_errors=sandwich_errors,
+        covariances=matrices,
         converged=not reason,
         margins_not_converged=tuple(name for name, one in margins.items() if not one.converged),
-        reason=f"{kind}: {reason}" if reason else "",
+        reason=f"{kind}: {reason}" if reason else None,
         assets=tuple(residuals.columns),
         n=len(sample.z),
         Q=S,

@@ -8,6 +8,7 @@ import pandas as pd
 from features._typing import Floats
 from features.constants import MAD_TO_SIGMA
 from models._checks import zero_mad
+from models._reports import short_repr, summary
 from models.errors import NotEnoughData, NoVariation
 from models.regimes._jump_kernels import descend, forward_costs, losses
 
@@ -37,8 +38,8 @@ class JumpFit:
         Complete rows; starts; number within 1e-6 (relative) of the smallest loss.
     converged : bool
         The best descent converged and every state contains rows.
-    reason : str
-        What failed; "" where nothing did.
+    reason : str or None
+        What failed; None where nothing did.
     """
 
     centres: pd.DataFrame
@@ -52,7 +53,26 @@ class JumpFit:
     starts: int
     agreeing: int
     converged: bool
-    reason: str
+    reason: str | None
+
+    __repr__ = short_repr
+
+    def summary(self) -> str:
+        """Return the estimate as a table of text: centres of the states, standardised."""
+        table = self.centres.T.add_prefix("state ")
+        table.loc["sessions"] = [
+            float((self.states_smoothed == state).sum()) for state in self.centres.index
+        ]
+        return summary(
+            f"jump model, penalty {self.penalty:g}", table,
+            {
+                "loss": self.loss,
+                "observations": self.n,
+                "starts at this minimum": f"{self.agreeing} of {self.starts}",
+                "converged": self.converged,
+                "reason": self.reason,
+            },
+        )  # fmt: skip
 
     def standardised(self, features: pd.DataFrame) -> pd.DataFrame:
         """Features as the model sees them: location and scale of the rows estimated on."""
@@ -128,7 +148,7 @@ def fit_jump_model(
     draft = JumpFit(
         centres=pd.DataFrame(), location=location, scale=scale, cap=cap, penalty=penalty,
         loss=float("inf"), states_smoothed=pd.Series(dtype=np.int64), n=len(complete), starts=0,
-        agreeing=0, converged=False, reason="",
+        agreeing=0, converged=False, reason=None,
     )  # fmt: skip
     values = np.ascontiguousarray(draft.standardised(features).to_numpy(dtype=np.float64))
     draw = np.random.default_rng(seed)
@@ -138,9 +158,9 @@ def fit_jump_model(
     centres, path, loss, converged = min(descents, key=lambda descent: descent[2])
     order = np.argsort(centres[:, features.columns.get_loc(order_by)], kind="stable")
     named = np.argsort(order)[path]
-    faults = [] if converged else [f"no rest after {MAX_ROUNDS} rounds"]
+    faults = [] if converged else [f"no convergence in {MAX_ROUNDS} rounds"]
     if len(np.unique(named)) < states:
-        faults.append(f"only {len(np.unique(named))} of {states} states hold a row")
+        faults.append(f"only {len(np.unique(named))} of {states} states contain a row")
     return replace(
         draft,
         centres=pd.DataFrame(centres[order], columns=features.columns),
@@ -149,7 +169,7 @@ def fit_jump_model(
         starts=starts,
         agreeing=sum(one[2] - loss <= AGREES * max(loss, 1.0) for one in descents),
         converged=not faults,
-        reason="; ".join(faults),
+        reason="; ".join(faults) or None,
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from features._typing import Floats, Integers
 from features.constants import MAD_TO_SIGMA
 from models._checks import zero_mad
+from models._reports import short_repr, summary
 from models.errors import NotEnoughData, NoVariation
 from models.regimes._em import unpack
 from models.regimes._filter import hamilton_filter, log_densities, stationary
@@ -47,8 +48,8 @@ class MarkovFit:
         ν = 6, where the search begins).
     converged : bool
         The optimiser converged, and no state is an outlier, a spike or a mixture component.
-    reason : str
-        What failed; "" where nothing did.
+    reason : str or None
+        What failed; None where nothing did.
     """
 
     innovation: str
@@ -63,7 +64,9 @@ class MarkovFit:
     starts: int
     agreeing: int
     converged: bool
-    reason: str
+    reason: str | None
+
+    __repr__ = short_repr
 
     @property
     def initial(self) -> Floats:
@@ -74,6 +77,30 @@ class MarkovFit:
     def expected_durations(self) -> Floats:
         """Expected duration of each state in sessions: 1/(1 − p_ii) (Hamilton 1989, p. 374)."""
         return 1.0 / (1.0 - np.diag(self.transition))
+
+    def summary(self) -> str:
+        """Return the estimate as a table of text: one column per state."""
+        table = pd.concat(
+            [
+                self.means.T.add_prefix("state ").rename(index=lambda name: f"mean {name}"),
+                self.volatilities.T.add_prefix("state ").rename(
+                    index=lambda name: f"volatility {name}"
+                ),
+            ]
+        )
+        table.loc["duration, sessions"] = self.expected_durations
+        table.loc["expected rows"] = self.occupancy
+        return summary(
+            f"Markov switching, {self.innovation} innovations", table,
+            {
+                "log-likelihood": self.log_likelihood,
+                "observations": self.n,
+                "degrees of freedom": self.nu,
+                "starts at this maximum": f"{self.agreeing} of {self.starts}",
+                "converged": self.converged,
+                "reason": self.reason,
+            },
+        )  # fmt: skip
 
     def permuted(self, order: Integers) -> "MarkovFit":
         """Return the model with reordered states: new state k is old state order[k]."""
@@ -153,10 +180,10 @@ def fit_markov_switching(
     fit = fit.permuted(np.argsort(np.log(fit.volatilities.to_numpy()).sum(axis=1), kind="stable"))
     faults = []
     if not best.converged:
-        faults.append(f"no rest after {MAX_STEPS} steps")
+        faults.append(f"no convergence in {MAX_STEPS} steps")
     if best.fault:
         faults.append(best.fault)
-    return replace(fit, converged=not faults, reason="; ".join(faults))
+    return replace(fit, converged=not faults, reason="; ".join(faults) or None)
 
 
 def filtered_probabilities(observations: pd.DataFrame, fit: MarkovFit) -> pd.DataFrame:
@@ -232,5 +259,5 @@ def _stated(
         volatilities=pd.DataFrame(widen * scale * root, columns=names),
         correlations=covariance / root[:, :, None] / root[:, None, :],
         nu=nu, transition=transition, log_likelihood=maximum.value, occupancy=maximum.occupancy,
-        n=0, starts=0, agreeing=0, converged=False, reason="",
+        n=0, starts=0, agreeing=0, converged=False, reason=None,
     )  # fmt: skip

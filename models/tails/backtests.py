@@ -39,8 +39,10 @@ class Backtest:
         level · n.
     n : int
         Sessions with a return and every forecast.
-    reason : str
-        Reason if the test abstains, otherwise "".
+    abstained : bool
+        Too few violations, or none from which the statistic could be computed.
+    reason : str or None
+        Reason if the test abstains, otherwise None.
     """
 
     test: Test
@@ -49,7 +51,8 @@ class Backtest:
     violations: int
     expected: float
     n: int
-    reason: str
+    abstained: bool
+    reason: str | None
 
 
 def unconditional_coverage(
@@ -99,7 +102,7 @@ def conditional_coverage(
     """Test both at once: violations have probability `level` whatever happened the session before.
 
     Parameters, sign, NaN rule and errors are those of `unconditional_coverage`; it abstains where
-    `independence` does.
+    the violations do not determine how they cluster.
 
     Notes
     -----
@@ -111,8 +114,8 @@ def conditional_coverage(
     n, x = int(paired.sum()), int(hits[paired].sum())
     ratio, reason = _independence_ratio(hits, paired)
     if ratio is None:
-        reason += "; read unconditional coverage alone"
-        return _abstained("conditional coverage", reason, x, n, level)
+        fault = f"{reason}; read unconditional coverage alone"
+        return _abstained("conditional coverage", fault, x, n, level)
     both = ratio + _coverage_ratio(x, n, level)
     return _tested(
         "conditional coverage", both, float(special.chdtrc(2, max(both, 0.0))), x, n, level
@@ -236,21 +239,21 @@ def _coverage_ratio(x: int, n: int, level: float) -> float:
     return max(0.0, 2 * float(ratio))  # rounding alone can make it negative
 
 
-def _independence_ratio(hits: Booleans, rows: Booleans) -> tuple[float | None, str]:
+def _independence_ratio(hits: Booleans, rows: Booleans) -> tuple[float, None] | tuple[None, str]:
     follows = rows[:-1] & rows[1:]
     before, now = hits[:-1][follows], hits[1:][follows]
     counts = np.zeros((2, 2))
     np.add.at(counts, (before.astype(int), now.astype(int)), 1)
     after_quiet, after_violation = counts.sum(axis=1)
     if not hits.any():
-        return None, "no violation, so clustering cannot be told"
+        return None, "no violation, so clustering is not determined"
     if after_violation == 0:
-        return None, "no violation is followed by a session, so clustering cannot be told"
+        return None, "no violation is followed by a session, so clustering is not determined"
     if after_quiet == 0:
-        return None, "no quiet session is followed by a session, so clustering cannot be told"
+        return None, "no quiet session is followed by a session, so clustering is not determined"
     apart = special.xlogy(counts, counts / counts.sum(axis=1, keepdims=True)).sum()
     pooled = special.xlogy(counts.sum(axis=0), counts.sum(axis=0) / counts.sum()).sum()
-    return max(0.0, 2 * float(apart - pooled)), ""
+    return max(0.0, 2 * float(apart - pooled)), None
 
 
 def _tested(
@@ -263,7 +266,8 @@ def _tested(
         violations=violations,
         expected=level * n,
         n=n,
-        reason="",
+        abstained=False,
+        reason=None,
     )
 
 
@@ -275,5 +279,6 @@ def _abstained(test: Test, reason: str, violations: int, n: int, level: float) -
         violations=violations,
         expected=level * n,
         n=n,
+        abstained=True,
         reason=reason,
     )

@@ -9,17 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 from features._typing import Floats
 from features._validation import require_confidence
 from models._checks import finite_values, require_level, require_share
+from models._reports import short_repr, summary
 from models.errors import NotEnoughData
 
 # Below ξ = −½ maximum likelihood is irregular (Smith 1985): intervals are not valid there.
 MIN_REGULAR_XI = -0.5
 # Below ξ = −1 the likelihood is unbounded; intervals are truncated there.
 MIN_XI = -1.0
+BOUNDED = "no optimum inside ξ > −0.5; the tail looks bounded"
 # Search grid of τ = ξ/β, as ln(1 + τ · largest excess): dense at ordinary tails.
 _GRID = np.r_[-np.geomspace(30, 6, 30), np.arange(-5.95, 8, 0.05), np.geomspace(8, 60, 30)]
 
@@ -46,6 +49,8 @@ class GpdFit:
     converged : bool
         The optimum lies inside ξ > −½. If False, ξ and β are the constrained optimum, for display
         only.
+    reason : str or None
+        What failed; None where nothing did.
     excesses : array of shape (exceedances,)
         Values less u.
     """
@@ -60,7 +65,31 @@ class GpdFit:
     confidence: float
     log_likelihood: float
     converged: bool
+    reason: str | None
     excesses: Floats
+
+    __repr__ = short_repr
+
+    def summary(self) -> str:
+        """Return the fit as a table of text: parameters, interval of ξ, convergence."""
+        table = pd.DataFrame(
+            {
+                "value": {"xi": self.xi, "beta": self.beta},
+                "lower": {"xi": self.xi_lower},
+                "upper": {"xi": self.xi_upper},
+            }
+        )
+        return summary(
+            f"generalised Pareto above {self.threshold:g}, intervals at {self.confidence:.0%}",
+            table,
+            {
+                "log-likelihood": self.log_likelihood,
+                "observations": self.n,
+                "exceedances": self.exceedances,
+                "converged": self.converged,
+                "reason": self.reason,
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,7 +184,7 @@ def fit_gpd(
     logs, slopes = _sums(np.array([w]), excesses)
     xi, beta = float(logs[0]) / count, float(slopes[0]) / count
     # A maximum on the edge of ξ ≥ −½ is due to the constraint, not the data.
-    converged = xi > MIN_REGULAR_XI + 1e-3 and w < _GRID[-1]
+    converged = xi > MIN_REGULAR_XI + 1e-3 and bool(w < _GRID[-1])
     lower, upper = None, None
     if converged and interval:
         allowance = float(2 * special.gammaincinv(0.5, confidence)) / 2
@@ -179,6 +208,7 @@ def fit_gpd(
         confidence=confidence,
         log_likelihood=best,
         converged=converged,
+        reason=None if converged else BOUNDED,
         excesses=excesses,
     )
 

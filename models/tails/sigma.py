@@ -16,7 +16,7 @@ from features.constants import MAD_TO_SIGMA
 from models._checks import finite_values, require_share
 from models.errors import NotEnoughData
 from models.tails.gpd import fit_gpd, gpd_tail, tail_threshold
-from models.tails.student import NU_BOUNDS, fit_student, normal_tail, student_tail
+from models.tails.student import fit_student, normal_tail, student_tail
 
 Side = Literal["lower", "upper", "both"]
 
@@ -143,7 +143,7 @@ def translate_sigma(
     else:
         student = fit_student(values, min_observations=min_observations)
         if not student.converged:
-            reasons.append(f"Student-t: no optimum inside ν > {NU_BOUNDS[0]}")
+            reasons.append(f"Student-t: {student.reason}")
         towards = {"lower": np.negative, "upper": np.positive, "both": np.abs}[side](values)
         try:
             tail = fit_gpd(
@@ -155,7 +155,7 @@ def translate_sigma(
         except NotEnoughData as error:
             reasons.append(f"tail fit: {error}")
     if tail is not None and not tail.converged:
-        reasons.append("tail fit: no optimum inside ξ > −0.5; the tail looks bounded")
+        reasons.append(f"tail fit: {tail.reason}")
     elif tail is not None and sigma <= tail.threshold:
         reasons.append(f"tail fit: {sigma:g}σ is not above the threshold {tail.threshold:.4g}")
     elif tail is not None:

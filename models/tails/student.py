@@ -30,6 +30,8 @@ class StudentFit:
         At the optimum.
     converged : bool
         The optimiser succeeded and ν is not at its lower bound.
+    reason : str or None
+        What failed; None where nothing did.
     """
 
     nu: float
@@ -37,6 +39,7 @@ class StudentFit:
     n: int
     log_likelihood: float
     converged: bool
+    reason: str | None
 
 
 def normal_tail(sigma: float, *, two_sided: bool = True) -> float:
@@ -108,12 +111,14 @@ def fit_student(sample: Floats, *, min_observations: int = 100) -> StudentFit:
         options={"ftol": 1e-12, "gtol": 1e-6},
     )
     nu = 1 / float(optimum.x[1])
+    converged = bool(optimum.success) and nu > NU_BOUNDS[0] * (1 + 1e-6)
     return StudentFit(
         nu=nu,
         standard_deviation=math.exp(optimum.x[0]),
         n=n,
         log_likelihood=-float(optimum.fun) * n,
-        converged=bool(optimum.success) and nu > NU_BOUNDS[0] * (1 + 1e-6),
+        converged=converged,
+        reason=None if converged else f"no optimum inside ν > {NU_BOUNDS[0]}",
     )
 
 

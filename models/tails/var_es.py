@@ -15,6 +15,7 @@ from scipy.special import poch, stdtrit
 
 from features._typing import Floats
 from models._checks import require_level
+from models._reports import short_repr
 from models.errors import NotEnoughData
 from models.tails.gpd import TailRisk, fit_gpd, gpd_risk, tail_threshold
 from models.tails.student import fit_student
@@ -47,6 +48,8 @@ class TailForecasts:
     estimated_to: pd.Series
     following: tuple[TailRisk, ...]
     tail: str
+
+    __repr__ = short_repr
 
 
 def tail_forecasts(

@@ -150,34 +150,37 @@ def best_maximum(values: Floats, likelihood: Likelihood, starts: Iterable[Floats
     return max(maxima, key=lambda maximum: (maximum.converged, maximum.value))
 
 
-def standard_errors(
+def covariances(
     values: Floats, likelihood: Likelihood, theta: Floats, *, scale: float
-) -> tuple[pd.DataFrame, bool]:
-    """Standard errors at an optimum, in decimals, and whether the Hessian is negative definite.
+) -> dict[str, pd.DataFrame] | None:
+    """Covariance matrices of the parameters at an optimum, in decimals.
 
     From the Hessian, from the outer product of the scores and as a sandwich of both. A parameter at
-    its boundary is treated as known: its errors are NaN. So is β where the persistence is at its
-    limit; α and γ then move along the limit, with β giving way.
+    its boundary is treated as known: its rows are NaN. So is β where the persistence is at its
+    limit; α and γ then move along the limit, with β giving way. None where the Hessian is not
+    negative definite.
     """
-    figures = pd.DataFrame(
-        np.nan, index=list(likelihood.free), columns=["hessian", "opg", "sandwich"]
-    )
     interior, curvature = curvature_of(values, likelihood, theta)
     if curvature is None:
-        return figures, False
+        return None
     gradient, outer = np.empty(7), np.empty((7, 7))
     kernels.scores(values, theta, *_arguments(values, likelihood), gradient, outer, True)
     directions = _directions(likelihood, interior, theta)
     products = directions @ outer @ directions.T
     unit = _units(likelihood, interior, scale)
     inverse = np.linalg.inv(curvature)
-    for name, covariance in (
-        ("hessian", inverse),
-        ("opg", np.linalg.pinv(products)),
-        ("sandwich", inverse @ products @ inverse),
-    ):
-        figures.loc[interior, name] = np.sqrt(np.diag(unit @ covariance @ unit.T))
-    return figures, True
+    matrices = {
+        "hessian": inverse,
+        "opg": np.linalg.pinv(products),
+        "sandwich": inverse @ products @ inverse,
+    }
+    free = list(likelihood.free)
+    return {
+        name: pd.DataFrame(unit @ matrix @ unit.T, index=interior, columns=interior).reindex(
+            index=free, columns=free
+        )
+        for name, matrix in matrices.items()
+    }
 
 
 def curvature_of(

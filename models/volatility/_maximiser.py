@@ -20,6 +20,7 @@ from features._typing import Floats
 from models.volatility._kernels import EGARCH, GARCH, SIZE, scores
 
 COORDINATES = 8
+NEAR_CONSTRAINT = 1e-4  # share of the limit: a smaller weight is at its constraint
 
 
 @njit()
@@ -31,7 +32,7 @@ def _coordinates(theta: Floats, model: int, limit: float) -> Floats:
         phi[2], phi[3], phi[4], phi[5] = theta[2], theta[3], theta[4], 0.0
         return phi
     # The slope of a square is 0 at 0: a start on a constraint could never leave it.
-    least = 1e-4 * limit
+    least = NEAR_CONSTRAINT * limit
     if model == GARCH:
         phi[2], phi[3] = max(theta[2], least), 0.0
     else:
@@ -143,13 +144,55 @@ def _at_bound(
 
 
 @njit(error_model="numpy")
+def _released(
+    returns: Floats, phi: Floats, model: int, innovation: int, before: float, start: int,
+    limit: float, gradient: Floats, floor: float,
+) -> float:  # fmt: skip
+    """Move a weight off its constraint where the likelihood rises inwards.
+
+    The slope in a coordinate at 0 is 0, whatever the slope in its weight, so that a point on a
+    constraint looks like a maximum. `gradient` is that of the likelihood in the parameters. Returns
+    the log-likelihood at the new point if it is above `floor`; otherwise −∞, and `phi` is
+    unchanged.
+    """
+    if model == EGARCH:
+        return -np.inf
+    total = phi[2] ** 2 + phi[3] ** 2 + phi[4] ** 2 + phi[5] ** 2
+    near = NEAR_CONSTRAINT * total
+    rises = np.zeros(COORDINATES)  # derivatives with the weights
+    rises[2], rises[4] = gradient[2], gradient[4]
+    if model != GARCH:
+        rises[2], rises[3] = 2 * (gradient[2] - gradient[3]), 2 * gradient[3]
+    mean = 0.0
+    for k in range(2, 6):
+        mean += phi[k] ** 2 / total * rises[k]
+    steepest = 0
+    for k in range(2, 6):
+        inward = phi[k] ** 2 < near and rises[k] > mean and not (model == GARCH and k == 3)
+        if inward and (steepest == 0 or rises[k] > rises[steepest]):
+            steepest = k
+    if steepest == 0:
+        return -np.inf
+    here = phi[steepest]
+    phi[steepest] = math.sqrt(near)
+    theta, slopes, information = np.empty(SIZE), np.empty(SIZE), np.empty((SIZE, SIZE))
+    _parameters(phi, model, limit, theta)
+    value = scores(returns, theta, model, innovation, before, start, slopes, information, False)
+    if value > floor:
+        return value
+    phi[steepest] = here
+    return -np.inf
+
+
+@njit(error_model="numpy")
 def maximise(
     returns: Floats, theta: Floats, model: int, innovation: int, before: float, start: int,
     low: Floats, high: Floats, limit: float, most: int, min_gain: float,
 ) -> tuple[float, int]:  # fmt: skip
     """Maximise the log-likelihood from `theta` in place; value and iterations (−1: not converged).
 
-    Converged when two consecutive steps gain less than `min_gain`.
+    Converged when two consecutive steps gain less than `min_gain`, and no weight at its constraint
+    gains more by leaving it.
 
     Quasi-Newton steps in coordinates that hold the constraints (`_coordinates`). The curvature
     begins as the outer product of the scores (Berndt, Hall, Hall and Hausman 1974), which under fat
@@ -221,8 +264,20 @@ def maximise(
             phi[:] = trial
             value = reached
             quiet = quiet + 1 if gain < min_gain else 0
-            if quiet >= 2:
+        if quiet >= 2 or (gain < 0 and fresh):
+            if gain < 0:  # the gradient is that of a rejected step
+                _parameters(phi, model, limit, theta)
+                scores(
+                    returns, theta, model, innovation, before, start, gradient, information, False
+                )
+            inward = _released(
+                returns, phi, model, innovation, before, start, limit, gradient, value + min_gain
+            )
+            if inward == -np.inf:
+                _parameters(phi, model, limit, theta)
                 return value, iteration
+            value, quiet = inward, 0
+        elif gain >= 0:
             _slopes(phi, model, limit, slopes)
             ascent[:] = slopes.T @ gradient
             bend = before_step - ascent
@@ -234,9 +289,6 @@ def maximise(
                 curvature += np.outer(bend, bend) / along - np.outer(pushed, pushed) / size_of_step
                 fresh = False
                 continue
-        elif fresh:
-            _parameters(phi, model, limit, theta)
-            return value, iteration
         else:
             damping = 1e-3
         # The corrected curvature may be wrong: restart from the scores.

@@ -6,6 +6,7 @@ is warm-started from the estimate before instead.
 """
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from scipy import integrate
 
 from features._typing import Floats
+from models._reports import short_repr, standard_errors, summary
 from models.volatility import _kernels as kernels
 from models.volatility._likelihood import (
     DECAY,
@@ -28,17 +30,16 @@ from models.volatility._likelihood import (
     Likelihood,
     Maximum,
     best_maximum,
+    covariances,
     is_integrated,
     maximise,
     scaled,
     squares_before,
-    standard_errors,
     usable,
 )
 
 # Log-likelihoods are reported for returns in percent, as in the literature and `arch`.
 PERCENT = 100.0
-NO_ERRORS = pd.DataFrame()
 INTEGRATED = "persistence at its limit 1, so σ does not revert to a long-run level"
 SIMULATED_PATHS = 4000  # EGARCH has no closed forecast beyond one session
 
@@ -59,10 +60,10 @@ class GarchFit:
     mu, omega, alpha, gamma, beta, nu, skew : float
         NaN where the model has no such parameter. skew is Hansen's λ; rugarch's ξ of `sstd`, the
         same distribution (Fernández–Steel 1998, standardised), is √((1 + λ)/(1 − λ)).
-    standard_errors : DataFrame of shape (n_parameters, 3)
-        Columns hessian, opg (outer product of the scores: Berndt–Hall–Hall–Hausman 1974) and
-        sandwich (Bollerslev–Wooldridge 1992, eq. 2.9); NaN for a parameter at its boundary, which
-        is treated as known. Empty for ewma.
+    covariances : dict of str to DataFrame of shape (n_parameters, n_parameters)
+        Of the parameters: hessian, opg (outer product of the scores: Berndt–Hall–Hall–Hausman 1974)
+        and sandwich (Bollerslev–Wooldridge 1992, eq. 2.9); NaN for a parameter at its boundary,
+        which is treated as known. Empty for ewma and in a walk-forward.
     log_likelihood : float
         Of the returns in percent; NaN for ewma.
     sigma : Series of shape (n,)
@@ -78,8 +79,8 @@ class GarchFit:
     integrated : bool
         The persistence is at its limit 1: σ does not revert, the long-run level is not identified,
         and β is treated as known in the standard errors.
-    reason : str
-        What failed, or that the fit is integrated; "" otherwise.
+    reason : str or None
+        What failed, or that the fit is integrated; None otherwise.
     rejected : GarchFit or None
         If this is the EWMA fallback, the rejected estimate: the best point found, often on its
         boundary, with its likelihood and path; for display only.
@@ -94,7 +95,7 @@ class GarchFit:
     beta: float
     nu: float
     skew: float
-    standard_errors: pd.DataFrame
+    covariances: Mapping[str, pd.DataFrame]
     log_likelihood: float
     sigma: pd.Series
     residuals: pd.Series
@@ -102,8 +103,15 @@ class GarchFit:
     n: int
     converged: bool
     integrated: bool
-    reason: str
+    reason: str | None
     rejected: "GarchFit | None" = None
+
+    __repr__ = short_repr
+
+    @property
+    def standard_errors(self) -> pd.DataFrame:
+        """Standard errors of the parameters, one column per covariance matrix."""
+        return standard_errors(self.covariances)
 
     @property
     def persistence(self) -> float:
@@ -118,6 +126,22 @@ class GarchFit:
         if self.persistence >= 1:
             return float("inf")
         return float(np.log(0.5) / np.log(self.persistence)) if self.persistence > 0 else 0.0
+
+    def summary(self) -> str:
+        """Return the estimate as a table of text: parameters, standard errors, convergence."""
+        values = {name: getattr(self, name) for name in PARAMETERS}
+        table = pd.DataFrame({"value": values}).dropna().join(self.standard_errors)
+        return summary(
+            f"{self.model}, {self.innovation} innovations", table,
+            {
+                "log-likelihood": self.log_likelihood,
+                "observations": self.n,
+                "persistence": self.persistence,
+                "half-life, sessions": self.half_life,
+                "converged": self.converged,
+                "reason": self.reason,
+            },
+        )  # fmt: skip
 
     def sigma_after(self, sigma: float, observed: float) -> float:
         """One step of the recursion at fixed parameters: from (σ_t, r_t) to σ_{t+1}.
@@ -255,17 +279,17 @@ def conclude(
         values, theta, MODELS[likelihood.model], squares_before(values, likelihood),
         STARTS[likelihood.start], variance,
     )  # fmt: skip
-    faults = [] if best.converged else ["the likelihood has no settled optimum"]
+    faults = [] if best.converged else ["the optimiser did not converge"]
     faults += _boundaries(likelihood, theta)
     if likelihood.model == "egarch" and not faults and _rests_on_start(values, theta, variance):
         faults.append("σ rests on where the recursion starts (not invertible)")
-    errors_of = NO_ERRORS
+    matrices: dict[str, pd.DataFrame] | None = {}
     if errors and not faults:
-        errors_of, bends = standard_errors(values, likelihood, theta, scale=scale)
-        faults += [] if bends else ["the likelihood is flat in some direction"]
+        matrices = covariances(values, likelihood, theta, scale=scale)
+        faults += ["the Hessian is not negative definite"] if matrices is None else []
     integrated = is_integrated(likelihood, theta)
     notes = faults or [INTEGRATED] * integrated
-    reason = f"{likelihood.model}-{likelihood.innovation}: {', '.join(notes)}" if notes else ""
+    reason = f"{likelihood.model}-{likelihood.innovation}: {', '.join(notes)}" if notes else None
     named = _named(likelihood, theta, scale)
     sigma = np.sqrt(variance) * scale
     fit = GarchFit(
@@ -278,7 +302,7 @@ def conclude(
         beta=named["beta"],
         nu=named["nu"],
         skew=named["skew"],
-        standard_errors=errors_of,
+        covariances=matrices or {},
         log_likelihood=value - len(values) * float(np.log(scale * PERCENT)),
         sigma=pd.Series(sigma[:-1], index=used.index),
         residuals=pd.Series((used.to_numpy() - named["mu"]) / sigma[:-1], index=used.index),
@@ -290,7 +314,7 @@ def conclude(
     )
     if not faults:
         return fit
-    return replace(ewma(used, reason=f"{reason}; EWMA stands in"), rejected=fit)
+    return replace(ewma(used, reason=f"{reason}; EWMA is used instead"), rejected=fit)
 
 
 def ewma(used: pd.Series, *, reason: str) -> GarchFit:
@@ -304,7 +328,7 @@ def ewma(used: pd.Series, *, reason: str) -> GarchFit:
     sigma = np.where(variance > 0, np.sqrt(variance), np.nan)
     return GarchFit(
         model="ewma", innovation="none", mu=mu, omega=0.0, alpha=1 - DECAY, gamma=np.nan,
-        beta=DECAY, nu=np.nan, skew=np.nan, standard_errors=NO_ERRORS,
+        beta=DECAY, nu=np.nan, skew=np.nan, covariances={},
         log_likelihood=np.nan, sigma=pd.Series(sigma[:-1], index=used.index),
         residuals=pd.Series((values - mu) / sigma[:-1], index=used.index),
         sigma_next=float(sigma[-1]), n=len(used), converged=False, integrated=True, reason=reason,
@@ -319,10 +343,10 @@ def _boundaries(likelihood: Likelihood, theta: Floats) -> list[str]:
     if likelihood.model == "egarch" and beta > PERSISTENCE_LIMIT:
         faults.append(f"persistence {beta:.4f} at its boundary")
     if likelihood.model != "egarch" and max(alpha, alpha + gamma) < MIN_REACTION:
-        faults.append("no reaction to surprises, so beta is not identified")
+        faults.append("no reaction to shocks, so beta is not identified")
     # A decline of σ then makes the next standardised shock larger, which lowers σ again.
     if likelihood.model == "egarch" and alpha + abs(gamma) < 0:
-        faults.append(f"σ falls after surprises of either sign (alpha {alpha:.4f})")
+        faults.append(f"σ falls after shocks of either sign (alpha {alpha:.4f})")
     if likelihood.innovation != "normal" and nu <= MIN_DEGREES * (1 + NEAR):
         faults.append(f"{nu:.2f} degrees of freedom at their boundary")
     if abs(skew) >= MAX_SKEW:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from models._checks import varies
+from models._reports import short_repr
 from models.volatility._likelihood import (
     ROWS_PER_PARAMETER,
     Likelihood,
@@ -47,6 +48,8 @@ class WalkForward:
     estimated_to: pd.Series
     sigma_next: float
     estimates: tuple[GarchFit, ...]
+
+    __repr__ = short_repr
 
 
 def walk_forward(
@@ -141,7 +144,7 @@ def _estimate(
     In a `turn` a second start is added where only one is left: the cold ones take turns.
     """
     if not varies(sample.to_numpy()):
-        return ewma(sample, reason="constant returns over the window; EWMA stands in"), ()
+        return ewma(sample, reason="constant returns over the window; EWMA is used instead"), ()
     values, scale = scaled(sample)
     guesses = likelihood.guesses(values)
     if not starts:

@@ -9,3 +9,7 @@ DM_GBP_ERRORS = (0.00846212, 0.00285271, 0.0265228, 0.0335527)
 RUGARCH = {"garch": -7539.4786, "gjr": -7463.5991}
 # R rmgarch 1.3-9, AA, AXP and BA in percent: a, b, log-likelihood of both stages.
 RMGARCH_A, RMGARCH_B, RMGARCH_LOG_LIKELIHOOD = 0.010491, 0.984875, -33252.8893
+# The same of JPM and XOM, where the persistence of JPM is at its limit: rugarch's log-likelihood of
+# JPM, then a, b and the log-likelihood of both stages.
+RUGARCH_JPM = -11682.84
+RMGARCH_INTEGRATED = (0.013257, 0.980857, -21031.4159)

@@ -53,11 +53,11 @@ TAIL_RISK = declare(
     ),
     Column(
         "expected_shortfall", REAL, "decimal, log return",
-        "mean loss beyond the VaR, forecast for t+1",
+        "mean loss beyond the VaR, forecast for t+1; a loss is positive",
     ),
     Column(
         "value_at_risk_today", REAL, "decimal, log return",
-        "forecast for the session itself, from rows up to t−1",
+        "forecast for the session itself, from rows up to t−1; a loss is positive",
     ),
     Column("breach", FLAG, "", "the session's loss went beyond value_at_risk_today"),
     Column(
@@ -133,9 +133,10 @@ SYSTEMIC = declare(
         "connectedness_net (to others less from others), sleeve (a long-short return behind the "
         "driver crowding), "
         "sleeves_worst, sleeves_average, sleeves_losing, degrossing (1: all sleeves lose), "
-        "rebound (average of the sleeves on the session after), covar (quantile of the first of "
-        "`item` when the second is at its own), covar_delta (that less the same at the second's "
-        "median), or published_zscore",
+        "rebound (average of the sleeves on the session after), covar_loss (value at risk of the "
+        "first of `item` when the second is at its own; a loss is positive), delta_covar_loss "
+        "(that less the same at the second's median), or published_zscore; until schema 2 covar "
+        "and covar_delta, the same as returns, in which a loss is negative",
         nullable=False,
     ),
     Column(

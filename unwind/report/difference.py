@@ -171,8 +171,8 @@ def _cutoff(side: dict[str, pd.DataFrame]) -> pd.Timestamp | None:
 
 
 def _replay(as_of: date, *instants: pd.Timestamp) -> str:
-    listed = ",".join(_clock(instant) for instant in instants)
-    return f"unwind replay --path DROP --as-of {as_of} --cutoff {listed}"
+    cutoffs = " ".join(f"--cutoff {_clock(instant)}" for instant in instants)
+    return f"unwind replay --path DROP --as-of {as_of} {cutoffs}"
 
 
 def _notes(

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from unwind.contract.columns import Table
+from unwind.contract.faults import FAULTS
 from unwind.contract.text import magnitude, multiple, number, percent
 from unwind.files.location import LakeError, names, place
 from unwind.lake.snapshots import Snapshot, read, read_session
@@ -328,6 +329,8 @@ def contract_text(tables: list[Table]) -> str:
             f"  {column.name:<24}{_type(column.type):<22}{column.unit:<22}{column.meaning}\n"
             for column in table.columns
         ]
+        if table.name == "quality":
+            parts += [f"    {name:<28}{meaning}\n" for name, meaning in FAULTS.items()]
         parts.append("\n")
     return "".join(parts)
 
@@ -349,6 +352,8 @@ def contract_markdown(tables: list[Table]) -> str:
             f"| {column.name} | {_type(column.type)} | {column.unit} | {column.meaning} |\n"
             for column in table.columns
         ]
+    parts.append("\n## Faults in `quality.rule`\n\n| fault | meaning |\n|---|---|\n")
+    parts += [f"| {name} | {meaning} |\n" for name, meaning in FAULTS.items()]
     return "".join(parts)
 
 

@@ -154,7 +154,7 @@ def _asset(returns: pd.Series, rule: WalkForward) -> tuple[pd.DataFrame, dict[st
         "sigma_next": path.sigma_next,
         "estimated_to": path.estimated_to.iloc[-1],
         "converged": newest.converged,
-        "reason": newest.reason or None,
+        "reason": newest.reason,
     }
 
 
@@ -191,14 +191,15 @@ def composite_link(walked: Walked, *, settings: Settings) -> dict[str, object]:
 
 
 def _link(fit: DccFit) -> dict[str, object]:
-    told: dict[str, object] = {"converged": fit.converged, "reason": fit.reason or None}
+    told: dict[str, object] = {"converged": fit.converged, "reason": fit.reason}
     if not fit.converged:
         return told
     scale = 1 / np.sqrt(np.diag(fit.Q))
+    errors = fit.standard_errors["sandwich"]
     R = fit.Q * np.outer(scale, scale)
     return told | {
-        "a": fit.a, "b": fit.b, "a_error": float(fit.sandwich_errors[0]),
-        "b_error": float(fit.sandwich_errors[1]), "half_life": fit.half_life,
+        "a": fit.a, "b": fit.b, "a_error": errors["a"],
+        "b_error": errors["b"], "half_life": fit.half_life,
         "mean_correlation": float(R[np.triu_indices(len(R), 1)].mean()),
     }  # fmt: skip
 

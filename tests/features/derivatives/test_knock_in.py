@@ -13,22 +13,28 @@ EUROPEAN = {"observation": "european", "knocked_in": False}
 
 
 class TestHaug:
-    """Haug (1998), down-and-in puts: S 100, H 95, T 0.5, r 8 %, b 4 %, rebate 3 at expiry."""
+    """Every down-and-in put that Haug prints: S 100, T 0.5, r 8 %, b 4 %, rebate 3 at expiry.
+
+    Haug (1998, The Complete Guide to Option Pricing Formulas), p. 72, as in QuantLib's test suite
+    (barrieroption.cpp, testHaugValues).
+    """
 
     @pytest.mark.parametrize(
-        ("strike", "volatility", "printed"),
+        ("barrier", "strike", "volatility", "printed"),
         [
-            (90, 0.25, 2.9586), (100, 0.25, 6.5677), (110, 0.25, 11.9752),
-            (90, 0.30, 3.8769), (100, 0.30, 7.7989), (110, 0.30, 13.3078),
+            (95, 90, 0.25, 2.9586), (95, 100, 0.25, 6.5677), (95, 110, 0.25, 11.9752),
+            (95, 90, 0.30, 3.8769), (95, 100, 0.30, 7.7989), (95, 110, 0.30, 13.3078),
+            (100, 90, 0.25, 2.2845), (100, 100, 0.25, 5.9085), (100, 110, 0.25, 11.6465),
+            (100, 90, 0.30, 3.3328), (100, 100, 0.30, 7.2636), (100, 110, 0.30, 12.9713),
         ],
     )  # fmt: skip
-    def test_price(self, strike, volatility, printed):
+    def test_price(self, barrier, strike, volatility, printed):
         # The book's rebate of 3 is paid at expiry where the barrier was never hit.
         put = knock_in_put(
-            100, strike, 95, years=0.5, volatility=volatility, rate=0.08, dividend_yield=0.04,
+            100, strike, barrier, years=0.5, volatility=volatility, rate=0.08, dividend_yield=0.04,
             **AMERICAN,
         )  # fmt: skip
-        missed = 1 - hitting_probability(100, 95, volatility=volatility, years=0.5, drift=0.04)
+        missed = 1 - hitting_probability(100, barrier, volatility=volatility, years=0.5, drift=0.04)
         assert put.value + 3 * math.exp(-0.04) * missed == pytest.approx(printed, abs=1e-4)
 
 

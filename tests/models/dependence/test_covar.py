@@ -12,6 +12,7 @@ from models.dependence import covar as module
 from models.dependence import pair_covar
 from models.dependence.covar import covar
 from models.errors import NotEnoughData
+from models.tails import fit_gpd, gpd_risk, tail_threshold
 from tests import naive_backtests
 
 
@@ -34,21 +35,35 @@ class TestPublishedLines:
         found = covar(engel["foodexp"], engel["income"], level=level, min_observations=100)
         assert found.converged
         assert found.n == 235
-        assert found.intercept == pytest.approx(intercept, abs=1e-5)
+        # The lower quantile of returns is the upper one of losses: a line with the same slope.
+        assert found.intercept == pytest.approx(-intercept, abs=1e-5)
         assert found.slope == pytest.approx(slope, abs=6e-6)
 
     def test_two_normal_assets(self):
-        # ΔCoVaR = ρ·σ_target·Φ⁻¹(q) under a bivariate normal (Adrian and Brunnermeier 2016).
+        # ΔCoVaR = ρ·σ_target·Φ⁻¹(1 − q) under a bivariate normal (Adrian and Brunnermeier 2016).
         rng = np.random.default_rng(1)
         rho, level = 0.6, 0.05
         x, e = rng.standard_normal((2, 40_000))
         y = 0.02 * (rho * x + np.sqrt(1 - rho**2) * e)
         found = covar(y, 0.01 * x, level=level, min_observations=100)
-        quantile = stats.norm.ppf(level)
+        quantile = stats.norm.ppf(1 - level)
         assert found.delta == pytest.approx(0.02 * rho * quantile, rel=0.03)
         of_covar = 0.02 * quantile * (rho + np.sqrt(1 - rho**2))
         assert found.covar == pytest.approx(of_covar, rel=0.02)
-        assert found.target_quantile == pytest.approx(0.02 * quantile, rel=0.02)
+        assert found.value_at_risk == pytest.approx(0.02 * quantile, rel=0.02)
+
+
+class TestOneSign:
+    """Value at risk, expected shortfall and CoVaR are positive numbers for a loss."""
+
+    def test_of_one_asset_from_both_families(self):
+        base, asset = market(3000, seed=3)
+        losses = -asset
+        tail = gpd_risk(fit_gpd(losses, threshold=tail_threshold(losses)), level=0.05)
+        found = covar(asset, base, level=0.05, min_observations=100)
+        assert found.value_at_risk == pytest.approx(tail.value_at_risk, rel=0.05)
+        assert tail.expected_shortfall > tail.value_at_risk > 0
+        assert found.covar > found.value_at_risk
 
 
 class TestHandSized:
@@ -58,11 +73,11 @@ class TestHandSized:
         found = covar(given + above, given, level=0.2, min_observations=3)
         assert found.intercept == pytest.approx(0, abs=1e-6)
         assert found.slope == pytest.approx(1, abs=1e-6)
-        # x holds each of 0 … 4 three times: its 0.2-quantile is at place 2.8, which is 0.8.
-        assert (found.distress, found.median) == (pytest.approx(0.8), 2)
-        assert found.covar == pytest.approx(0.8, abs=1e-6)
-        assert found.covar_at_median == pytest.approx(2, abs=1e-6)
-        assert found.delta == pytest.approx(-1.2, abs=1e-6)
+        # x holds each of 0 … 4 three times: its 0.2-quantile is at position 2.8, which is 0.8.
+        assert (found.distress, found.median) == (pytest.approx(-0.8), -2)
+        assert found.covar == pytest.approx(-0.8, abs=1e-6)
+        assert found.covar_at_median == pytest.approx(-2, abs=1e-6)
+        assert found.delta == pytest.approx(1.2, abs=1e-6)
 
 
 class TestTwins:
@@ -71,9 +86,10 @@ class TestTwins:
     def test_no_line_through_two_sessions_is_better(self, level, seed):
         base, asset = market(60, seed=seed)
         found = covar(asset, base, level=level, min_observations=30)
-        intercept, slope = naive_backtests.quantile_line(asset, base, level)
-        best = naive_backtests.check_loss(asset, base, level, intercept, slope)
-        reached = naive_backtests.check_loss(asset, base, level, found.intercept, found.slope)
+        losses, upper = (-asset, -base), 1 - level
+        intercept, slope = naive_backtests.quantile_line(*losses, upper)
+        best = naive_backtests.check_loss(*losses, upper, intercept, slope)
+        reached = naive_backtests.check_loss(*losses, upper, found.intercept, found.slope)
         assert reached <= best * (1 + 1e-6)
         assert found.slope == pytest.approx(slope, abs=1e-4)
 
@@ -87,16 +103,17 @@ class TestTwins:
 
 
 class TestCrash:
-    def test_an_asset_that_falls_with_the_base_has_a_negative_delta(self):
+    def test_an_asset_that_falls_with_the_base_has_a_positive_delta(self):
         base, asset = market(1000, seed=2)
         found = covar(asset, base, level=0.05, min_observations=100)
-        assert found.delta < 0
-        assert found.covar < found.covar_at_median < 0
-        assert found.covar < found.target_quantile
+        assert found.delta > 0
+        assert found.covar > found.covar_at_median > 0
+        assert found.covar > found.value_at_risk > 0
+        assert found.distress > 0
 
-    def test_a_haven_has_a_positive_one(self):
+    def test_a_haven_has_a_negative_one(self):
         base, asset = market(1000, seed=2, beta=-0.5)
-        assert covar(asset, base, level=0.05, min_observations=100).delta > 0
+        assert covar(asset, base, level=0.05, min_observations=100).delta < 0
 
 
 class TestHoliday:
@@ -138,20 +155,20 @@ class TestProperties:
         if not (found.converged and other.converged):
             return
         assert other.delta / scale == pytest.approx(found.delta, abs=2e-6)
-        assert other.covar / scale == pytest.approx(found.covar + 0.01 * shift, abs=2e-6)
+        assert other.covar / scale == pytest.approx(found.covar - 0.01 * shift, abs=2e-6)
         assert found.delta == pytest.approx(found.covar - found.covar_at_median, abs=1e-15)
 
     def test_the_share_of_sessions_below_the_line_is_the_level(self):
         base, asset = market(1000, seed=6)
         found = covar(asset, base, level=0.05, min_observations=100)
-        below = np.sum(asset < found.intercept + found.slope * base - 1e-9)
+        below = np.sum(-asset > found.intercept - found.slope * base + 1e-9)
         assert 48 <= below <= 50  # n·q less the two sessions that the line passes through
 
     def test_an_asset_given_itself(self):
         base, _ = market(300, seed=7)
         found = covar(base, base, level=0.05, min_observations=100)
         assert found.slope == pytest.approx(1, abs=1e-9)
-        assert found.covar == pytest.approx(np.quantile(base, 0.05), abs=1e-9)
+        assert found.covar == pytest.approx(-np.quantile(base, 0.05), abs=1e-9)
 
 
 class TestUnsolved:
@@ -161,10 +178,10 @@ class TestUnsolved:
         base, asset = market(300, seed=8)
         found = covar(asset, base, level=0.05, min_observations=100)
         assert not found.converged
-        assert found.reason == "quantile regression found no line: numerical difficulties"
+        assert found.reason == "quantile regression failed: numerical difficulties"
         figures = (found.intercept, found.slope, found.covar, found.covar_at_median, found.delta)
         assert figures == (None,) * 5
-        assert found.target_quantile == np.quantile(asset, 0.05)
+        assert found.value_at_risk == pytest.approx(-np.quantile(asset, 0.05))
 
     @pytest.mark.parametrize("level", [0.01, 0.05])
     def test_statsmodels_draws_the_same_lines(self, level):

@@ -50,8 +50,8 @@ def given(**changed: object) -> DccFit:
     plain = {
         "kind": "dcc", "method": "full", "start": "unconditional", "a": 0.1, "b": 0.8, "g": 0.0,
         "persistence": 0.9, "S": S, "N_bar": np.zeros((2, 2)), "log_likelihood": 0.0,
-        "hessian_errors": np.zeros(2), "sandwich_errors": np.zeros(2), "converged": True,
-        "reason": "", "margins_not_converged": (), "assets": ("IBIT", "IGV"), "n": 3, "Q": S,
+        "covariances": {}, "converged": True, "reason": None,
+        "margins_not_converged": (), "assets": ("IBIT", "IGV"), "n": 3, "Q": S,
     }  # fmt: skip
     return DccFit(**{**plain, **changed})  # type: ignore[arg-type]
 
@@ -179,14 +179,19 @@ class TestSlowTwin:
                 assert other < fit.log_likelihood
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_standard_errors(self, kind: Kind) -> None:
+    def test_covariances_and_standard_errors(self, kind: Kind) -> None:
         z = simulate(800, 3, kind=kind).to_numpy()
         fit = fit_dcc(pd.DataFrame(z), **PLAIN, kind=kind)
         count = 3 if kind == "adcc" else 2
         best = np.array([fit.a, fit.b, fit.g])[:count]
-        hessian, sandwich = naive_dcc.standard_errors(z, best, kind=kind)
-        np.testing.assert_allclose(fit.hessian_errors, hessian, rtol=2e-3)
-        np.testing.assert_allclose(fit.sandwich_errors, sandwich, rtol=2e-3)
+        expected = naive_dcc.covariances(z, best, kind=kind)
+        assert list(fit.covariances) == list(expected) == ["hessian", "opg", "sandwich"]
+        for name, matrix in expected.items():
+            size = np.abs(matrix).max()
+            np.testing.assert_allclose(fit.covariances[name], matrix, rtol=4e-3, atol=2e-3 * size)
+            np.testing.assert_allclose(
+                fit.standard_errors[name], np.sqrt(np.diag(matrix)), rtol=2e-3
+            )
 
 
 class TestRecovery:
@@ -196,18 +201,21 @@ class TestRecovery:
         z = simulate(3000, 6, kind=kind, seed=3)
         fit = fit_dcc(z, kind=kind, method=method, start="unconditional", min_observations=250)
         assert fit.converged
-        found = np.array([fit.a, fit.b, fit.g])[: len(fit.sandwich_errors)]
-        distance = (found - TRUTH[kind][: len(found)]) / fit.sandwich_errors
+        errors = fit.standard_errors["sandwich"].to_numpy()
+        estimates = np.array([fit.a, fit.b, fit.g])[: len(errors)]
+        distance = (estimates - TRUTH[kind][: len(errors)]) / errors
         assert np.abs(distance).max() < 3
-        assert fit.sandwich_errors.max() < 0.02
+        assert errors.max() < 0.02
 
     def test_errors_agree_under_the_model(self) -> None:
         fit = fit_dcc(simulate(6000, 4), **PLAIN, kind="dcc")
-        np.testing.assert_allclose(fit.sandwich_errors, fit.hessian_errors, rtol=0.15)
+        errors = fit.standard_errors
+        for name in ("opg", "sandwich"):
+            np.testing.assert_allclose(errors[name], errors["hessian"], rtol=0.15)
 
-    def test_curvature_of_a_composite_gives_no_errors(self) -> None:
+    def test_a_composite_has_sandwich_errors_alone(self) -> None:
         fit = fit_dcc(simulate(800, 4), **{**PLAIN, "method": "composite"}, kind="dcc")
-        assert np.isnan(fit.hessian_errors).all()
+        assert list(fit.covariances) == ["sandwich"]
 
 
 class TestProperties:
@@ -317,17 +325,31 @@ class TestTwoLocalMaxima:
 
     @pytest.mark.market
     @pytest.mark.skipif(not PRICES.exists(), reason="no market data here")
-    def test_the_higher_one_is_published(self) -> None:
+    @pytest.mark.parametrize(
+        ("days", "counterparts"),
+        [
+            (["2026-02-05", "2026-02-13"], 10),
+            pytest.param(
+                ["2026-02-03", "2026-02-04", "2026-02-05", "2026-02-06", "2026-02-13"], 15,
+                marks=pytest.mark.at_length,
+            ),
+        ],
+        ids=["20 fits", "75 fits"],
+    )  # fmt: skip
+    def test_the_higher_one_is_published(self, days: list[str], counterparts: int) -> None:
         prices = pd.read_parquet(PRICES).pivot_table(
             index="session", columns="symbol", values="adj_close"
         )
         prices.index = pd.DatetimeIndex(prices.index)
         prices = prices[prices["SPY"].notna()]
-        assets = ["IGV", "GLD", "SLV", "QQQ", "SPY", "HYG", "TLT", "MSTR", "IWM", "EEM"]
+        assets = [
+            "IGV", "GLD", "SLV", "QQQ", "SPY", "HYG", "TLT", "MSTR", "IWM", "EEM", "LQD", "SMH",
+            "USO", "EFA", "EWJ",
+        ][:counterparts]  # fmt: skip
         steps = np.geomspace(0.002, 0.3, 20)
         memory = np.concatenate([np.linspace(0.02, 0.9, 20), 1 - np.geomspace(0.1, 0.002, 10)])
         grid = np.array([(a, b, 0.0) for a in steps for b in memory if a + b < 0.9995])
-        for day in ("2026-02-05", "2026-02-13"):
+        for day in days:
             returns = np.log(prices.loc[:day]).diff().iloc[1:]
             residuals = {name: fit_garch(returns[name]).residuals for name in ["IBIT", *assets]}
             for asset in assets:
@@ -367,7 +389,7 @@ class TestNotConverged:
         fit = fit_dcc(z, **PLAIN, kind=kind)
         assert not fit.converged
         assert fit.reason.startswith(f"{kind}: a at its boundary 0")
-        assert np.isnan(fit.sandwich_errors).all()
+        assert fit.standard_errors.isna().all(axis=None)
 
     def test_persistence_at_one_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(dcc_likelihood, "PERSISTENCE_LIMIT", 0.9)
@@ -379,7 +401,7 @@ class TestNotConverged:
         monkeypatch.setattr(dcc_likelihood, "MAX_STEPS", 1)
         fit = fit_dcc(simulate(800, 3), **PLAIN, kind="dcc")
         assert not fit.converged
-        assert fit.reason == "dcc: the optimiser did not arrive in 1 steps"
+        assert fit.reason == "dcc: the optimiser did not converge in 1 steps"
         assert np.isfinite(correlation_path(simulate(800, 3), fit)).all().all()
 
 

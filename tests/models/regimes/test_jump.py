@@ -44,7 +44,7 @@ class TestFourSessions:
         fit = estimate(self.FRAME, penalty=20.0, order_by="x")
         assert set(fit.states_smoothed) in ({0}, {1})
         assert not fit.converged
-        assert fit.reason == "only 1 of 2 states hold a row"
+        assert fit.reason == "only 1 of 2 states contain a row"
 
     def test_online_waits_until_the_jump_is_paid(self) -> None:
         # A row costs ½·(2·place)² = 0.91 on the wrong centre: with λ = 1.5 two rows are needed.

@@ -68,7 +68,7 @@ def by_hand(**changed: object) -> MarkovFit:
         "nu": float("inf"),
         "transition": np.array([[0.9, 0.1], [0.2, 0.8]]),
         "log_likelihood": 0.0, "occupancy": np.zeros(2), "n": 0, "starts": 0, "agreeing": 0,
-        "converged": True, "reason": "",
+        "converged": True, "reason": None,
     }  # fmt: skip
     return MarkovFit(**(plain | changed))  # type: ignore[arg-type]
 

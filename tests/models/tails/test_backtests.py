@@ -115,7 +115,8 @@ class TestHandSized:
         )
         result = outcome(independence, hits)
         assert result.statistic == pytest.approx(by_hand, rel=1e-12)
-        assert result.reason == ""
+        assert result.reason is None
+        assert not result.abstained
         both = outcome(conditional_coverage, hits)
         frequency = outcome(unconditional_coverage, hits)
         assert both.statistic == pytest.approx(by_hand + frequency.statistic, rel=1e-12)
@@ -189,7 +190,7 @@ class TestCalm:
     def test_no_violation_says_nothing_of_clusters(self, test):
         result = test(*with_violations(0, 255), level=0.01, min_observations=1)
         assert (result.statistic, result.p_value) == (None, None)
-        assert "no violation, so clustering cannot be told" in result.reason
+        assert "no violation, so clustering is not determined" in result.reason
         assert result.n == 255
 
     @pytest.mark.parametrize("test", [independence, conditional_coverage])

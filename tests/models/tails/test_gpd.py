@@ -222,6 +222,7 @@ def law(xi, *, beta=1.0, threshold=2.0, n=1000, exceedances=100, converged=True)
         confidence=0.95,
         log_likelihood=0.0,
         converged=converged,
+        reason=None,
         excesses=np.empty(0),
     )
 

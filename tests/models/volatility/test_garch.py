@@ -1,4 +1,5 @@
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from tests.conftest import SHARED
 from tests.reference.volatility import DM_GBP, DM_GBP_ERRORS, RUGARCH
 
 REFERENCES = SHARED / "references" / "garch"
+HISTORY = SHARED / "market" / "history" / "prices.parquet"
 needs_references = pytest.mark.skipif(not REFERENCES.exists(), reason="no reference data here")
 EVERY = [(model, law) for model in MODELS for law in INNOVATIONS]
 
@@ -239,6 +241,28 @@ class TestVolatilityThatOnlyRises:
         assert errors.loc[["mu", "alpha"]].notna().all().all()
 
 
+class TestCreditCrisis:
+    """SPY at each quarter-end from 2008 to 2012, where the persistence is often at its limit."""
+
+    @pytest.mark.market
+    @pytest.mark.skipif(not HISTORY.exists(), reason="no market data here")
+    def test_every_quarter_is_a_garch_and_not_an_ewma(self) -> None:
+        prices = pd.read_parquet(HISTORY).query("symbol == 'SPY'")
+        closes = pd.Series(
+            prices["adj_close"].to_numpy(), index=pd.DatetimeIndex(prices["session"])
+        ).sort_index()
+        returns = np.log(closes).diff().dropna()
+        fits = [
+            fit_garch(returns.loc[:end].iloc[-1500:])
+            for end in pd.date_range("2008-12-31", "2012-12-31", freq="QE")
+        ]
+        assert all(fit.model == "garch" and fit.converged for fit in fits)
+        integrated = [fit for fit in fits if fit.persistence > 0.9999]
+        assert len(integrated) == 14
+        assert all(fit.integrated for fit in integrated)
+        assert all(fit.standard_errors.loc["beta"].isna().all() for fit in integrated)
+
+
 class TestMarketThatDies:
     def test_a_variance_that_fades_to_zero_is_a_labelled_fallback(self) -> None:
         shocks = np.random.default_rng(1).normal(size=600)
@@ -246,7 +270,7 @@ class TestMarketThatDies:
         fit = fit_garch(fading, min_observations=250, innovation="normal")
         assert not fit.converged
         assert fit.model == "ewma"
-        assert "EWMA stands in" in fit.reason
+        assert "EWMA is used instead" in fit.reason
         assert fit.rejected is not None
         assert not fit.rejected.converged
         assert np.isfinite(fit.rejected.log_likelihood)
@@ -255,16 +279,26 @@ class TestMarketThatDies:
 class TestNearIntegrated:
     """Local maxima on the constraints, where a projected step would stall."""
 
+    # On series 39 the maximiser stopped on α + γ = 0, 0.04 below the maximum inside.
+    @pytest.mark.parametrize(
+        "seeds",
+        [[*range(12), 39], pytest.param(range(150), marks=pytest.mark.at_length)],
+        ids=["13 series", "150 series"],
+    )
     @pytest.mark.parametrize("law", ["normal", "t"])
     @pytest.mark.parametrize("model", ["garch", "gjr"])
-    def test_no_settled_maximum_lies_below_the_constrained_one(self, model: str, law: str) -> None:
+    def test_no_converged_maximum_lies_below_the_constrained_one(
+        self, model: str, law: str, seeds: Sequence[int]
+    ) -> None:
         likelihood = Likelihood(model=model, innovation=law, start="backcast")
-        for seed in range(12):
+        gaps = []
+        for seed in seeds:
             values = scaled(_near_integrated(seed))[0]
             for guess in likelihood.guesses(values):
-                reached = maximise(values, likelihood, guess)
-                assert reached.converged
-                assert _by_slsqp(values, likelihood, reached.theta) < reached.value + 1e-3
+                maximum = maximise(values, likelihood, guess)
+                assert maximum.converged
+                gaps.append(_by_slsqp(values, likelihood, maximum.theta) - maximum.value)
+        assert max(gaps) < 1e-3
 
 
 def _near_integrated(seed: int) -> pd.Series:

@@ -13,7 +13,14 @@ from models.volatility import _kernels as kernels
 from models.volatility._likelihood import INNOVATIONS, MODELS, STARTS
 from tests import naive_garch
 from tests.conftest import SHARED
-from tests.reference.volatility import RMGARCH_A, RMGARCH_B, RMGARCH_LOG_LIKELIHOOD, RUGARCH
+from tests.reference.volatility import (
+    RMGARCH_A,
+    RMGARCH_B,
+    RMGARCH_INTEGRATED,
+    RMGARCH_LOG_LIKELIHOOD,
+    RUGARCH,
+    RUGARCH_JPM,
+)
 
 REFERENCES = SHARED / "references"
 needs_references = pytest.mark.skipif(not REFERENCES.exists(), reason="no reference data here")
@@ -101,6 +108,44 @@ class TestAgainstArch:
             held = [name for name in kept if name in errors.index and ours.notna()[name]]
             np.testing.assert_allclose(ours[held], errors[held], rtol=0.1)
 
+    @needs_references
+    def test_covariances_of_the_parameters(self) -> None:
+        percent = pd.read_csv(REFERENCES / "garch" / "dmbp.csv")["ret_pct"]
+        fit = fit_garch(percent / 100, innovation="normal")
+        model = arch_model(percent, vol="GARCH", p=1, q=1, rescale=False)
+        unit = np.diag([100.0, 1e4, 1.0, 1.0])
+        for kind, name in (("sandwich", "robust"), ("hessian", "classic")):
+            theirs = model.fit(disp="off", show_warning=False, cov_type=name).param_cov.to_numpy()
+            ours = unit @ fit.covariances[kind].to_numpy() @ unit
+            size = np.sqrt(np.outer(np.diag(theirs), np.diag(theirs)))
+            np.testing.assert_allclose(ours / size, theirs / size, atol=0.02)
+            np.testing.assert_allclose(
+                fit.standard_errors[kind] ** 2, np.diag(fit.covariances[kind])
+            )
+
+    @needs_references
+    def test_outer_product_of_the_scores(self) -> None:
+        percent = pd.read_csv(REFERENCES / "garch" / "dmbp.csv")["ret_pct"]
+        fit = fit_garch(percent, innovation="normal")
+        point = np.array([fit.mu, fit.omega, fit.alpha, fit.beta])
+        squares = (percent.to_numpy() - percent.mean()) ** 2
+        weights = 0.94 ** np.arange(75)
+
+        def rows(mu: float, omega: float, alpha: float, beta: float) -> np.ndarray:
+            variance = naive_garch.variances(
+                percent.to_numpy(), mu=mu, omega=omega, alpha=alpha, gamma=0.0, beta=beta,
+                model="garch", before=float(squares[:75] @ weights / weights.sum()), first=False,
+            )  # fmt: skip
+            return -0.5 * (np.log(variance) + (percent.to_numpy() - mu) ** 2 / variance)
+
+        steps = np.diag(1e-5 * np.abs(point))
+        scores = np.array(
+            [(rows(*(point + h)) - rows(*(point - h))) / (2 * h.sum()) for h in steps]
+        )
+        expected = np.linalg.inv(scores @ scores.T)
+        size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+        np.testing.assert_allclose(fit.covariances["opg"] / size, expected / size, atol=1e-4)
+
 
 class TestUnit:
     @pytest.mark.parametrize("model", list(MODELS))
@@ -153,3 +198,23 @@ class TestRugarch:
         )  # fmt: skip
         told = pd.read_csv(REFERENCES / "dcc" / "dji3_full_condcorr.csv", index_col=0)
         assert np.abs(correlation_path(z, fit).to_numpy() - told.to_numpy()).max() < 1e-5
+
+    @needs_references
+    def test_a_persistence_at_its_limit_is_a_margin_like_any_other(self) -> None:
+        # With an EWMA of JPM in its place the log-likelihood was -21070.00.
+        returns = pd.read_csv(REFERENCES / "garch" / "dji30ret.csv.gz", index_col=0)
+        fits = {
+            name: fit_garch(returns[name], innovation="normal", start="rugarch")
+            for name in ("JPM", "XOM")
+        }
+        assert fits["JPM"].integrated
+        assert fits["JPM"].log_likelihood == pytest.approx(RUGARCH_JPM, abs=0.01)
+        z = pd.DataFrame({name: fit.residuals for name, fit in fits.items()})
+        fit = fit_dcc(z, start="rmgarch", margins=fits)
+        assert fit.converged
+        assert fit.margins_not_converged == ()
+        total = sum(one.log_likelihood for one in fits.values()) + fit.log_likelihood
+        # R stops the persistence at 0.999, the log-likelihood here is higher.
+        a, b, log_likelihood = RMGARCH_INTEGRATED
+        assert log_likelihood < total < log_likelihood + 1
+        assert (fit.a, fit.b) == (pytest.approx(a, abs=2e-4), pytest.approx(b, abs=2e-4))

@@ -1,3 +1,4 @@
+import time
 import warnings
 
 import numpy as np
@@ -5,6 +6,7 @@ import pandas as pd
 import pytest
 from arch import arch_model
 
+from benchmarks.volatility import simulate, warm
 from models.errors import NotEnoughData
 from models.volatility import walk_forward
 from tests.conftest import SHARED
@@ -82,6 +84,19 @@ class TestAgainstColdFits:
             end = 500 + 21 * number
             told = _arch(returns.iloc[max(0, end - 1500) : end], "t")
             assert path.estimates[number].log_likelihood >= told - 1e-4
+
+
+class TestSpeed:
+    @pytest.mark.at_length
+    def test_twelve_assets_of_ten_years_take_two_seconds_of_one_core(self) -> None:
+        drawn = simulate(12)
+        warm(drawn.iloc[:600, 0])
+        seconds = []
+        for _ in range(3):  # the quickest: others may use the machine as well
+            begin = time.process_time()
+            assert sum(warm(returns) for _, returns in drawn.items()) == 12 * 97
+            seconds.append(time.process_time() - begin)
+        assert min(seconds) < 2
 
 
 class TestHoliday:

@@ -141,9 +141,11 @@ class TestCoVaR:
         pair = pair_covar(
             last["IBIT"].to_numpy(), last["IGV"].to_numpy(), level=0.05, min_observations=250
         )
-        assert found["covar", "IGV|IBIT"].value == pair.asset_given_base.covar
-        assert found["covar_delta", "IBIT|IGV"].value == pair.base_given_asset.delta
-        assert found["covar_delta", "IGV|IBIT"].value < 0
+        assert found["covar_loss", "IGV|IBIT"].value == pair.asset_given_base.covar
+        assert found["delta_covar_loss", "IBIT|IGV"].value == pair.base_given_asset.delta
+        assert found["delta_covar_loss", "IGV|IBIT"].value > 0
+        # The codes of the earlier schema had the opposite sign: no new row may carry them.
+        assert {name for name, _ in found} == {"covar_loss", "delta_covar_loss"}
 
     def test_a_young_asset_says_so(self, chosen: Settings) -> None:
         returns = _returns()

@@ -68,7 +68,9 @@ class TestLossOfSleeves:
         )
 
     def test_of_two_is(self, settings: Settings) -> None:
-        assert "drivers: losses across long–short factor spreads" in self._row(settings, 2)["headline"]
+        assert (
+            "drivers: losses across long–short factor spreads" in self._row(settings, 2)["headline"]
+        )
 
 
 class TestInSample:

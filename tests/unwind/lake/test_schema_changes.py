@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -104,6 +105,38 @@ class TestNewVariable:
         early = read(snapshot, "regimes", cutoff=cutoff_at(FEBRUARY))
         assert early["liquidity"].isna().all()
         assert read(snapshot, "regimes")["liquidity"].tolist()[1] == 0.5
+
+
+class TestLossesOfAnEarlierSchema:
+    def test_a_covar_of_version_two_keeps_its_code_and_its_sign(
+        self, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def row(measure: str, value: float, *, day: date) -> pd.DataFrame:
+            stamps = regimes_row(day, settings)[
+                ["as_of", "cutoff", "known_at", "source", "settings_digest"]
+            ]
+            empty = dict.fromkeys(["window", "z", "percentile", "n"], float("nan"))
+            return stamps.assign(
+                measure=measure, item="IGV|IBIT", publisher="unwind", value=value,
+                unit="log return", describes=day, detail=None, reason=None, **empty,
+            )  # fmt: skip
+
+        later = FEBRUARY + timedelta(days=1)
+        with monkeypatch.context() as earlier:
+            for module in (columns, lake, publication):
+                earlier.setattr(module, "SCHEMA_VERSION", 2)
+            old = {
+                "regimes": regimes_row(FEBRUARY, settings),
+                "systemic": row("covar", -0.04, day=FEBRUARY),
+            }
+            publish(tmp_path, old, settings=settings, source="files", run="a")
+        new = {
+            "regimes": regimes_row(later, settings),
+            "systemic": row("covar_loss", 0.05, day=later),
+        }
+        snapshot = publish(tmp_path, new, settings=settings, source="files", run="b")
+        rows = read(snapshot, "systemic").set_index("measure")["value"]
+        assert rows.to_dict() == {"covar": -0.04, "covar_loss": 0.05}
 
 
 class TestConformed:

@@ -119,7 +119,7 @@ class TestConclusion:
         assert {row.change for row in nothing.rows} == {"added"}
         assert nothing.notes == (
             "nothing was said by 2026-02-05T20:15Z; make it: unwind replay --path DROP "
-            "--as-of 2026-02-05 --cutoffs 2026-02-05T20:15Z",
+            "--as-of 2026-02-05 --cutoff 2026-02-05T20:15Z",
         )
 
 

@@ -35,7 +35,7 @@ class Note:
     ----------
     strike : float
         Close of the underlying on the issue date or the session before it: the table has no
-        initial level, so this is assumed. NaN where there is none on file.
+        initial level, so this is assumed. NaN where the store has none.
     observation : str
         american, european, or unknown.
     touched_on : Timestamp

@@ -32,14 +32,15 @@ def covar_measures(returns: pd.DataFrame, settings: Settings) -> list[Measure]:
 
 
 def _both(item: str, found: CoVaR | str, window: int) -> list[Measure]:
-    """CoVaR and ΔCoVaR of one direction; null with the reason where there is none."""
+    """CoVaR and ΔCoVaR of one direction, losses positive; null with the reason where it fails."""
     figures: tuple[float | None, float | None] = (None, None)
-    detail = None
+    detail: str | None = None
+    reason: str | None
     if isinstance(found, str):
         reason = found
     else:
         figures, reason = (found.covar, found.delta), found.reason
-        detail = f"level {found.level:g}, {found.n} joint sessions; a loss is negative"
+        detail = f"level {found.level:g}, {found.n} joint sessions; a loss is positive"
     return [
         Measure(
             measure=name,
@@ -51,5 +52,5 @@ def _both(item: str, found: CoVaR | str, window: int) -> list[Measure]:
             detail=detail,
             reason=reason,
         )
-        for name, value in zip(("covar", "covar_delta"), figures, strict=True)
+        for name, value in zip(("covar_loss", "delta_covar_loss"), figures, strict=True)
     ]

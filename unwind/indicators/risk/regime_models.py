@@ -118,7 +118,7 @@ def _blank(item: Item, model: str) -> dict[str, object]:
 
 
 def _named(
-    row: dict[str, object], item: Item, chosen: RegimeModels, *, faults: str, stressed: bool,
+    row: dict[str, object], item: Item, chosen: RegimeModels, *, faults: str | None, stressed: bool,
     volatilities: Sequence[float],
 ) -> dict[str, object]:  # fmt: skip
     """Give the row its state, or the reason why it has none; the figures of the fit stay."""

@@ -77,7 +77,7 @@ def _figures(
     )
     observed, following = float(returns.iloc[-1]), forecasts.following[place]
     unknown = np.isnan(observed) or np.isnan(risk.iloc[-1])
-    reasons = [fit.reason, "no return at the session" if np.isnan(observed) else ""]
+    reasons = [fit.reason, "no return at the session" if np.isnan(observed) else None]
     told: dict[str, object] = {
         "value_at_risk": following.value_at_risk,
         "expected_shortfall": following.expected_shortfall,
