@@ -31,8 +31,8 @@ def standard_errors(covariances: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def short_repr(result: Any) -> str:
     """Name the fields of a dataclass; of arrays, series and frames give the shape."""
-    shown = ", ".join(f"{one.name}={_short(getattr(result, one.name))}" for one in fields(result))
-    return f"{type(result).__name__}({shown})"
+    values = ", ".join(f"{one.name}={_short(getattr(result, one.name))}" for one in fields(result))
+    return f"{type(result).__name__}({values})"
 
 
 def _short(value: object) -> str:

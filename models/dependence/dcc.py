@@ -180,8 +180,8 @@ def fit_dcc(
         of no column.
     """
     margins = margins or {}
-    if strangers := [name for name in margins if name not in residuals.columns]:
-        raise ValueError(f"margins must be of the columns of the residuals, got {strangers}")
+    if unknown := [name for name in margins if name not in residuals.columns]:
+        raise ValueError(f"margins must be of the columns of the residuals, got {unknown}")
     sample = prepare(residuals, kind, method, start, min_observations)
     require_unit(residuals, sample)
     point, reason = maximise(sample)

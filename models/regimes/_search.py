@@ -70,7 +70,7 @@ def maximise(theta: Floats, values: Floats, nu: float, terms: Terms, *, coarse: 
     narrowest = float(np.diagonal(factors, axis1=1, axis2=2).min())
     faults, broken = [], bool(np.isnan(value))
     if broken:
-        faults.append("the climb broke off: its next step was no number")
+        faults.append("the optimisation stopped: its next step was not a number")
     if occupancy.min() < MIN_ROWS * values.shape[1]:
         faults.append(f"a state holds {occupancy.min():.1f} expected rows: an outlier, no regime")
     if narrowest <= 1.001 * FLOOR:

@@ -203,10 +203,10 @@ def tail_shape(values: Floats, years: Integers) -> float:
     """
     shapes = []
     for year in np.unique(years):
-        rest = values[years != year]
+        others = values[years != year]
         try:
-            threshold = float(np.quantile(rest, LEVELS[-1])) if rest.size else 0.0
-            shapes.append(fit_gpd(rest, threshold=threshold, interval=False).xi)
+            threshold = float(np.quantile(others, LEVELS[-1])) if others.size else 0.0
+            shapes.append(fit_gpd(others, threshold=threshold, interval=False).xi)
         except NotEnoughData:
             return 0.0
     return float(np.clip(np.mean(shapes), 0.0, MAX_SHAPE)) if shapes else 0.0

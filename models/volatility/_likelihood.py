@@ -223,13 +223,13 @@ def _arguments(values: Floats, likelihood: Likelihood) -> tuple[int, int, float,
 
 
 def is_integrated(likelihood: Likelihood, theta: Floats) -> bool:
-    """Whether the persistence of σ² is at its limit 1."""
+    """Tell whether the persistence of σ² is at its limit 1."""
     persistence = theta[2] + theta[3] / 2 + theta[4]
     return likelihood.model != "egarch" and bool(persistence > PERSISTENCE_LIMIT)
 
 
 def _directions(likelihood: Likelihood, names: list[str], theta: Floats) -> Floats:
-    """Directions in which the named parameters move, one a row: along the limit where it binds."""
+    """Directions in which the named parameters move, one per row: along the limit where it binds."""
     directions = np.zeros((len(names), len(PARAMETERS)))
     for row, name in enumerate(names):
         directions[row, PARAMETERS.index(name)] = 1.0

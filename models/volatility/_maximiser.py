@@ -121,7 +121,7 @@ def _scaled_to_largest(phi: Floats, model: int) -> int:
 
 @njit()
 def _outgrown(phi: Floats, fixed: int) -> bool:
-    """Whether the fixed coordinate has become small beside the others."""
+    """Tell whether the fixed coordinate has become small beside the others."""
     if fixed < 0:
         return False
     total = phi[2] ** 2 + phi[3] ** 2 + phi[4] ** 2 + phi[5] ** 2
@@ -132,7 +132,7 @@ def _outgrown(phi: Floats, fixed: int) -> bool:
 def _at_bound(
     phi: Floats, ascent: Floats, k: int, low: Floats, high: Floats, model: int
 ) -> bool:  # fmt: skip
-    """Whether a coordinate lies at a bound of its own that its gradient points out of."""
+    """Tell whether a coordinate lies at a bound of its own that its gradient points out of."""
     if 2 <= k <= 5 and (model != EGARCH or k == 5):
         return False
     if k == 6:

@@ -1,4 +1,4 @@
-"""What a desk table is made of: columns with type, unit and meaning, and what every row carries."""
+"""Columns of the desk tables: type, unit and meaning, and those that every row has."""
 
 from dataclasses import dataclass
 
@@ -91,9 +91,13 @@ MOMENT = (
     Column("as_of", DATE, "session", "the NYSE session that the row describes", nullable=False),
     Column("known_at", INSTANT, "UTC", "when the value could first be known", nullable=False),
     Column(
-        "cutoff", INSTANT, "UTC", "where the run stood: it saw rows known by then", nullable=False
+        "cutoff",
+        INSTANT,
+        "UTC",
+        "data cut-off of the run: it used rows known by then",
+        nullable=False,
     ),
-    Column("settings_digest", TEXT, "", "digest of the settings in force", nullable=False),
+    Column("settings_digest", TEXT, "", "hash of the settings of the run", nullable=False),
     Column("source", TEXT, "", "provider; simulated data says so", nullable=False),
 )
 

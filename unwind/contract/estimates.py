@@ -1,4 +1,4 @@
-"""What was estimated: volatility, tails, breaks, states, the cross-section."""
+"""Estimates: volatility, tails, breaks, states, the cross-section."""
 
 from unwind.contract.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, declare
 
@@ -22,7 +22,7 @@ VOLATILITY = declare(
     Column("residual", REAL, "σ", "(return − μ)/sigma: the standardised surprise of the session"),
     Column("mu", REAL, "decimal", "mean of the log return"),
     Column("omega", REAL, "decimal²", "variance intercept"),
-    Column("alpha", REAL, "1", "weight of the last squared surprise"),
+    Column("alpha", REAL, "1", "weight of the last squared shock"),
     Column("beta", REAL, "1", "weight of the last variance"),
     Column("nu", REAL, "degrees of freedom", "Student-t shape"),
     Column("half_life", REAL, "sessions", "ln ½ / ln(α+β)"),
@@ -30,7 +30,7 @@ VOLATILITY = declare(
     Column("n", COUNT, "sessions", "returns used", nullable=False),
     Column("estimated_to", DATE, "session", "last session that the parameters have seen"),
     Column("converged", FLAG, "", "the optimiser reported success inside the boundary"),
-    Column("reason", TEXT, "", "why a value is null or which fallback stands here"),
+    Column("reason", TEXT, "", "why a value is null, or which fallback is used"),
 )
 
 TAIL_RISK = declare(
@@ -71,7 +71,7 @@ TAIL_RISK = declare(
     Column("coverage_p", REAL, "1", "Kupiec: breaches are as many as level says"),
     Column("conditional_p", REAL, "1", "Christoffersen: and do not cluster"),
     Column("shortfall_p", REAL, "1", "McNeil–Frey: losses beyond the VaR are no larger than ES"),
-    Column("reason", TEXT, "", "why a value is null or which fallback stands here"),
+    Column("reason", TEXT, "", "why a value is null, or which fallback is used"),
 )  # fmt: skip
 
 CHANGEPOINTS = declare(

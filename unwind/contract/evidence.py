@@ -1,4 +1,4 @@
-"""What was measured: links and shocks."""
+"""Measurements: correlations and shocks."""
 
 from unwind.contract.columns import COUNT, DATE, FLAG, REAL, TEXT, Column, declare
 
@@ -35,7 +35,7 @@ CORRELATIONS = declare(
     Column("n", COUNT, "sessions", "complete pairs used (ewma: effective number)", nullable=False),
     Column("change", REAL, "1", "value less that of the session before"),
     Column("percentile", REAL, "share", "share of the earlier history at or below the value"),
-    Column("reason", TEXT, "", "why the value is null or which fallback stands here"),
+    Column("reason", TEXT, "", "why the value is null or which fallback is used"),
 )
 
 CORRELATION_TESTS = declare(
@@ -133,7 +133,10 @@ SHOCKS = declare(
     Column("record_multiple", REAL, "×", "value over the previous record"),
     Column("is_record", FLAG, "", "the value exceeds every earlier one"),
     Column(
-        "worst_since", DATE, "session", "the last session with a lower return; null: lowest on file"
+        "worst_since",
+        DATE,
+        "session",
+        "the last session with a lower return; null: the lowest of all",
     ),
     Column("reason", TEXT, "", "why a value is null"),
 )

@@ -94,7 +94,7 @@ class InputTable:
 
 
 def _plain_text(values: pd.Series) -> pd.Series:
-    """Whether each is plain; a name is looked at once, however many rows carry it."""
+    """Mark plain names; each distinct name is checked once, however many rows have it."""
     return values.isin(
         [
             name

@@ -6,7 +6,7 @@ from unwind.contract.text import is_printed, plain
 
 # A cell that begins with one of these is a formula to a spreadsheet; the wide forms too.
 FORMULA_SIGNS = tuple("=+-@＝＋－＠")
-# Without an operand they are no formula: the codes of `evidence.expected`, "--/-".
+# Without an operand they are not formulas: the codes of `evidence.expected`, "--/-".
 OPERATORS = frozenset("+-/")
 ESCAPE = "'"
 

@@ -25,7 +25,7 @@ MISSING_REMEDY = "nothing to do: it counts as missing; leave such cells empty"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """What a numeric column measures.
+    """Unit and bounds of a numeric column.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Quantity:
         return rules
 
     def _is_within(self, values: pd.Series) -> pd.Series:
-        """What is not finite, or below zero where nothing is, has a rule of its own."""
+        """Mark values within the bounds; infinite and negative ones have rules of their own."""
         named = ~_is_finite(values)
         if self.positive:
             named |= values <= 0

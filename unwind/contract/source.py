@@ -1,4 +1,4 @@
-"""What every provider offers: a label that goes into each table, and raw rows a table."""
+"""Protocol of providers: a label that goes into each table, and raw rows per table."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,7 +11,7 @@ from unwind.errors import UserError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What went wrong while a provider was asked, or with the rows that it gave.
+    """A fault of a provider or of the rows that it gave.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class Extract:
     origin : str
         File name or endpoint, for messages ("prices.parquet").
     rows : DataFrame
-        One row an observation, in the provider's order; columns as provided.
+        One row per observation, in the provider's order; columns as provided.
     faults : tuple of Fault
-        What went wrong on the way, beside rows that are there.
+        Faults, beside the rows that are there.
     received_at : Timestamp, UTC, or None
         When the answer was complete; None where the run's own time says it. A live answer arrives
         after the instant that its run was scheduled for: what it changes is not known before.
@@ -62,7 +62,7 @@ class Extract:
     promised : frozenset of str
         Entities that the provider undertakes to give, present or not.
     parts : tuple of Extract
-        One a provider, in falling precedence, where several were asked; `rows` is then empty.
+        One per provider, in falling precedence, where several were asked; `rows` is then empty.
     """
 
     origin: str
@@ -99,7 +99,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provision:
-    """What a provider undertakes to give of one input table.
+    """Part of one input table that a provider undertakes to give.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class Provision:
 
 
 class Partner(Source, Protocol):
-    """A provider that can stand beside others."""
+    """A provider that can be combined with others."""
 
     def promised(self, table: str) -> frozenset[str]:
         """Entities of a table that it undertakes to give; empty where it promises none."""

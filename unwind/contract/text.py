@@ -113,8 +113,8 @@ def plain(text: object) -> str:
     """Put text on one line, without control or direction characters; a null is the en dash."""
     if is_null(text):
         return NULL
-    kept = (
+    printed = (
         " " if unicodedata.category(character) in _UNPRINTED else character
         for character in str(text)
     )
-    return re.sub(" {2,}", " ", "".join(kept)).strip(" ")
+    return re.sub(" {2,}", " ", "".join(printed)).strip(" ")

@@ -1,4 +1,4 @@
-"""What was concluded, from which mechanisms, and what was missing."""
+"""Conclusions of the session: mechanisms, verdict, data quality."""
 
 import pyarrow as pa
 
@@ -44,7 +44,7 @@ REGIMES = declare(
     "regimes",
     "one session",
     ("base",),
-    Column("base", TEXT, "symbol", "the asset whose links are watched", nullable=False),
+    Column("base", TEXT, "symbol", "the asset whose correlations are watched", nullable=False),
     Column(
         "state",
         TEXT,
@@ -56,19 +56,24 @@ REGIMES = declare(
         "previous_state",
         TEXT,
         "",
-        "state of the session before; sessions without a score are passed over",
+        "state of the previous session with a score",
         nullable=False,
     ),
     Column("sessions_in_state", COUNT, "sessions", "this one included", nullable=False),
     Column(
         "score",
         REAL,
-        "decades",
-        "−log₁₀ of how often ordinary sessions show as much: sum of the drivers' contributions",
+        "−log₁₀ p",
+        "evidence score: −log₁₀ of the drivers' harmonic-mean p-value; sum of their contributions",
     ),
-    Column("score_lowest", REAL, "decades", "the score if each missing driver said nothing"),
-    Column("score_highest", REAL, "decades", "the score if each missing driver stood at its cap"),
-    Column("return_period", REAL, "sessions", "10^score: ordinary sessions show as much once in"),
+    Column("score_lowest", REAL, "−log₁₀ p", "the score if each missing driver had evidence 0"),
+    Column("score_highest", REAL, "−log₁₀ p", "the score if each missing driver were at its cap"),
+    Column(
+        "return_period",
+        REAL,
+        "sessions",
+        "10^score: about 1 in this many ordinary sessions scores this high",
+    ),
     Column(
         "episode_share",
         REAL,
@@ -78,16 +83,21 @@ REGIMES = declare(
     ),
     Column("episode_share_lower", REAL, "share", "2.5 % of its Jeffreys interval"),
     Column("episode_share_upper", REAL, "share", "97.5 % of its Jeffreys interval"),
-    Column("watch_threshold", REAL, "decades", "score from which WATCH is entered"),
-    Column("deleveraging_threshold", REAL, "decades", "score from which DELEVERAGING is entered"),
-    Column("release_threshold", REAL, "decades", "score below which a raised state is left"),
+    Column("watch_threshold", REAL, "−log₁₀ p", "score from which WATCH is entered"),
+    Column("deleveraging_threshold", REAL, "−log₁₀ p", "score from which DELEVERAGING is entered"),
+    Column(
+        "release_threshold",
+        REAL,
+        "−log₁₀ p",
+        "score below which the state returns to CALM, after consecutive sessions",
+    ),
     Column(
         "false_alarms_per_year",
         REAL,
         "1/year",
-        "entries into DELEVERAGING that ordinary sessions cause, by the calibration's bootstrap",
+        "target: false alarms per year of ordinary sessions, by the calibration's bootstrap",
     ),
-    Column("calibration", TEXT, "", "version of the calibration in force"),
+    Column("calibration", TEXT, "", "version of the calibration"),
     Column(
         "calibration_sample",
         TEXT,
@@ -98,9 +108,9 @@ REGIMES = declare(
     Column(
         "cross_asset_score",
         REAL,
-        "decades",
-        "the score with crowding at evidence 0; DELEVERAGING needs watch_threshold of it, a raised "
-        "score without it is DEGROSSING: losses in long–short spreads alone",
+        "−log₁₀ p",
+        "the score with crowding at evidence 0; DELEVERAGING needs watch_threshold of it, otherwise "
+        "the state is DEGROSSING: losses in long–short spreads alone",
     ),
     Column(
         "false_alarms_per_year_bound",
@@ -146,7 +156,7 @@ REGIMES = declare(
                 ]
             )
         ),
-        "decades",
+        "−log₁₀ p",
         "contributions that add up to the score, with value and evidence (−log₁₀ of the share of "
         "ordinary sessions that reach it); null: input missing",
         nullable=False,
@@ -159,7 +169,7 @@ QUALITY = declare(
     ("table", "entity", "rule"),
     Column("table", TEXT, "", "input table", nullable=False),
     Column("entity", TEXT, "", "symbol, fund or file", nullable=False),
-    Column("rule", TEXT, "", "what was broken", nullable=False),
+    Column("rule", TEXT, "", "the fault; the list is below", nullable=False),
     Column("severity", TEXT, "", "info, warning or error", nullable=False),
     Column("count", COUNT, "rows", "how many rows", nullable=False),
     Column("example", TEXT, "", "the first of them: file, session, value"),
