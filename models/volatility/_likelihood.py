@@ -229,7 +229,7 @@ def is_integrated(likelihood: Likelihood, theta: Floats) -> bool:
 
 
 def _directions(likelihood: Likelihood, names: list[str], theta: Floats) -> Floats:
-    """Directions in which the named parameters move, one per row: along the limit where it binds."""
+    """Directions of the named parameters, one per row: along the limit where it binds."""
     directions = np.zeros((len(names), len(PARAMETERS)))
     for row, name in enumerate(names):
         directions[row, PARAMETERS.index(name)] = 1.0

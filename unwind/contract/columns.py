@@ -94,7 +94,7 @@ MOMENT = (
         "cutoff",
         INSTANT,
         "UTC",
-        "data cut-off of the run: it used rows known by then",
+        "data cut-off of the run",
         nullable=False,
     ),
     Column("settings_digest", TEXT, "", "hash of the settings of the run", nullable=False),

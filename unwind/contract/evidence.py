@@ -136,7 +136,7 @@ SHOCKS = declare(
         "worst_since",
         DATE,
         "session",
-        "the last session with a lower return; null: the lowest of all",
+        "last session with a lower return; null: the lowest of all",
     ),
     Column("reason", TEXT, "", "why a value is null"),
 )

@@ -109,7 +109,7 @@ REGIMES = declare(
         "cross_asset_score",
         REAL,
         "−log₁₀ p",
-        "the score with crowding at evidence 0; DELEVERAGING needs watch_threshold of it, otherwise "
+        "the score with crowding at evidence 0; DELEVERAGING needs watch_threshold of it, else "
         "the state is DEGROSSING: losses in long–short spreads alone",
     ),
     Column(

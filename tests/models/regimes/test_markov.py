@@ -267,7 +267,7 @@ class TestBrokenClimb:
         terms = Terms(2, True)
         broken = maximise(np.full(12, np.nan), values, 6.0, terms, coarse=False)
         assert not broken.converged
-        assert broken.fault.startswith("the climb broke off")
+        assert broken.fault.startswith("the optimisation stopped")
 
     def test_stands_behind_every_other(self) -> None:
         values = market().to_numpy() / 0.01
