@@ -35,8 +35,7 @@ class Break:
     Attributes
     ----------
     at : Timestamp
-        First session of the new segment as estimated at `first_seen`; a later estimate replaces it
-        only if its 95 % interval excludes this date.
+        First session of the new segment, as estimated at `first_seen`.
     first_seen : Timestamp
         Session of the first weekly search that showed the break.
     before, after : float
@@ -112,9 +111,8 @@ def correlation_breaks(
     by one factor for both, so volatility clusters do not read as breaks. The segmentation
     minimises the squared residuals exactly (`ruptures.KernelCPD`, every row a candidate).
 
-    A break is identified by its earlier estimates: it is the break of the week before whose
-    position lies in its own 95 % interval, and that break's predecessor in turn. Up to four
-    weekly searches in a row may miss it.
+    A break keeps its date and `first_seen` while the 95 % interval of the position in later
+    weekly searches covers that date; up to four searches in a row may miss it.
 
     References
     ----------
@@ -141,25 +139,21 @@ def correlation_breaks(
     ends = ends[ends >= 4 * min_size].tolist()
     if not ends:
         return ()
-    positions = breaks_to(ends[-1])
-    rows, seen = [max(0, ends[-1] - window)], []
-    for position in positions:
-        origin, end = _origin(position, ends, breaks_to)
-        stays = max(position.low, rows[-1] + 1) <= origin <= position.high
-        rows.append(origin if stays else position.row)
-        seen.append(pair.index[end - 1])
+    seen = _first_seen(ends, breaks_to)
+    rows = sorted(seen)
+    edges = [max(0, ends[-1] - window), *rows, len(pair)]
     capped = pair.clip(-STANDARDISED_CAP, STANDARDISED_CAP)
-    segments = [capped.iloc[start:stop] for start, stop in pairwise([*rows, len(pair)])]
+    segments = [capped.iloc[start:stop] for start, stop in pairwise(edges)]
     return tuple(
         Break(
             at=pair.index[row],
-            first_seen=session,
+            first_seen=pair.index[seen[row] - 1],
             before=float(left["first"].corr(left["second"])),
             after=float(right["first"].corr(right["second"])),
             n_before=len(left),
             n_after=len(right),
         )
-        for row, session, (left, right) in zip(rows[1:], seen, pairwise(segments), strict=True)
+        for row, (left, right) in zip(rows, pairwise(segments), strict=True)
     )
 
 
@@ -220,22 +214,32 @@ def _position(unit: Floats, start: int, row: int, stop: int) -> Position:
     return Position(row, int(inside[0]), int(inside[-1]))
 
 
-def _origin(
-    position: Position, ends: Sequence[int], breaks_to: Callable[[int], list[Position]]
-) -> tuple[int, int]:
-    """Row of a break when first seen, and the end of the search that showed it."""
-    seen, misses = ends[-1], 0
-    for end in reversed(ends[:-1]):
-        inside = [other for other in breaks_to(end) if position.low <= other.row <= position.high]
-        if inside:
-            row = position.row
-            position = min(inside, key=lambda other: abs(other.row - row))
-            seen, misses = end, 0
-        elif misses == _MAX_MISSES:
-            break
-        else:
-            misses += 1
-    return position.row, seen
+def _first_seen(ends: Sequence[int], breaks_to: Callable[[int], list[Position]]) -> dict[int, int]:
+    """Rows of the breaks in the last search, each with the end of the search that first showed it.
+
+    The walk begins after the last month without a break: nothing earlier can matter.
+    """
+    if not breaks_to(ends[-1]):
+        return {}
+    begin, misses = len(ends) - 1, 0
+    while begin > 0 and misses <= _MAX_MISSES:
+        begin -= 1
+        misses = 0 if breaks_to(ends[begin]) else misses + 1
+    seen: dict[int, int] = {}
+    latest: dict[int, int] = {}
+    for number in range(begin, len(ends)):
+        current: dict[int, int] = {}
+        for position in breaks_to(ends[number]):
+            same = [row for row in seen.keys() - current if position.low <= row <= position.high]
+            row = min(
+                same, key=lambda row, at=position.row: (abs(row - at), row), default=position.row
+            )
+            current[row] = seen.get(row, ends[number])
+        latest |= dict.fromkeys(current, number)
+        seen = current | {
+            row: end for row, end in seen.items() if number - latest[row] <= _MAX_MISSES
+        }
+    return current
 
 
 def _scaled(returns: Returns) -> Returns:
