@@ -72,7 +72,8 @@ def simulated_pairs(
         for row in range(rows):
             shocks[:, row] *= np.sqrt(variance)
             variance = 0.02 + 0.05 * shocks[:, row] ** 2 + 0.93 * variance
-    return shocks[:, BURN_IN:]
+    window: Floats = shocks[:, BURN_IN:]
+    return window
 
 
 def share_with_breaks(pairs: Floats) -> float:
@@ -88,16 +89,15 @@ def share_with_breaks(pairs: Floats) -> float:
 
 def offline_rates(windows: int) -> None:
     """Print the share of windows with a break: at a constant correlation, and at a change."""
+    generator = np.random.default_rng(11)
     for market in ("normal", "t4", "garch"):
         rates = []
         for correlation in (0.0, 0.5, 0.8):
-            generator = np.random.default_rng(11)
             pairs = simulated_pairs(market, correlation, windows=windows, generator=generator)
             rates.append(f"{correlation} {share_with_breaks(pairs):.1f} %")
         powers = []
         for length in (250, 60):
             path = np.repeat([0.2, 0.7], [ROWS - length, length])
-            generator = np.random.default_rng(12)
             pairs = simulated_pairs(market, path, windows=windows // 10, generator=generator)
             powers.append(f"{length} rows {share_with_breaks(pairs):.0f} %")
         print(
