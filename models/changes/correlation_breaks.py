@@ -18,13 +18,13 @@ VARIANCE_HALF_LIFE = 21
 # A product of two 3σ days is 9 times an ordinary one.
 STANDARDISED_CAP = 3.0
 # Fall of 2·log-likelihood at the edges of the 95 % interval of a break's position,
-# −2·ln(1 − √0.95): Hansen (2000), Econometrica 68, section 3.4.
+# −2·ln(1 − √0.95): Hansen (2000), Econometrica 68.
 _INTERVAL_FALL = 7.35
 # Weekly searches in a row that may miss a break before it counts as a new one: a month.
 _MAX_MISSES = 4
 # A pair with less of 1 − ρ² than this is one asset twice.
 _MIN_INDEPENDENCE = 1e-9
-# Of the scatter's fixed point; it converges by about half a digit per iteration.
+# Of the scatter's fixed-point iteration; a break does not depend on the seventh digit.
 _MAX_ITERATIONS, _TOLERANCE = 50, 1e-6
 
 
@@ -116,9 +116,9 @@ def correlation_breaks(
 
     References
     ----------
-    Bounded scores: Dürre, Fried (2019), arXiv 1905.06201. Cauchy scatter: Kent, Tyler (1991),
-    Annals of Statistics 19. Search: Celisse et al. (2018), Computational Statistics & Data
-    Analysis 128.
+    Bounded scores: Dürre, Fried (2019), Robust change point tests by bounded transformations.
+    Cauchy scatter: Kent, Tyler (1991), Annals of Statistics 19. Search: Celisse et al. (2018),
+    Computational Statistics & Data Analysis 128.
     """
     pair = pd.DataFrame({"first": _scaled(first), "second": _scaled(second)}).dropna()
     if len(pair) < 4 * min_size:
