@@ -1,77 +1,37 @@
-"""`python -m benchmarks.changes`: change points against the Turing series, false alarms, speed.
+"""`python -m benchmarks.changes`: false alarms, power, delay and speed of the change-point models.
 
-Prints the tables that docs/methods.md quotes: scores of the offline search beside the published
-defaults (where the series lie beside the checkout), its false alarms on series without a change,
-alarms a year of the online detectors on calm rows, their delay, and their seconds for 2,500 rows.
+Prints the tables that docs/methods.md quotes: the share of windows with a break of correlation, at
+a constant correlation and at a change; alarms a year of the online detectors on calm rows, their
+delay, and their milliseconds for 2,500 rows.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from benchmarks.change_scores import covering, f_measure
 from features.constants import SESSIONS_PER_YEAR
 from models.changes import (
     Alarm,
     bayes_detector,
     calibrated_alarms,
-    changepoints,
+    correlation_breaks,
     e_alarms,
     glr_cusum,
 )
 from models.changes.e_detector import e_detector
+from unwind.settings import load_settings
 
 Floats = NDArray[np.float64]
-TURING = Path(__file__).resolve().parents[2] / "shared" / "references" / "changepoint"
 CAP = 3.0
 REFERENCE, MONITORED = 504, 504
-GRID = [(min_size, rate) for min_size in (2, 3, 5, 8) for rate in (0.02, 0.05, 0.1)]
-
-
-def turing(folder: Path) -> None:
-    """Print scores by series, the published defaults beside them, and leave-one-out choices."""
-    published = json.loads((folder / "published_default_scores.json").read_text("utf-8"))
-    marks = json.loads((folder / "annotations.json").read_text("utf-8"))
-    names = sorted(published["f1"])
-    scored: dict[tuple[int, float], list[tuple[float, float]]] = {}
-    for min_size, rate in GRID:
-        rows = scored.setdefault((min_size, rate), [])
-        for name in names:
-            series = json.loads((folder / f"{name}.json").read_text("utf-8"))["series"]
-            values = np.array([[np.nan if v is None else v for v in s["raw"]] for s in series]).T
-            found = changepoints(values, min_size=min_size, false_alarm_rate=rate)
-            rows.append(
-                (
-                    f_measure(marks[name], found, margin=5),
-                    covering(marks[name], found, n_rows=len(values)),
-                )
-            )
-    ours = scored[(3, 0.05)]
-    rivals = ("pelt", "binseg", "bocpd", "amoc", "zero")
-    print(f"{'F1 / covering':<12}{'ours':>13}" + "".join(f"{rival:>13}" for rival in rivals))
-    table = {
-        name: [ours[i], *((published["f1"][name][r], published["cover"][name][r]) for r in rivals)]
-        for i, name in enumerate(names)
-    }
-    table["average"] = [tuple(np.mean(c, axis=0)) for c in zip(*table.values(), strict=True)]
-    for name, cells in table.items():
-        print(f"{name:<12}" + "".join(f"{f1:>7.3f}/{cover:.3f}" for f1, cover in cells))
-    for (min_size, rate), rows in scored.items():
-        print(
-            f"min_size {min_size}, rate {rate}: " + "/".join(f"{v:.3f}" for v in np.mean(rows, 0))
-        )
-    left_out = []
-    for i in range(len(names)):
-        others = {key: np.mean(np.delete(rows, i, axis=0)) for key, rows in scored.items()}
-        left_out.append(scored[max(others, key=lambda key: others[key])][i])
-    print("chosen on the other series: " + "/".join(f"{v:.3f}" for v in np.mean(left_out, axis=0)))
+# Rows of a window with those that start its variance, and rows of a market before them.
+ROWS, BURN_IN = 504 + 21, 250
 
 
 def simulate(law: str, n: int, generator: np.random.Generator) -> Floats:
@@ -91,15 +51,59 @@ def simulate(law: str, n: int, generator: np.random.Generator) -> Floats:
     return rows[250:]
 
 
-def offline_false_alarms(replications: int) -> None:
-    """Print the share of series without a change in which the offline search finds one."""
-    for law in ("normal", "t4", "garch", "ar 0.5", "ar 0.9"):
-        shares = []
-        for n in (60, 150, 400):
-            generator = np.random.default_rng(n)
-            found = [changepoints(simulate(law, n, generator)) != () for _ in range(replications)]
-            shares.append(f"{100 * np.mean(found):.1f} %")
-        print(f"offline, {law:<8} n = 60, 150, 400: " + ", ".join(shares), flush=True)
+def simulated_pairs(
+    market: str, correlation: float | Floats, *, windows: int, generator: np.random.Generator
+) -> Floats:
+    """Draw windows of two returns: normal, multivariate t₄, or GARCH with multivariate t₆ shocks.
+
+    The correlation is constant or a path over the 525 rows of a window; 21 start the variance.
+    """
+    rows = ROWS + BURN_IN
+    degrees = {"normal": np.inf, "t4": 4, "garch": 6}[market]
+    shocks = generator.standard_normal((windows, rows, 2))
+    if np.isfinite(degrees):
+        mixing = generator.chisquare(degrees, (windows, rows)) / (degrees - 2)
+        shocks /= np.sqrt(mixing)[..., None]
+    path = np.broadcast_to(correlation, ROWS)
+    path = np.concatenate([np.full(BURN_IN, path[0]), path])
+    shocks[..., 1] = path * shocks[..., 0] + np.sqrt(1 - path**2) * shocks[..., 1]
+    if market == "garch":
+        variance = np.ones((windows, 2))
+        for row in range(rows):
+            shocks[:, row] *= np.sqrt(variance)
+            variance = 0.02 + 0.05 * shocks[:, row] ** 2 + 0.93 * variance
+    window: Floats = shocks[:, BURN_IN:]
+    return window
+
+
+def share_with_breaks(pairs: Floats) -> float:
+    """Percentage of windows in which a break of correlation is published."""
+    index = pd.bdate_range("2022-01-03", periods=ROWS)
+    penalty = load_settings().changepoint.penalty
+    breaks = [
+        correlation_breaks(*(pd.Series(one, index) for one in pair.T), penalty=penalty)
+        for pair in pairs
+    ]
+    return 100 * float(np.mean([len(one) > 0 for one in breaks]))
+
+
+def offline_rates(windows: int) -> None:
+    """Print the share of windows with a break: at a constant correlation, and at a change."""
+    generator = np.random.default_rng(11)
+    for market in ("normal", "t4", "garch"):
+        rates = []
+        for correlation in (0.0, 0.5, 0.8):
+            pairs = simulated_pairs(market, correlation, windows=windows, generator=generator)
+            rates.append(f"{correlation} {share_with_breaks(pairs):.1f} %")
+        powers = []
+        for length in (250, 60):
+            path = np.repeat([0.2, 0.7], [ROWS - length, length])
+            pairs = simulated_pairs(market, path, windows=windows // 10, generator=generator)
+            powers.append(f"{length} rows {share_with_breaks(pairs):.0f} %")
+        print(
+            f"offline, {market:<6} constant: {', '.join(rates)}; 0.2 to 0.7: {', '.join(powers)}",
+            flush=True,
+        )
 
 
 def detectors() -> dict[str, Callable[[Floats], tuple[Alarm, ...]]]:
@@ -179,15 +183,15 @@ def speed() -> None:
 
 def main() -> None:
     """Print all tables."""
-    parser = argparse.ArgumentParser(description="Score and calibrate the change-point searches.")
+    parser = argparse.ArgumentParser(
+        description="Rates, power and delay of the change-point models."
+    )
     parser.add_argument("--replications", type=int, default=200)
     chosen = parser.parse_args()
-    if TURING.exists():
-        turing(TURING)
     speed()
     delays(chosen.replications // 2)
     online_false_alarms(chosen.replications)
-    offline_false_alarms(chosen.replications)
+    offline_rates(5 * chosen.replications)
 
 
 if __name__ == "__main__":

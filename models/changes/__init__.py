@@ -1,9 +1,8 @@
-"""Change points: searches of a whole sample, and online detectors with their alarms."""
+"""Change points: breaks of correlation, and online detectors with their alarms."""
 
 from models.changes.alarms import Alarm, calibrated_alarms, e_alarms
 from models.changes.correlation_breaks import METHOD, Break, correlation_breaks
 from models.changes.cusum import glr_cusum
-from models.changes.offline import changepoints
 from models.changes.watched import (
     OnlineChange,
     WatchedSeries,
@@ -22,7 +21,6 @@ __all__ = [
     "WatchedSeries",
     "bayes_detector",
     "calibrated_alarms",
-    "changepoints",
     "correlation_breaks",
     "e_alarms",
     "glr_cusum",

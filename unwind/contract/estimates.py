@@ -93,9 +93,18 @@ CHANGEPOINTS = declare(
         "quantity: glr-cusum, bocpd (Shiryaev's statistic) or e-detector",
         nullable=False,
     ),
-    Column("break_at", DATE, "session", "first session of the new segment", nullable=False),
     Column(
-        "first_seen", DATE, "session", "first session whose data showed the break within tolerance"
+        "break_at",
+        DATE,
+        "session",
+        "first session of the new segment, as estimated at first_seen",
+        nullable=False,
+    ),
+    Column(
+        "first_seen",
+        DATE,
+        "session",
+        "first session whose data showed the break: of the alarm, or of a weekly search",
     ),
     Column("delay", COUNT, "sessions", "from the break to the session that showed it"),
     Column("before", REAL, "1", "level of the quantity in the segment before"),

@@ -105,8 +105,6 @@ class Changepoint(Section):
     window: int = Field(ge=60, le=10000)
     min_size: int = Field(ge=2, le=5000)
     penalty: float = Field(gt=0, le=1000)
-    lookback: int = Field(ge=0, le=252)
-    tolerance: int = Field(ge=0, le=252)
     reference: int = Field(ge=60, le=5040)
     min_reference: int = Field(ge=60, le=5040)
     monitored: int = Field(ge=21, le=2520)

@@ -40,8 +40,6 @@ def _offline(context: RunContext) -> Iterator[dict[str, object]]:
                 window=chosen.window,
                 min_size=chosen.min_size,
                 penalty=chosen.penalty,
-                lookback=chosen.lookback,
-                tolerance=chosen.tolerance,
             )
         except NotEnoughData:
             continue  # the pair's correlation rows carry the reason
@@ -112,8 +110,6 @@ def _watched(context: RunContext) -> Iterator[tuple[str, list[str], WatchedSerie
         yield UNIVERSE, names, watched
 
 
-def _delay(panel: Panel, at: pd.Timestamp, seen: pd.Timestamp | None) -> float:
-    if seen is None:
-        return np.nan
+def _delay(panel: Panel, at: pd.Timestamp, seen: pd.Timestamp) -> int:
     first, last = panel.sessions.get_indexer(pd.DatetimeIndex([at, seen]))
-    return float(last - first)
+    return int(last - first)
