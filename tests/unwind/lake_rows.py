@@ -48,7 +48,7 @@ def breaks_row(day: date, settings: Settings, hour: int = 21) -> pd.DataFrame:
                 "pair": "IBIT~IGV", "method": "kernelcpd-linear", "break_at": date(2026, 1, 26),
                 "first_seen": date(2026, 2, 5), "delay": 8, "before": 0.4, "after": 0.7,
                 "n_before": 400, "n_after": 9, "quantity": "correlation", "confidence": np.nan,
-                "alarms_a_year": np.nan, "as_of": day, "cutoff": cutoff_at(day, hour),
+                "false_alarms_per_year": np.nan, "as_of": day, "cutoff": cutoff_at(day, hour),
                 "known_at": cutoff_at(day), "source": "files", "settings_digest": settings.digest,
             }
         ]

@@ -40,7 +40,7 @@ RENAMED = {
     (tail_forecasts, "min_observations"): "volatility.min_observations",
     (tail_forecasts, "threshold_share"): "sigma.threshold_share",
     (tail_forecasts, "min_exceedances"): "sigma.min_exceedances",
-    (online_changes, "alarms_per_year"): "changepoint.alarms_a_year",
+    (online_changes, "alarms_per_year"): "changepoint.false_alarms_per_year",
     (calibrate, "cap"): "verdict.evidence_cap",
     (deleveraging_score, "cap"): "verdict.evidence_cap",
     (Thresholds, "min_posterior"): "attribution.posterior",

@@ -122,10 +122,10 @@ CHANGEPOINTS = declare(
         "confidence",
         REAL,
         "share",
-        "online: of calm stretches of 1/alarms_a_year years whose statistic stays below this one; "
+        "online: share of calm stretches (of 1/false_alarms_per_year years) with a lower statistic; "
         "for the e-detector a proven lower bound",
     ),
-    Column("alarms_a_year", REAL, "1/year", "online: stated false alarms of this detector here"),
+    Column("false_alarms_per_year", REAL, "1/year", "online: target rate of this detector"),
 )
 
 SYSTEMIC = declare(

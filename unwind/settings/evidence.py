@@ -108,7 +108,7 @@ class Changepoint(Section):
     reference: int = Field(ge=60, le=5040)
     min_reference: int = Field(ge=60, le=5040)
     monitored: int = Field(ge=21, le=2520)
-    alarms_a_year: float = Field(ge=0.05, le=12)
+    false_alarms_per_year: float = Field(ge=0.05, le=12)
     expected_run: int = Field(ge=21, le=5040)
     draws: int = Field(ge=19, le=9999)
     seed: Seed

@@ -53,12 +53,14 @@ class TestCrash:
         assert (late["first_seen"] >= late["break_at"]).all()
         assert (late["delay"] >= 0).all()
         assert late["confidence"].between(0, 1).all()
-        assert set(rows["alarms_a_year"].dropna()) == {settings.changepoint.alarms_a_year}
+        assert set(rows["false_alarms_per_year"].dropna()) == {
+            settings.changepoint.false_alarms_per_year
+        }
 
     def test_offline_rows_state_no_rate(self, settings: Settings) -> None:
         rows = _rows(settings, fall=0.02)
         offline = rows[rows["method"] == "kernelcpd-linear"]
-        assert offline[["confidence", "alarms_a_year"]].isna().all(axis=None)
+        assert offline[["confidence", "false_alarms_per_year"]].isna().all(axis=None)
         assert set(offline["quantity"]) <= {"correlation"}
 
 

@@ -57,7 +57,7 @@ def _offline(context: RunContext) -> Iterator[dict[str, object]]:
                 "n_before": found.n_before,
                 "n_after": found.n_after,
                 "confidence": np.nan,
-                "alarms_a_year": np.nan,
+                "false_alarms_per_year": np.nan,
                 "known_at": known_at,
             }
 
@@ -71,7 +71,7 @@ def _online(context: RunContext) -> Iterator[dict[str, object]]:
                 reference=chosen.reference,
                 min_reference=chosen.min_reference,
                 monitored=chosen.monitored,
-                alarms_per_year=chosen.alarms_a_year,
+                alarms_per_year=chosen.false_alarms_per_year,
                 expected_run=chosen.expected_run,
                 draws=chosen.draws,
                 seed=chosen.seed,
@@ -92,7 +92,7 @@ def _online(context: RunContext) -> Iterator[dict[str, object]]:
                 "n_before": found.n_before,
                 "n_after": found.n_after,
                 "confidence": found.confidence,
-                "alarms_a_year": chosen.alarms_a_year,
+                "false_alarms_per_year": chosen.false_alarms_per_year,
                 "known_at": known_at,
             }
 
