@@ -122,7 +122,7 @@ CHANGEPOINTS = declare(
         "confidence",
         REAL,
         "share",
-        "online: share of calm stretches (of 1/false_alarms_per_year years) with a lower statistic; "
+        "online: share of calm stretches (1/false_alarms_per_year years) with a lower value; "
         "for the e-detector a proven lower bound",
     ),
     Column("false_alarms_per_year", REAL, "1/year", "online: target rate of this detector"),
