@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.derivatives import OPEN_INTEREST_FIRST, UNKNOWN
+from features.derivatives import CLOSED, OPEN_INTEREST_FIRST, OPENED, UNKNOWN
 from unwind.indicators.block import GOOD, PROXY, Block, Mechanism
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.freshness import baseline, last_z, newest
@@ -83,6 +83,8 @@ def _type_detail(view: FuturesView, venue: str, at: pd.Timestamp) -> str:
         BASIS_MOVES.get(history.direction[at], "basis unknown"),
         f"open interest {moves.get(kind['open_interest'], 'unknown')}",
     ]
+    if kind["type"] in (CLOSED, OPENED):
+        parts.append("whether long or short positions is not determined")
     if kind["timing"] == OPEN_INTEREST_FIRST:
         parts.append("it had moved the session before")
     elif kind["fell_before"]:
