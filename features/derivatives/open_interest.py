@@ -44,7 +44,7 @@ class OpenInterest:
 
 
 def open_interest_in_coins(
-    rows: pd.DataFrame, price: pd.Series, *, venues: tuple[str, ...]
+    rows: pd.DataFrame, price: pd.DataFrame, *, venues: tuple[str, ...]
 ) -> OpenInterest:
     """Sum the open interest of each venue in coins.
 
@@ -53,9 +53,9 @@ def open_interest_in_coins(
     rows : DataFrame
         | session | venue | contract_group | open_interest_btc | open_interest_usd |, one row per
         key.
-    price : Series
-        USD per coin at the clock of the rows; where coins are missing, dollars are divided by it.
-        Its index is the sessions of the answer.
+    price : DataFrame of shape (n_sessions, n_venues)
+        USD per coin at the instant at which each venue is printed; where coins are missing,
+        dollars are divided by it. Its index is the sessions of the answer.
     venues : tuple of str
         Columns of the answer.
 
@@ -76,7 +76,7 @@ def open_interest_in_coins(
             keyed[name].unstack("contract_group").reindex(index=sessions)  # noqa: PD010 - keys are unique
             for name in ("open_interest_btc", "open_interest_usd")
         )
-        converted = dollars.div(price, axis=0).where(coins.isna())
+        converted = dollars.div(price[venue], axis=0).where(coins.isna())
         groups = coins.fillna(converted)
         groups = groups.where(groups > 0)
         guessed = converted.notna().any(axis=1)

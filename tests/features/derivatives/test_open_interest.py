@@ -25,8 +25,8 @@ def _rows(*quotes: tuple[int, str, str, float, float]) -> pd.DataFrame:
     return frame.assign(session=[SESSIONS[day] for day in frame["day"]])
 
 
-def _price(*values: float) -> pd.Series:
-    return pd.Series(values, SESSIONS, dtype=float)
+def _price(*values: float) -> pd.DataFrame:
+    return pd.DataFrame(dict.fromkeys(VENUES, values), SESSIONS, dtype=float)
 
 
 def _types(basis: list[float], change: list[float], expired: list[bool] | None = None):
@@ -140,6 +140,25 @@ class TestPriceFall:
                 expired=pd.Series(False, SESSIONS),
             )
             assert kind.loc[SESSIONS[1], "type"] == "unknown"
+
+
+class TestPriceMoveAfterTheClose:
+    """The price falls between 16:00 New York and the end of the UTC day."""
+
+    def test_each_venue_is_converted_at_its_own_instant(self) -> None:
+        # 1,000 coins throughout; 5 February 2026 is 64,000 at 16:00 and 62,700 at midnight
+        rows = _rows(
+            (0, "CME", "F", np.nan, 73_000e3),
+            (1, "CME", "F", np.nan, 62_700e3),
+            (0, "Binance", "P", np.nan, 72_500e3),
+            (1, "Binance", "P", np.nan, 64_000e3),
+        )
+        price = pd.DataFrame(
+            {"CME": [73_000.0, 62_700.0, np.nan], "Binance": [72_500.0, 64_000.0, np.nan]}, SESSIONS
+        )
+        found = open_interest_in_coins(rows, price, venues=VENUES)
+        assert found.coins.iloc[:2].to_numpy() == pytest.approx(np.full((2, 2), 1000.0))
+        assert found.change.iloc[1].to_numpy() == pytest.approx([0.0, 0.0], abs=1e-12)
 
 
 class TestClasses:

@@ -60,8 +60,7 @@ def _open_interest_rows(view: FuturesView, venue: str) -> list[Mechanism]:
     return [
         level.row(
             "open_interest", venue, COINS, interest.coins[venue][label], missing=f"no {what}",
-            quality=quality,
-            detail="end of the UTC day" + ("; USD over spot at that clock" if proxy else ""),
+            quality=quality, detail=_level_detail(view, venue, label, proxy=proxy),
         ),
         typed.row(
             "open_interest_type", venue, LOG_COINS, changes.iloc[-1], quality=quality,
@@ -71,6 +70,20 @@ def _open_interest_rows(view: FuturesView, venue: str) -> list[Mechanism]:
             n=baseline(changes, window=chosen.window), detail=_type_detail(view, venue, label),
         ),
     ]  # fmt: skip
+
+
+def _instant(view: FuturesView, venue: str) -> str:
+    at_close = venue in view.chosen.venues_at_new_york_close
+    return "16:00 New York" if at_close else "end of the UTC day"
+
+
+def _level_detail(view: FuturesView, venue: str, at: pd.Timestamp, *, proxy: bool) -> str:
+    """Instant of the open interest and, for dollars, the price that they were divided by."""
+    if not proxy:
+        return _instant(view, venue)
+    source, apart = view.history.interest_spot[venue].loc[at, ["source", "hours_apart"]]
+    late = f", {apart:.0f} hours later" if apart > 0 else ""
+    return f"{_instant(view, venue)}; USD over spot ({source}{late})"
 
 
 def _type_detail(view: FuturesView, venue: str, at: pd.Timestamp) -> str:
@@ -92,6 +105,11 @@ def _type_detail(view: FuturesView, venue: str, at: pd.Timestamp) -> str:
     return "; ".join(parts)
 
 
+def _clocks(view: FuturesView) -> str:
+    first, second = (_instant(view, name) for name in (view.chosen.venue, view.chosen.offshore))
+    return f"both at the {first}" if first == second else f"first {first}, second {second}"
+
+
 def _divergence_row(view: FuturesView) -> Mechanism:
     history, chosen = view.history, view.chosen
     at = newest(history.open_interest.coins.sum(axis=1, skipna=False))
@@ -107,7 +125,7 @@ def _divergence_row(view: FuturesView) -> Mechanism:
         quality=PROXY if proxy else GOOD,
         z=last_z(values, window=chosen.window, fewest=chosen.min_observations),
         n=baseline(values, window=chosen.window),
-        detail="negative: the first closed faster; both at the end of the UTC day",
+        detail=f"negative: the first closed faster; {_clocks(view)}",
     )  # fmt: skip
 
 
