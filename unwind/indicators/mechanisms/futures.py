@@ -81,7 +81,8 @@ def _level_detail(view: FuturesView, venue: str, at: pd.Timestamp, *, proxy: boo
     """Instant of the open interest and, for dollars, the price that they were divided by."""
     if not proxy:
         return _instant(view, venue)
-    source, apart = view.history.interest_spot[venue].loc[at, ["source", "hours_apart"]]
+    spot = view.history.interest_spot[venue]
+    source, apart = spot["source"][at], spot["hours_apart"][at]
     late = f", {apart:.0f} hours later" if apart > 0 else ""
     return f"{_instant(view, venue)}; USD over spot ({source}{late})"
 
