@@ -115,8 +115,11 @@ def kind(basis, change, usual, expired, t):
         return 1 if change[s] > 0 else -1
 
     names = {(1, -1): "UNWIND", (-1, -1): "CRUSH", (1, 1): "REBUILD", (-1, 1): "FADE"}
-    if basis[t] not in (1, -1) or moved(t) is None:
+    if moved(t) is None:
         return "unknown", None
+    if basis[t] not in (1, -1):
+        alone = {-1: "positions closed", 1: "positions opened"}
+        return alone.get(moved(t), "unknown"), "same session" if moved(t) else None
     if moved(t) != 0:
         return names[basis[t], moved(t)], "same session"
     if moved(t - 1) in (1, -1) and basis[t - 1] not in (1, -1):

@@ -27,7 +27,9 @@ from features.derivatives.gamma_exposure import (
 from features.derivatives.implied_volatility import implied_gap, term_ratio
 from features.derivatives.knock_in import AMERICAN, EUROPEAN, KnockInPut, knock_in_put
 from features.derivatives.open_interest import (
+    CLOSED,
     OPEN_INTEREST_FIRST,
+    OPENED,
     UNKNOWN,
     OpenInterest,
     classify,
@@ -48,7 +50,7 @@ from features.derivatives.options import (
 from features.derivatives.spot import HOURLY, NOWHERE, spot_at
 
 __all__ = [
-    "AMERICAN", "CALL", "CONVENTIONS", "EUROPEAN", "HOURLY", "LONG", "NOWHERE",
+    "AMERICAN", "CALL", "CLOSED", "CONVENTIONS", "EUROPEAN", "HOURLY", "LONG", "NOWHERE", "OPENED",
     "OPEN_INTEREST_FIRST", "PUT", "SHORT", "UNKNOWN", "CleanChain", "Curve", "GammaProfile",
     "KnockInPut", "OpenInterest", "Skew", "Zone", "agreed_direction", "banded_basis",
     "barrier_distance", "calendar_spread", "classify", "clean_chain", "closed_form_gamma",

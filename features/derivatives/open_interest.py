@@ -2,7 +2,8 @@
 
 In coins, because open interest in dollars falls with the price: 13 % on a day on which nobody
 closed anything. A class needs two signs, of the basis and of open interest, and each must exceed
-what an ordinary session does; otherwise it is "unknown".
+what an ordinary session does. Open interest alone shows that positions were closed or opened,
+not whose. Without its sign the type is "unknown".
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,12 @@ from features._validation import require_window
 from features.constants import MAD_TO_SIGMA
 
 UNWIND, CRUSH, REBUILD, FADE, UNKNOWN = "UNWIND", "CRUSH", "REBUILD", "FADE", "unknown"
+CLOSED, OPENED = "positions closed", "positions opened"
 SAME_SESSION, OPEN_INTEREST_FIRST = "same session", "open interest first"
 
 CLASSES = {(1, -1): UNWIND, (-1, -1): CRUSH, (1, 1): REBUILD, (-1, 1): FADE}
+# The basis is within its band or missing, so long and short positions cannot be distinguished.
+OPEN_INTEREST_ALONE = {-1: CLOSED, 1: OPENED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,7 +44,7 @@ class OpenInterest:
 
 
 def open_interest_in_coins(
-    rows: pd.DataFrame, price: pd.Series, *, venues: tuple[str, ...]
+    rows: pd.DataFrame, price: pd.DataFrame, *, venues: tuple[str, ...]
 ) -> OpenInterest:
     """Sum the open interest of each venue in coins.
 
@@ -49,9 +53,9 @@ def open_interest_in_coins(
     rows : DataFrame
         | session | venue | contract_group | open_interest_btc | open_interest_usd |, one row per
         key.
-    price : Series
-        USD per coin at the clock of the rows; where coins are missing, dollars are divided by it.
-        Its index is the sessions of the answer.
+    price : DataFrame of shape (n_sessions, n_venues)
+        USD per coin at the instant at which each venue is printed; where coins are missing,
+        dollars are divided by it. Its index is the sessions of the answer.
     venues : tuple of str
         Columns of the answer.
 
@@ -72,7 +76,7 @@ def open_interest_in_coins(
             keyed[name].unstack("contract_group").reindex(index=sessions)  # noqa: PD010 - keys are unique
             for name in ("open_interest_btc", "open_interest_usd")
         )
-        converted = dollars.div(price, axis=0).where(coins.isna())
+        converted = dollars.div(price[venue], axis=0).where(coins.isna())
         groups = coins.fillna(converted)
         groups = groups.where(groups > 0)
         guessed = converted.notna().any(axis=1)
@@ -128,7 +132,8 @@ def classify(
 
     Open interest counts on the session of the basis; where it did not move there, on the session
     before it, if the basis did not move on that one: positions are closed, then the basis moves.
-    Never the other way round.
+    Never the other way round. Where the basis has no sign, a move of open interest on the session
+    itself is "positions closed" or "positions opened".
 
     Parameters
     ----------
@@ -143,11 +148,11 @@ def classify(
     Returns
     -------
     DataFrame
-        `type`, one of the classes or "unknown"; `timing`, "same session" or "open interest
-        first", None without a class; `open_interest`, the sign of the session itself, NaN where
-        unknown; `fell_before`, open interest fell at the session before; `expired`, a fall of
-        the session is the calendar's. The value at *t* uses
-        rows of *t* and *t* − 1.
+        `type`, one of the classes, "positions closed", "positions opened" or "unknown"; `timing`,
+        "same session" or "open interest first", None for "unknown"; `open_interest`, the sign of
+        the session itself, NaN where unknown; `fell_before`, open interest fell at the session
+        before; `expired`, a fall of the session is the calendar's. The value at *t* uses rows of
+        *t* and *t* − 1.
     """
     sign = np.sign(change).where(change.abs() > ordinary, 0.0).where(change.notna())
     calendar = expired & (sign < 0)
@@ -157,8 +162,9 @@ def classify(
     answered = basis.shift(1).isin([-1.0, 1.0])
     later = (sign == 0) & before.isin([-1.0, 1.0]) & ~answered
     counted = before.where(later, sign)
-    kinds = [CLASSES.get((up, more), UNKNOWN) for up, more in zip(basis, counted, strict=True)]
-    named = pd.Series(kinds, index=basis.index, dtype=object)
+    alone = sign.map(OPEN_INTEREST_ALONE).where(~basis.isin([-1.0, 1.0]))
+    kinds = [CLASSES.get((up, more)) for up, more in zip(basis, counted, strict=True)]
+    named = pd.Series(kinds, index=basis.index, dtype=object).fillna(alone).fillna(UNKNOWN)
     timing = pd.Series(
         np.where(later, OPEN_INTEREST_FIRST, SAME_SESSION), index=basis.index, dtype=object
     )

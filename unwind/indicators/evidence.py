@@ -298,6 +298,6 @@ def scaled(evidence: Evidence, *, centre: float, scale: float, classes: bool) ->
     if evidence.quality == MISSING:
         return None
     if classes:
-        # "unknown" is no class: open interest or basis stood still, or the calendar moved it.
+        # Open interest alone is not a class: its z is an indicator of its own.
         return evidence.category if evidence.category in CLASSES else None
     return (evidence.value - centre) / scale

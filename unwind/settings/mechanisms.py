@@ -26,6 +26,7 @@ class Futures(Section):
     min_observations: int = Field(ge=5, le=2520)
     confidence: float = Field(gt=0.5, lt=1)
     open_interest_floor: float = Field(ge=0, lt=1)
+    venues_at_new_york_close: tuple[str, ...]
     funding_days: int = Field(ge=1, le=90)
     flip_window: int = Field(ge=1, le=365)
     stale_sessions: int = Field(ge=1, le=60)

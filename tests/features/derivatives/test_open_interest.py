@@ -25,8 +25,8 @@ def _rows(*quotes: tuple[int, str, str, float, float]) -> pd.DataFrame:
     return frame.assign(session=[SESSIONS[day] for day in frame["day"]])
 
 
-def _price(*values: float) -> pd.Series:
-    return pd.Series(values, SESSIONS, dtype=float)
+def _price(*values: float) -> pd.DataFrame:
+    return pd.DataFrame(dict.fromkeys(VENUES, values), SESSIONS, dtype=float)
 
 
 def _types(basis: list[float], change: list[float], expired: list[bool] | None = None):
@@ -142,6 +142,25 @@ class TestPriceFall:
             assert kind.loc[SESSIONS[1], "type"] == "unknown"
 
 
+class TestPriceMoveAfterTheClose:
+    """The price falls between 16:00 New York and the end of the UTC day."""
+
+    def test_each_venue_is_converted_at_its_own_instant(self) -> None:
+        # 1,000 coins throughout; 5 February 2026 is 64,000 at 16:00 and 62,700 at midnight
+        rows = _rows(
+            (0, "CME", "F", np.nan, 73_000e3),
+            (1, "CME", "F", np.nan, 62_700e3),
+            (0, "Binance", "P", np.nan, 72_500e3),
+            (1, "Binance", "P", np.nan, 64_000e3),
+        )
+        price = pd.DataFrame(
+            {"CME": [73_000.0, 62_700.0, np.nan], "Binance": [72_500.0, 64_000.0, np.nan]}, SESSIONS
+        )
+        found = open_interest_in_coins(rows, price, venues=VENUES)
+        assert found.coins.iloc[:2].to_numpy() == pytest.approx(np.full((2, 2), 1000.0))
+        assert found.change.iloc[1].to_numpy() == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
 class TestClasses:
     @pytest.mark.parametrize(
         ("basis", "change", "expected"),
@@ -150,13 +169,17 @@ class TestClasses:
             (-1.0, -0.35, "CRUSH"),
             (1.0, 0.05, "REBUILD"),
             (-1.0, 0.05, "FADE"),
-            (0.0, -0.09, "unknown"),
+            (0.0, -0.09, "positions closed"),
+            (0.0, 0.04, "positions opened"),
+            (0.0, 0.01, "unknown"),
+            (0.0, np.nan, "unknown"),
             (1.0, 0.01, "unknown"),
-            (np.nan, -0.09, "unknown"),
+            (np.nan, -0.09, "positions closed"),
+            (np.nan, 0.04, "positions opened"),
             (1.0, np.nan, "unknown"),
         ],
     )
-    def test_two_signs_make_one(self, basis: float, change: float, expected: str) -> None:
+    def test_signs_make_a_type(self, basis: float, change: float, expected: str) -> None:
         found = _types([0.0, basis], [0.0, change]).iloc[1]
         assert found["type"] == expected
         assert found["timing"] == (None if expected == "unknown" else "same session")
@@ -186,14 +209,18 @@ class TestClasses:
 
     def test_open_interest_may_come_one_session_first(self) -> None:
         found = _types([0, 0, 1, 1], [0, -0.08, 0.0, 0.0])
-        assert found["type"].to_list() == ["unknown", "unknown", "UNWIND", "unknown"]
+        assert found["type"].to_list() == [
+            "unknown", "positions closed", "UNWIND", "unknown",
+        ]  # fmt: skip
         assert found["timing"].iloc[2] == "open interest first"
 
     def test_two_sessions_first_are_too_many(self) -> None:
-        assert set(_types([0, 0, 0, 1], [0, -0.08, 0.0, 0.0])["type"]) == {"unknown"}
+        found = _types([0, 0, 0, 1], [0, -0.08, 0.0, 0.0])
+        assert found["type"].to_list() == ["unknown", "positions closed", "unknown", "unknown"]
 
     def test_the_basis_never_comes_first(self) -> None:
-        assert set(_types([0, 1, 0], [0, 0.0, -0.08])["type"]) == {"unknown"}
+        found = _types([0, 1, 0], [0, 0.0, -0.08])
+        assert found["type"].to_list() == ["unknown", "unknown", "positions closed"]
 
     def test_a_move_that_was_answered_does_not_count_twice(self) -> None:
         assert _types([0, 1, 1], [0, -0.08, 0.0])["type"].to_list()[1:] == ["UNWIND", "unknown"]
@@ -201,7 +228,7 @@ class TestClasses:
     def test_fell_first_then_the_basis_rose_while_it_was_rebuilt(self) -> None:
         # event.md, claim 8: 5 and 6 February 2026
         found = _types([0, 0, 1], [0, -0.09, 0.05])
-        assert found["type"].to_list() == ["unknown", "unknown", "REBUILD"]
+        assert found["type"].to_list() == ["unknown", "positions closed", "REBUILD"]
         assert found["fell_before"].iloc[2]
 
     def test_equals_the_obvious_loop(self) -> None:
@@ -221,7 +248,9 @@ class TestClasses:
             for t in range(n)
         ]
         assert list(zip(found["type"], found["timing"], strict=True))[1:] == expected[1:]
-        assert set(found["type"]) == {"UNWIND", "CRUSH", "REBUILD", "FADE", "unknown"}
+        assert set(found["type"]) == {
+            "UNWIND", "CRUSH", "REBUILD", "FADE", "positions closed", "positions opened", "unknown",
+        }  # fmt: skip
 
     def test_a_later_row_changes_nothing(self) -> None:
         generator = np.random.default_rng(4)
@@ -247,6 +276,8 @@ class TestExpiry:
         assert found["type"].to_list() == ["unknown", "unknown", "UNWIND"]
         assert found["expired"].to_list() == [False, True, False]
         assert _types([0, 1], [0, 0.15], [False, True])["type"].iloc[1] == "REBUILD"
+        # nor does it close positions where the basis stood still
+        assert _types([0, 0], [0, -0.15], [False, True])["type"].iloc[1] == "unknown"
 
     def test_marks_the_session_and_the_next(self) -> None:
         sessions = pd.bdate_range("2026-02-23", periods=8, unit="us")

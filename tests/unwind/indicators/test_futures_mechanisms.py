@@ -108,7 +108,9 @@ class TestScriptedDays:
 
     def test_ordinary_sessions_have_no_class(self, late: FuturesHistory) -> None:
         calm = late.types["CME"]["type"].iloc[60:-15]
-        assert (calm != "unknown").mean() < 0.05
+        assert calm.isin(["UNWIND", "CRUSH", "REBUILD", "FADE"]).mean() < 0.05
+        # the band of open interest holds nine ordinary sessions in ten
+        assert calm.str.startswith("positions ").mean() < 0.1
 
 
 class TestCutOff:
@@ -270,6 +272,20 @@ class TestDollarOpenInterest:
                 assert after.category == before.category
                 assert after.value == pytest.approx(before.value, rel=1e-6)
 
+    def test_two_instants_are_named_in_the_divergence(
+        self, unwound: Market, settings: Settings
+    ) -> None:
+        moment = _moment(EVENT, settings, NEXT_MORNING[EVENT])
+        rows = _rows(unwound, moment, settings)
+        same = rows["venue_divergence", "CME-Binance"].detail or ""
+        assert same.endswith("both at the end of the UTC day")
+        assert rows["open_interest", "Binance"].detail == "end of the UTC day"
+        moved = settings.futures.model_copy(update={"venues_at_new_york_close": ("Binance",)})
+        rows = _rows(unwound, moment, settings.model_copy(update={"futures": moved}))
+        assert (rows["venue_divergence", "CME-Binance"].detail or "").endswith(
+            "first end of the UTC day, second 16:00 New York"
+        )
+
 
 class TestSettings:
     @pytest.mark.parametrize(
@@ -312,6 +328,44 @@ class TestFebruary2026:
             # weekly positions are all that is public of CME's open interest
             assert rows["open_interest_type", "CME"].category == "unknown"
             assert rows["open_interest_type", "CME"].quality == "missing"
+
+    @pytest.mark.parametrize(
+        ("day", "change", "kind"),
+        [(EVENT, 0.2245, "positions opened"), (date(2026, 2, 6), -0.2064, "positions closed")],
+    )
+    def test_dollars_printed_in_new_york_are_divided_by_the_price_there(
+        self, real_market: Market, settings: Settings, day: date, change: float, kind: str
+    ) -> None:
+        # by the price of midnight the changes would be 0.2333 and -0.2284
+        abroad = settings.futures.model_copy(update={"offshore": "Hyperliquid"})
+        rows = _rows(
+            real_market,
+            _moment(day, settings, NEXT_MORNING[day]),
+            settings.model_copy(update={"futures": abroad}),
+        )
+        row = rows["open_interest_type", "Hyperliquid"]
+        assert row.value == pytest.approx(change, abs=1e-4)
+        assert row.category == kind
+        assert "basis inside its band" in (row.detail or "")
+        assert "long or short positions is not determined" in (row.detail or "")
+        assert rows["open_interest", "Hyperliquid"].detail == (
+            "16:00 New York; USD over spot (hourly)"
+        )
+
+    def test_without_hourly_bars_the_row_names_the_price_of_the_utc_day(
+        self, real_market: Market, settings: Settings
+    ) -> None:
+        abroad = settings.futures.model_copy(update={"offshore": "Hyperliquid"})
+        rows = _rows(
+            real_market,
+            _moment(EVENT, settings, NEXT_MORNING[EVENT]),
+            settings.model_copy(update={"futures": abroad}),
+            without=("crypto_hourly",),
+        )
+        assert rows["open_interest", "Hyperliquid"].quality == "proxy"
+        assert rows["open_interest", "Hyperliquid"].detail == (
+            "16:00 New York; USD over spot (UTC day, 3 hours later)"
+        )
 
     def test_friday_stands_at_the_futures_own_close(
         self, real_market: Market, settings: Settings

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from features.derivatives import OPEN_INTEREST_FIRST, UNKNOWN
+from features.derivatives import CLOSED, OPEN_INTEREST_FIRST, OPENED, UNKNOWN
 from unwind.indicators.block import GOOD, PROXY, Block, Mechanism
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.freshness import baseline, last_z, newest
@@ -60,8 +60,7 @@ def _open_interest_rows(view: FuturesView, venue: str) -> list[Mechanism]:
     return [
         level.row(
             "open_interest", venue, COINS, interest.coins[venue][label], missing=f"no {what}",
-            quality=quality,
-            detail="end of the UTC day" + ("; USD over spot at that clock" if proxy else ""),
+            quality=quality, detail=_level_detail(view, venue, label, proxy=proxy),
         ),
         typed.row(
             "open_interest_type", venue, LOG_COINS, changes.iloc[-1], quality=quality,
@@ -71,6 +70,21 @@ def _open_interest_rows(view: FuturesView, venue: str) -> list[Mechanism]:
             n=baseline(changes, window=chosen.window), detail=_type_detail(view, venue, label),
         ),
     ]  # fmt: skip
+
+
+def _instant(view: FuturesView, venue: str) -> str:
+    at_close = venue in view.chosen.venues_at_new_york_close
+    return "16:00 New York" if at_close else "end of the UTC day"
+
+
+def _level_detail(view: FuturesView, venue: str, at: pd.Timestamp, *, proxy: bool) -> str:
+    """Instant of the open interest and, for dollars, the price that they were divided by."""
+    if not proxy:
+        return _instant(view, venue)
+    spot = view.history.interest_spot[venue]
+    source, apart = spot["source"][at], spot["hours_apart"][at]
+    late = f", {apart:.0f} hours later" if apart > 0 else ""
+    return f"{_instant(view, venue)}; USD over spot ({source}{late})"
 
 
 def _type_detail(view: FuturesView, venue: str, at: pd.Timestamp) -> str:
@@ -83,11 +97,18 @@ def _type_detail(view: FuturesView, venue: str, at: pd.Timestamp) -> str:
         BASIS_MOVES.get(history.direction[at], "basis unknown"),
         f"open interest {moves.get(kind['open_interest'], 'unknown')}",
     ]
+    if kind["type"] in (CLOSED, OPENED):
+        parts.append("whether long or short positions is not determined")
     if kind["timing"] == OPEN_INTEREST_FIRST:
         parts.append("it had moved the session before")
     elif kind["fell_before"]:
         parts.append("it had fallen the session before")
     return "; ".join(parts)
+
+
+def _clocks(view: FuturesView) -> str:
+    first, second = (_instant(view, name) for name in (view.chosen.venue, view.chosen.offshore))
+    return f"both at the {first}" if first == second else f"first {first}, second {second}"
 
 
 def _divergence_row(view: FuturesView) -> Mechanism:
@@ -105,7 +126,7 @@ def _divergence_row(view: FuturesView) -> Mechanism:
         quality=PROXY if proxy else GOOD,
         z=last_z(values, window=chosen.window, fewest=chosen.min_observations),
         n=baseline(values, window=chosen.window),
-        detail="negative: the first closed faster; both at the end of the UTC day",
+        detail=f"negative: the first closed faster; {_clocks(view)}",
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from features.derivatives import (
     spot_at,
     venue_divergence,
 )
-from unwind.calendar import futures_closes
+from unwind.calendar import cut_instants, futures_closes
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.indicators.context import RunContext
 from unwind.indicators.mechanisms.freshness import Standing, standing
@@ -56,6 +56,8 @@ class FuturesHistory:
         `bases["near"]["change"]` the change of the nearest contract's.
     direction : Series
         Sign of the change of the basis that near month and calendar spread agree on.
+    interest_spot : mapping of str to DataFrame
+        By venue, from `features.derivatives.spot.spot_at`, at the instant of its open interest.
     open_interest : OpenInterest
         In BTC, venues across; `open_interest.coins["CME"]`.
     ordinary : DataFrame
@@ -76,6 +78,7 @@ class FuturesHistory:
     legs: Mapping[str, pd.DataFrame]
     bases: Mapping[str, pd.DataFrame]
     direction: pd.Series
+    interest_spot: Mapping[str, pd.DataFrame]
     open_interest: OpenInterest
     ordinary: pd.DataFrame
     types: Mapping[str, pd.DataFrame]
@@ -209,9 +212,18 @@ def futures_history(held: Mapping[str, pd.DataFrame], context: RunContext) -> Fu
     )
     venues = (chosen.venue, chosen.offshore)
     day_ends = pd.Series((sessions + DAY).tz_localize("UTC"), sessions)
+    closes = pd.Series(cut_instants(sessions), sessions)
+    interest_spot = {
+        venue: spot_at(
+            held["hourly"],
+            held["daily"],
+            closes if venue in chosen.venues_at_new_york_close else day_ends,
+        )
+        for venue in venues
+    }
     interest = open_interest_in_coins(
         held["open_interest"],
-        spot_at(held["hourly"], held["daily"], day_ends)["price"],
+        pd.DataFrame({venue: rows["price"] for venue, rows in interest_spot.items()}),
         venues=venues,
     )
     ordinary = ordinary_change(
@@ -231,6 +243,7 @@ def futures_history(held: Mapping[str, pd.DataFrame], context: RunContext) -> Fu
         legs=legs,
         bases=bases,
         direction=agreed,
+        interest_spot=interest_spot,
         open_interest=interest,
         ordinary=ordinary,
         types={
