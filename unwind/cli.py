@@ -37,7 +37,7 @@ app = typer.Typer(
 app.add_typer(lake_commands.app, name="lake")
 
 importing = typer.Typer(
-    no_args_is_help=True, help="Bring what a vendor shows on a page into the drop folder."
+    no_args_is_help=True, help="Bring prices and fund flows from your files into the drop folder."
 )
 app.add_typer(importing, name="import")
 
@@ -49,6 +49,21 @@ class Units(StrEnum):
     thousand = "thousand"
     million = "million"
     billion = "billion"
+
+
+class DateForm(StrEnum):
+    """Order of day and month in a price file."""
+
+    day_first = "day-first"
+    month_first = "month-first"
+    iso = "iso"
+
+
+class DecimalMark(StrEnum):
+    """Decimal mark of a price file."""
+
+    point = "point"
+    comma = "comma"
 
 
 Cutoff = Annotated[
@@ -304,6 +319,54 @@ def import_flows(
         f"{told['file']}: {told['added']} added, {told['revised']} revised, "
         f"{told['unchanged']} as they were\n"
     )
+
+
+@importing.command("prices")
+def import_prices(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="CSV, Excel, Parquet, Arrow, DuckDB, or a folder."),
+    ],
+    drop: Annotated[Path, typer.Option("--drop", help="Drop folder to write into.")],
+    dates: Annotated[
+        DateForm | None, typer.Option("--dates", help="Order of day and month, where it is open.")
+    ] = None,
+    decimal: Annotated[
+        DecimalMark | None, typer.Option("--decimal", help="Decimal mark, where it is open.")
+    ] = None,
+    symbol: Annotated[
+        str | None, typer.Option("--symbol", help="Symbol of files that name none.")
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option("--currency", help="Import the rows in this currency; none is converted."),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", envvar="UNWIND_SETTINGS", help="Settings file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recognise price files and merge them into the drop folder."""
+    from unwind.settings import load_settings
+    from unwind.sources import price_import
+
+    active = load_settings(settings)
+    answer = price_import.import_prices(
+        files,
+        drop=drop,
+        stated=price_import.statements(
+            active,
+            dates=None if dates is None else dates.value,
+            decimal=None if decimal is None else decimal.value,
+            symbol=symbol,
+            currency=currency,
+        ),
+        symbols=active.symbols,
+    )
+    if as_json:
+        print_json(answer)
+    else:
+        sys.stdout.write(price_import.import_text(answer))
 
 
 @app.command()
