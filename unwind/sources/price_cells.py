@@ -15,15 +15,12 @@ Decimal = Literal["point", "comma"]
 MISSING = frozenset(
     ("", "null", "nan", "nat", "none", "na", "n/a", "n.a.", "#n/a", "#n/a n/a", "-", "–", "—", ".")
 )  # fmt: skip
-_ISO = r"^\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[T ].{0,40})?$"
+_ISO = r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ].{0,40})?$"
 _ZONED = r"(?:Z|[+-]\d{2}:?\d{2})$"
 _COMPACT = r"^(?:19|20)\d{6}(?:\.0)?$"
 _NUMERIC = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})(?:[T ,].{0,20})?$"
 _WORDS = r"^(?:\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4})$"
 _EPOCH = r"^\d{9,19}(?:\.0)?$"
-_FORMS = {
-    "iso": _ISO, "compact": _COMPACT, "numeric": _NUMERIC, "words": _WORDS, "epoch": _EPOCH,
-}  # fmt: skip
 _WORD_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d %b %y")
 _EPOCH_UNITS: dict[int, Literal["s", "ms", "us", "ns"]] = {
     9: "s",
@@ -58,10 +55,20 @@ def text_of(values: pd.Series) -> pd.Series:
 
 def is_date(text: pd.Series) -> pd.Series:
     """Tell which texts are dates in a written form; an epoch counts only under a date's name."""
-    written = [form for name, form in _FORMS.items() if name != "epoch"]
-    return pd.Series(
-        np.logical_or.reduce([text.str.match(form) for form in written]), index=text.index
-    )
+    written = [match for form, match in _forms(text).items() if form != "epoch"]
+    return pd.Series(np.logical_or.reduce(written), index=text.index)
+
+
+def _forms(text: pd.Series) -> dict[str, pd.Series]:
+    """Return form → which texts have it; a text has one form at most."""
+    compact = text.str.match(_COMPACT)
+    return {
+        "iso": text.str.match(_ISO),
+        "compact": compact,
+        "numeric": text.str.match(_NUMERIC),
+        "words": text.str.match(_WORDS),
+        "epoch": text.str.match(_EPOCH) & ~compact,
+    }
 
 
 def sessions(text: pd.Series, *, order: DateOrder | None, name: str) -> tuple[pd.Series, str]:
@@ -80,8 +87,7 @@ def sessions(text: pd.Series, *, order: DateOrder | None, name: str) -> tuple[pd
     PriceFormError
         The file holds dates of two forms, or nothing in it decides the order of day and month.
     """
-    forms = {form: text.str.match(pattern) for form, pattern in _FORMS.items()}
-    forms["epoch"] &= ~forms["compact"]
+    forms = _forms(text)
     present = [form for form, match in forms.items() if match.any()]
     if not present:
         raise PriceFormError(

@@ -1,9 +1,9 @@
 """Recognition of the forms in which people hold prices: a sheet of cells in, desk rows out."""
 
 import ast
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from unwind.sources.price_cells import (
     sessions,
     text_of,
 )
-from unwind.sources.price_files import Sheet
+from unwind.sources.price_files import ENDINGS, Sheet
 from unwind.sources.price_names import NUMBERS, column_of, is_other, symbol_of, symbol_of_file
 
 KEY = ["session", "symbol"]
@@ -145,7 +145,21 @@ def _split(sheet: Sheet) -> tuple[int, list[list[str]], pd.DataFrame]:
         raise PriceFormError(
             f"{sheet.label} has no header row; put the names of the columns above the first date"
         )
+    _refuse_unnamed(header, body, column, sheet.label)
     return column, header, body.reset_index(drop=True)
+
+
+def _refuse_unnamed(header: list[list[str]], body: pd.DataFrame, dates: int, label: str) -> None:
+    """Refuse cells under no heading: a row with too many of them may be shifted."""
+    # The first column may be the numbers of the rows, which pandas writes without a name.
+    for column in map(int, body.columns[1:]):
+        if column != dates and not any(row[column] for row in header):
+            text = text_of(body[column])
+            if (used := text[~text.str.lower().isin(MISSING)]).any():
+                raise PriceFormError(
+                    f"{label} holds {plain(used.iloc[0])[:40]!r} in column {column + 1}, which has "
+                    "no heading; name the column or remove the cell"
+                )
 
 
 def _levels(names: list[str]) -> list[list[str]]:
@@ -329,8 +343,9 @@ def _long(
 
 
 def _symbol_of_sheet(sheet: Sheet, stated: Statements) -> str:
-    stem = re.sub(r"(?:\.(?:csv|txt|tsv|gz|xlsx|xlsm|parquet|pq|feather|arrow|ipc))+$", "",
-                  sheet.file, flags=re.IGNORECASE)  # fmt: skip
+    stem = sheet.file
+    while (path := Path(stem)).suffix.lower() in ENDINGS:
+        stem = path.stem
     for name in (sheet.name, stem):
         if name and (symbol := symbol_of_file(name, stated.desk)):
             return symbol

@@ -346,7 +346,8 @@ class TestRefusal:
             (b"PAR1broken", "cannot be read"),
             (b"ARROW1\x00\x00broken", "cannot be read as Arrow IPC"),
             (b"12345678DUCKbroken", "cannot be read as DuckDB"),
-            ("Date,GLD\n2024-07-12,1.5,2,3,4\n" * 60, "."),
+            ("Date,GLD\n2024-07-12,1.5,2\n", "'2' in column 3, which has no heading"),
+            ("Date,GLD\n" * 60 + "2024-07-12,1.5,2\n", "cannot be read"),
         ],
     )
     def test_is_one_sentence(self, text: str | bytes, said: str, imported: Imported) -> None:
@@ -379,7 +380,9 @@ class TestBomb:
             pl.all().repeat_by(11_000_000).explode()
         )
         content = _bytes(lambda file: frame.write_ipc(file, compression="zstd"))
-        with pytest.raises(PriceFormError, match="cannot be read as Arrow IPC .*more than 10,000,000"):
+        with pytest.raises(
+            PriceFormError, match="cannot be read as Arrow IPC .*more than 10,000,000"
+        ):
             imported(content, "history.arrow")
 
     def test_columns(self, imported: Imported) -> None:
