@@ -80,9 +80,8 @@ def symbol_of(text: object, desk: Mapping[str, str]) -> str | None:
     ['IBIT', 'IBIT', None]
     """
     name = " ".join(str(text)[:64].upper().split())
-    for pattern in (_EXCHANGE, _US_LISTING):
-        if name not in desk and (match := pattern.match(name)):
-            name = match["symbol"]
+    if name not in desk and (match := _EXCHANGE.match(name) or _US_LISTING.match(name)):
+        name = match["symbol"]
     if name not in desk and (match := _REUTERS.match(name)) and match["symbol"] in desk:
         name = match["symbol"]
     if name in desk:
