@@ -77,7 +77,7 @@ def imported(tmp_path: Path, settings: Settings) -> Imported:
         source.mkdir(exist_ok=True)
         file = source / name
         file.write_bytes(content.encode() if isinstance(content, str) else content)
-        stated = statements(settings, **options)  # type: ignore[arg-type]
+        stated = statements(settings, **options)
         drop = tmp_path / "drop"
         answer = import_prices([file], drop=drop, stated=stated, symbols=settings.symbols)
         before = (drop / "prices.parquet").read_bytes()
@@ -242,7 +242,7 @@ class TestLongTable:
     @pytest.mark.parametrize("compression", ["zstd", "uncompressed"])
     def test_of_polars(self, compression: str, imported: Imported) -> None:
         frame = pl.from_pandas(_named())
-        content = _bytes(lambda file: frame.write_ipc(file, compression=compression))  # type: ignore[arg-type]
+        content = _bytes(lambda file: frame.write_ipc(file, compression=compression))
         _same(imported(content, "history.arrow"), *list(NAMES)[2:])
 
     def test_of_polars_in_parquet(self, imported: Imported) -> None:
