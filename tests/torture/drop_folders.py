@@ -175,7 +175,7 @@ def _(folder: Path) -> None:
     _text(folder, b"\xef\xbb\xbf" + _plain().encode())
 
 
-@_add("UTF-16", REFUSED, "write it again as Parquet or UTF-8 CSV")
+@_add("UTF-16", REFUSED, "`unwind import prices")
 def _(folder: Path) -> None:
     _text(folder, _plain().encode("utf-16"))
 
@@ -213,7 +213,7 @@ def _(folder: Path) -> None:
     _text(folder, text[: text.rindex(",")])
 
 
-@_add("gzip under the name of CSV", REFUSED, "cannot be read")
+@_add("gzip under the name of CSV", REFUSED, "`unwind import prices")
 def _(folder: Path) -> None:
     _text(folder, gzip.compress(_plain().encode()))
 
@@ -224,12 +224,12 @@ def _(folder: Path) -> None:
         archive.writestr("prices.csv", "0" * 10_000_000)
 
 
-@_add("semicolons and decimal commas", REFUSED, "cannot be read")
+@_add("semicolons and decimal commas", REFUSED, "`unwind import prices")
 def _(folder: Path) -> None:
     _csv(folder, prices(), sep=";", decimal=",")
 
 
-@_add("tabs", REFUSED, "missing_column")
+@_add("tabs", REFUSED, "`unwind import prices")
 def _(folder: Path) -> None:
     _csv(folder, prices(), sep="\t")
 
@@ -237,12 +237,12 @@ def _(folder: Path) -> None:
 # --- Parquet ------------------------------------------------------------------------------------
 
 
-@_add("CSV under the name of Parquet", REFUSED, "cannot be read")
+@_add("CSV under the name of Parquet", REFUSED, "`unwind import prices")
 def _(folder: Path) -> None:
     _text(folder, _plain(), "prices.parquet")
 
 
-@_add("Parquet under the name of CSV", REFUSED, "cannot be read")
+@_add("Parquet under the name of CSV", REFUSED, "`unwind import prices")
 def _(folder: Path) -> None:
     prices().to_parquet(folder / "written.parquet", index=False)
     (folder / "written.parquet").rename(folder / "prices.csv")
@@ -341,12 +341,12 @@ def _(folder: Path) -> None:
     _csv(folder, prices().drop(columns="close"))
 
 
-@_add("headers in capitals", REFUSED, "missing_column")
+@_add("headers in capitals", TAKEN, kept=ROWS)
 def _(folder: Path) -> None:
     _csv(folder, prices().rename(columns=str.upper))
 
 
-@_add("headers with blanks", REFUSED, "missing_column")
+@_add("headers with blanks", TAKEN, kept=ROWS)
 def _(folder: Path) -> None:
     _csv(folder, prices().rename(columns=lambda name: f" {name} "))
 

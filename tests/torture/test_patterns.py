@@ -22,6 +22,9 @@ SECONDS, SHORT_SECONDS = 10.0, 0.5
 OF_RE = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 # Methods of `Series.str` that take a pattern; `replace` and `split` do where `regex` says so.
 OF_PANDAS = {"contains", "fullmatch", "match", "extract", "extractall", "findall", "count"}
+OF_RE_BY_PANDAS = {
+    "contains": "search", "extract": "search", "count": "findall", "replace": "sub",
+}  # fmt: skip
 WITH_PATTERN = OF_RE | OF_PANDAS | {"replace", "split"}
 BY_KEYWORD = {"pattern"}  # pydantic's fields
 MODULES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -64,7 +67,7 @@ def _methods(call: ast.Call, tree: ast.Module) -> frozenset[str]:
     """Which methods of `re` run the pattern; of a compiled one, those that any module calls."""
     function = call.func.attr if isinstance(call.func, ast.Attribute) else "match"
     if function != "compile":
-        return frozenset({{"contains": "search", "replace": "sub"}.get(function, function)})
+        return frozenset({OF_RE_BY_PANDAS.get(function, function)})
     (name,) = (
         target.id
         for node in tree.body

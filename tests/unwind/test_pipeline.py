@@ -207,7 +207,7 @@ class TestShortHistory:
         tables = _published(_market(folder, tmp_path / "s", settings), date(2026, 2, 5), settings)
         regime = tables["regimes"].iloc[0]
         assert regime["state"] == "UNKNOWN"
-        assert "cannot tell" in regime["headline"]
+        assert "no score" in regime["headline"]
         assert np.isnan(regime["score"])
 
 

@@ -12,6 +12,48 @@ from unwind.commands.options import INSTANT, AsJson, SettingsFile, print_json
 app = App(name="import", help="Import your own files into the drop folder.")
 
 
+@app.command(name="prices")
+def import_prices(
+    files: Annotated[
+        list[Path], Parameter(name="FILE", help="CSV, Excel, Parquet, Arrow, DuckDB, or a folder.")
+    ],
+    /,
+    *,
+    drop: Annotated[Path, Parameter(help="Drop folder to write to.")],
+    dates: Annotated[
+        Literal["day-first", "month-first", "iso"] | None,
+        Parameter(help="Order of day and month, where the file leaves it open."),
+    ] = None,
+    decimal: Annotated[
+        Literal["point", "comma"] | None,
+        Parameter(help="Decimal mark, where the file leaves it open."),
+    ] = None,
+    symbol: Annotated[str | None, Parameter(help="Symbol of files that name none.")] = None,
+    currency: Annotated[
+        str | None, Parameter(help="Import the rows in this currency; none is converted.")
+    ] = None,
+    settings: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import price files in the forms that people have."""
+    from unwind.settings import load_settings
+    from unwind.sources import price_import
+
+    active = load_settings(settings)
+    answer = price_import.import_prices(
+        files,
+        drop=drop,
+        stated=price_import.statements(
+            active, dates=dates, decimal=decimal, symbol=symbol, currency=currency
+        ),
+        symbols=active.symbols,
+    )
+    if as_json:
+        print_json(answer)
+    else:
+        sys.stdout.write(price_import.import_text(answer))
+
+
 @app.command(name="flows")
 def import_flows(
     file: Annotated[

@@ -4,10 +4,14 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+import pandas as pd
+
 from unwind.contract.inputs import INPUT_TABLES
 from unwind.contract.source import Extract, Fault, Provision, SourceError, SourceUnavailable
 from unwind.contract.text import plain
-from unwind.sources.table_files import MAX_BYTES, bound, read_csv, read_parquet
+from unwind.sources.price_import import form_of
+from unwind.sources.price_names import column_of
+from unwind.sources.table_files import MAX_BYTES, FileTooLarge, bound, read_csv, read_parquet
 
 PROVISIONS = (
     Provision(
@@ -51,7 +55,7 @@ class FilesSource:
         if "prices" not in self._paths:
             raise SourceError(
                 f"drop folder {folder} holds no prices.parquet or prices.csv; "
-                "prices are the one table that no run can do without"
+                "`unwind import prices FILE --drop DROP` makes one from other files"
             )
 
     @property
@@ -92,17 +96,24 @@ class FilesSource:
         bound(os.fstat(file.fileno()).st_size, MAX_BYTES, "bytes", path.name)
         columns = (*INPUT_TABLES[table].columns, "known_at")
         read = read_parquet if path.suffix.lower() == ".parquet" else read_csv
+        synonym = column_of if table == "prices" else _no_synonym
         try:
-            rows = read(file, path.name, columns)
-        except (SourceError, MemoryError):
+            rows = read(file, path.name, columns, synonym=synonym)
+        except (FileTooLarge, MemoryError):
             raise
         except Exception as error:  # any reader fault is a fault of the file
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's fault; Arrow's own have no number
+            if table == "prices":
+                _refuse_other_form(path)
+            if isinstance(error, SourceError):
+                raise
             raise SourceError(
                 f"{path.name} cannot be read ({type(error).__name__}: {plain(error)[:120]}); "
                 "write it again as Parquet or UTF-8 CSV"
             ) from error
+        if table == "prices" and not _has_prices(rows):
+            _refuse_other_form(path)
         return Extract(path.name, rows, faults=self._unknown_files() if table == "prices" else ())
 
     def _unknown_files(self) -> tuple[Fault, ...]:
@@ -114,3 +125,22 @@ class FilesSource:
             )
             for name in self._strangers
         )  # fmt: skip
+
+
+def _has_prices(rows: pd.DataFrame) -> bool:
+    """Tell whether the columns of prices are there, with days as sessions and not instants."""
+    return {"session", "symbol", "close"} <= set(rows.columns) and not isinstance(
+        rows["session"].dtype, pd.DatetimeTZDtype
+    )
+
+
+def _refuse_other_form(path: Path) -> None:
+    """Name the import where it reads the file."""
+    if (form := form_of(path)) is not None:
+        raise SourceError(
+            f"{path.name} is a {form}; `unwind import prices {path.name} --drop DROP` reads it"
+        )
+
+
+def _no_synonym(_name: str) -> None:
+    return None

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO, StringIO
 from typing import Any, BinaryIO
 
@@ -36,7 +36,18 @@ PIECE = 1024**2
 DECIMAL_BYTES = 128
 
 
-def read_parquet(file: BinaryIO, name: str, columns: Sequence[str]) -> pd.DataFrame:
+class FileTooLarge(SourceError):
+    """The file exceeds a bound."""
+
+
+def read_parquet(
+    file: BinaryIO,
+    name: str,
+    columns: Sequence[str],
+    *,
+    synonym: Callable[[str], str | None] = lambda _: None,
+    max_columns: int = MAX_COLUMNS,
+) -> pd.DataFrame:
     """Read the declared columns of a Parquet file, batch by batch.
 
     Parameters
@@ -46,6 +57,9 @@ def read_parquet(file: BinaryIO, name: str, columns: Sequence[str]) -> pd.DataFr
         The file's name, for messages.
     columns : sequence of str
         Declared columns; those that the file lacks are left out.
+    synonym : callable
+        Returns the declared column that another name stands for, or None.
+    max_columns : int
 
     Returns
     -------
@@ -67,9 +81,10 @@ def read_parquet(file: BinaryIO, name: str, columns: Sequence[str]) -> pd.DataFr
     file.seek(0)
     # What an earlier reader made dictionaries stays so: each long value is decoded once.
     schema = pq.read_schema(file)
-    bound(len(schema.names), MAX_COLUMNS, "columns", name)
-    _once(schema.names, name)
-    declared = [column for column in columns if column in schema.names]
+    bound(len(schema.names), max_columns, "columns", name)
+    names = _declared_names(schema.names, columns, synonym)
+    _once(names, name)
+    declared = [own for own, column in zip(schema.names, names, strict=True) if column in columns]
     for column in declared:
         if not _scalar(schema.field(column).type):
             raise SourceError(
@@ -93,10 +108,17 @@ def read_parquet(file: BinaryIO, name: str, columns: Sequence[str]) -> pd.DataFr
             )
         batches.append(pa.RecordBatch.from_arrays(arrays, names=batch.schema.names))
     table = pa.Table.from_batches(batches) if batches else _empty(schema, declared)
-    return _with_others(table.to_pandas(), schema.names)
+    rows = table.to_pandas().rename(columns=dict(zip(schema.names, names, strict=True)))
+    return _with_others(rows[[column for column in columns if column in names]], names)
 
 
-def read_csv(file: BinaryIO, name: str, columns: Sequence[str]) -> pd.DataFrame:
+def read_csv(
+    file: BinaryIO,
+    name: str,
+    columns: Sequence[str],
+    *,
+    synonym: Callable[[str], str | None] = lambda _: None,
+) -> pd.DataFrame:
     """Read the declared columns of a CSV file as text, piece by piece; see `read_parquet`.
 
     Screening parses the text, so that a fault names what was written.
@@ -105,9 +127,10 @@ def read_csv(file: BinaryIO, name: str, columns: Sequence[str]) -> pd.DataFrame:
     frames, rows, decoded, lines = [], 0, 0, 0
     for piece in _pieces(file, name):
         if not header:
-            header = _header(piece, name)
+            header = _declared_names(_header(piece, name), columns, synonym)
             if not header:
                 continue
+            _once([column for column in header if column], name)
             declared = [column for column in columns if column in header]
             content, offset = piece, 0
         else:
@@ -133,10 +156,10 @@ def bound(count: int, most: int, unit: str, name: str) -> None:
 
     Raises
     ------
-    SourceError
+    FileTooLarge
     """
     if count > most:
-        raise SourceError(
+        raise FileTooLarge(
             f"{name} holds at least {count:,} {unit}, which is not market data (at most {most:,}); "
             "check what wrote it, or split it"
         )
@@ -241,8 +264,19 @@ def _header(piece: bytes, name: str) -> list[str]:
     lines = csv.reader(StringIO(piece.decode("utf-8-sig"), newline=""))
     header = next((line for line in lines if len(line) > 1 or "".join(line).strip()), [])
     bound(len(header), MAX_COLUMNS, "columns", name)
-    _once([column for column in header if column], name)
     return header
+
+
+def _declared_names(
+    header: Sequence[str], columns: Sequence[str], synonym: Callable[[str], str | None]
+) -> list[str]:
+    """Replace synonyms of the declared columns that the header does not name itself."""
+    names = []
+    for own in header:
+        column = synonym(own)
+        usable = column in columns and column not in header and own not in columns
+        names.append(column if column is not None and usable else own)
+    return names
 
 
 def _numbered(message: str, offset: int) -> str:

@@ -213,7 +213,7 @@ class TestContract:
     def test_units_travel_with_the_file(self, tmp_path: Path, settings: Settings) -> None:
         snapshot = publish_days(tmp_path, settings, FEBRUARY)
         schema = pq.read_schema(snapshot.path / "regimes/2026-02.parquet")
-        assert schema.field("score").metadata[b"unit"] == b"decades"
+        assert schema.field("score").metadata[b"unit"] == "−log₁₀ p".encode()
         assert schema.metadata[b"schema_version"] == str(SCHEMA_VERSION).encode()
 
     def test_a_folder_reads_as_one_table(self, tmp_path: Path, settings: Settings) -> None:
