@@ -76,9 +76,9 @@ def prune(
         return
     would = "would be removed" if dry_run else "removed"
     sys.stdout.write(
-        f"{len(plan.removed)} snapshots {would}, {plan.freed} bytes; {len(plan.kept)} kept\n"
+        f"{len(plan.removed)} snapshots {would}, {plan.freed} bytes; {len(plan.retained)} kept\n"
     )
-    sys.stdout.writelines(f"  {sentence}\n" for sentence in plan.forgotten)
+    sys.stdout.writelines(f"  {sentence}\n" for sentence in plan.affected_queries)
     sys.stdout.writelines(
         f"  {name} is damaged and left alone; see `unwind lake verify --all`\n"
         for name in plan.damaged

@@ -102,7 +102,7 @@ def diff(
         ),
     )
     if as_json:
-        print_json({**difference.machine(change), "passed_over": passed})
+        print_json({**difference.as_json(change), "passed_over": passed})
     else:
         sys.stdout.write(difference_text.text(change))
 
