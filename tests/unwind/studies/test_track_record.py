@@ -355,7 +355,7 @@ class TestMissingInput:
         rules = {**history.rules, "VIX level": blind["VIX level"]}
         told = evaluate((replace(history, rules=rules),), LABELS, settings=quick, budget=1.0)
         for part in told["rules"]["VIX level"].values():
-            assert part == {"reason": "no folder has the input of it"}
+            assert part == {"reason": "no folder has its input"}
         assert told["rules"]["joint downside tail"]["in_sample"]["caught"] == 2
         assert "| VIX level | the same years, in sample | not judged |" in record_markdown(told)
 
