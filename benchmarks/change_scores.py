@@ -1,4 +1,4 @@
-"""Agreement of found change points with marked ones, as the Turing benchmark scores it."""
+"""Agreement of detected and annotated change points, by the Turing benchmark's scores."""
 
 import itertools
 from collections.abc import Collection, Mapping
@@ -8,17 +8,17 @@ import numpy as np
 Marks = Collection[int]
 
 
-def f_measure(annotations: Mapping[str, Marks], found: Marks, *, margin: int) -> float:
+def f_measure(annotations: Mapping[str, Marks], detected: Marks, *, margin: int) -> float:
     """F1 of change points against several annotators.
 
     Parameters
     ----------
     annotations : mapping of str to collection of int
         Annotator → first rows of new segments, 0-based. Row 0 is added to every set.
-    found : collection of int
+    detected : collection of int
         Change points in the same convention; row 0 is added.
     margin : int
-        Rows by which a found point may miss a marked one.
+        Tolerance in rows between a detected and an annotated point.
 
     Returns
     -------
@@ -40,20 +40,20 @@ def f_measure(annotations: Mapping[str, Marks], found: Marks, *, margin: int) ->
     if margin < 0:
         raise ValueError(f"margin must not be negative, got {margin}")
     marked = [{0, *marks} for marks in annotations.values()]
-    points = {0, *found}
+    points = {0, *detected}
     precision = _matches(set().union(*marked), points, margin) / len(points)
     recall = float(np.mean([_matches(marks, points, margin) / len(marks) for marks in marked]))
     return 2 * precision * recall / (precision + recall)
 
 
-def covering(annotations: Mapping[str, Marks], found: Marks, *, n_rows: int) -> float:
-    """Share of the rows that the found segments cover, averaged over annotators.
+def covering(annotations: Mapping[str, Marks], detected: Marks, *, n_rows: int) -> float:
+    """Covering of the annotated segments by the detected ones, averaged over annotators.
 
     Parameters
     ----------
     annotations : mapping of str to collection of int
         Annotator → first rows of new segments, 0-based.
-    found : collection of int
+    detected : collection of int
         Change points in the same convention.
     n_rows : int
         Rows of the series.
@@ -74,7 +74,7 @@ def covering(annotations: Mapping[str, Marks], found: Marks, *, n_rows: int) -> 
     """
     if not annotations:
         raise ValueError("annotations must hold at least one annotator, got none")
-    segments = _segments(found, n_rows)
+    segments = _segments(detected, n_rows)
     shares = [
         sum(
             (last - first) * max(_overlap(first, last, *segment) for segment in segments)
@@ -87,7 +87,7 @@ def covering(annotations: Mapping[str, Marks], found: Marks, *, n_rows: int) -> 
 
 
 def _matches(marked: set[int], points: set[int], margin: int) -> int:
-    """Marked points that have a found point of their own within the margin, the nearest first."""
+    """Annotated points matched one to one with detected points within the margin."""
     free = set(points)
     matched = 0
     for mark in sorted(marked):
