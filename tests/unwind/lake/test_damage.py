@@ -157,7 +157,7 @@ class TestShell:
         done = unwind("show", "--why", "--lake", str(lake), "--json")
         assert done.exit_code == 0, done.output
         assert newest.name in done.stderr
-        assert "the newest snapshot before that is intact" in done.stderr
+        assert "the newest intact snapshot before it" in done.stderr
         told = json.loads(done.stdout)
         assert newest.name in told["passed_over"][0]
 
