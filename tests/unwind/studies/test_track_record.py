@@ -344,7 +344,7 @@ class TestYoungDesk:
         assert "| **unwind** | the other years | not judged |" in text
         assert "Not judged by the other years: ordinary sessions with the driver" in text
         assert json.loads(json.dumps(told, allow_nan=False)) == told
-        assert "2 of 2 episodes caught" in record_sentence(told)
+        assert "2 of 2 episodes detected" in record_sentence(told)
 
 
 class TestMissingInput:
