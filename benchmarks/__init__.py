@@ -1,1 +1,1 @@
-"""Run by hand: `make bench` prints ratios against peers and limits."""
+"""Benchmarks, run manually: `make bench` prints ratios against peers and limits."""

@@ -58,9 +58,9 @@ def _numbagg_pairs(returns: Floats, window: int, minimum: int) -> Floats:
     left, right = np.triu_indices(len(columns), 1)
     out = np.empty((len(left), SESSIONS))
     for start in range(0, len(left), 5000):  # its inputs repeated for all pairs would not fit
-        chosen = slice(start, start + 5000)
-        out[chosen] = numbagg.move_corr(
-            columns[left[chosen]], columns[right[chosen]], window=window, min_count=minimum
+        block = slice(start, start + 5000)
+        out[block] = numbagg.move_corr(
+            columns[left[block]], columns[right[block]], window=window, min_count=minimum
         )
     return out
 
@@ -137,11 +137,11 @@ def medians(timed: Contenders, *, rounds: int) -> dict[str, float]:
 def compare(shape: str, assets: int, window: int, holes: float, rounds: int) -> dict[str, object]:
     """Time one shape and print its line of ratios."""
     build = all_pairs if shape == "all pairs" else one_against_many
-    told = medians(build(assets, window, holes), rounds=rounds)
-    ours = told["unwind"]
+    seconds = medians(build(assets, window, holes), rounds=rounds)
+    ours = seconds["unwind"]
     pairs, of_twelve = assets * (assets - 1) / 2, min(assets, 12) * (min(assets, 12) - 1) / 2
     ratios = {}
-    for name, value in told.items():
+    for name, value in seconds.items():
         if name == "fill":
             ratios["unwind / fill"] = ours / value
         elif name.endswith("12 assets"):  # by the pair: pandas also gives each pair twice
@@ -156,7 +156,7 @@ def compare(shape: str, assets: int, window: int, holes: float, rounds: int) -> 
     )
     return {
         "shape": shape, "assets": assets, "window": window, "holes": holes,
-        "seconds": told, "ratios": ratios,
+        "seconds": seconds, "ratios": ratios,
     }  # fmt: skip
 
 
@@ -170,8 +170,8 @@ def stream() -> None:
         pairs += len(block)
         total += float(np.nansum(values[:, -1]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    told = {"pairs": pairs, "seconds": time.perf_counter() - start, "peak_gib": peak}
-    print(json.dumps(told | {"mean_last": total / pairs}))
+    result = {"pairs": pairs, "seconds": time.perf_counter() - start, "peak_gib": peak}
+    print(json.dumps(result | {"mean_last": total / pairs}))
 
 
 def main() -> None:
@@ -179,16 +179,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the correlation engine against its peers.")
     parser.add_argument("--quick", action="store_true", help="12 and 100 assets, windows 63, 252")
     parser.add_argument("--stream", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.stream:
+    options = parser.parse_args()
+    if options.stream:
         stream()
         return
-    told: list[dict[str, object]] = []
-    for assets in (12, 100) if chosen.quick else ASSETS:
+    results: list[dict[str, object]] = []
+    for assets in (12, 100) if options.quick else ASSETS:
         rounds = 5 if assets < 500 else 3
-        for window in (63, 252) if chosen.quick else WINDOWS:
+        for window in (63, 252) if options.quick else WINDOWS:
             for holes in (0.0, HOLES):
-                told.extend(
+                results.extend(
                     compare(shape, assets, window, holes, rounds)
                     for shape in ("all pairs", "one against many")
                 )
@@ -200,10 +200,12 @@ def main() -> None:
         f"{streamed['seconds']:.1f} s, peak {streamed['peak_gib']:.2f} of {LIMIT_GIB:.0f} GiB"
     )
     volatility = compare_volatility(
-        assets=3 if chosen.quick else 12, universe=0 if chosen.quick else 500, workers=2
+        assets=3 if options.quick else 12, universe=0 if options.quick else 500, workers=2
     )
     OUTPUT.write_text(
-        json.dumps({"correlation": told, "stream": streamed, "volatility": volatility}, indent=1),
+        json.dumps(
+            {"correlation": results, "stream": streamed, "volatility": volatility}, indent=1
+        ),
         "utf-8",
     )
 

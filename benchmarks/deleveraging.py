@@ -24,14 +24,14 @@ from unwind.sources.files import FilesSource
 from unwind.studies.episodes import read_label_folders
 from unwind.studies.history import History, folder_names, read_history, without_overlap
 from unwind.studies.sample import judge_left_out, pool, year_folds
-from unwind.studies.track_record import score_rule, told
+from unwind.studies.track_record import record_json, score_rule
 from unwind.studies.track_record_tables import rate_row
 from unwind.studies.track_record_text import HEADINGS
 
 Rule = Callable[[History], pd.Series]
 
 REFIT, FIRST_FIT, TRAILING = 63, 126, 252
-# A change counts while its last segment has at most so many sessions.
+# Most sessions of the last segment for which a change counts.
 YOUNG, RECENT = 5, 20
 
 
@@ -112,9 +112,9 @@ def moving_window(history: History) -> pd.Series:
     from skchange.detectors import MovingWindow
 
     values = features(history)[["breadth", "selling"]]
-    found = MovingWindow(bandwidth=YOUNG).fit(values.to_numpy()).predict_all(values.to_numpy())
-    whole = found["ends"] - found["splits"] == YOUNG
-    scores = pd.Series(found["scores"][whole], values.index[found["ends"][whole] - 1])
+    changes = MovingWindow(bandwidth=YOUNG).fit(values.to_numpy()).predict_all(values.to_numpy())
+    whole = changes["ends"] - changes["splits"] == YOUNG
+    scores = pd.Series(changes["scores"][whole], values.index[changes["ends"][whole] - 1])
     return scores.reindex(values.index)
 
 
@@ -180,31 +180,31 @@ def score(rule: Rule, histories: tuple[History, ...], sample, settings, budget: 
 
 
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--path", action="append", required=True)
-    options.add_argument("--episodes", required=True)
-    options.add_argument("--rule", action="append", default=[])
-    options.add_argument("--budget", type=float, default=0.65)
-    chosen = options.parse_args()
-    settings, labels = load_settings(), read_label_folders(chosen.episodes)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--path", action="append", required=True)
+    parser.add_argument("--episodes", required=True)
+    parser.add_argument("--rule", action="append", default=[])
+    parser.add_argument("--budget", type=float, default=0.65)
+    options = parser.parse_args()
+    settings, labels = load_settings(), read_label_folders(options.episodes)
     now = pd.Timestamp.now(tz="UTC")
     histories = without_overlap(
         tuple(
             read_history(FilesSource(Path(path)), name=name, received_at=now, settings=settings)
-            for path, name in zip(chosen.path, folder_names(chosen.path), strict=True)
+            for path, name in zip(options.path, folder_names(options.path), strict=True)
         )
     )
     sample = pool(histories, labels, settings)
     names = [history.name for history in histories]
     print(HEADINGS)
     verdict = judge_left_out(sample, year_folds(sample), settings)
-    print(rate_row("**unwind**", "the other years", told(sample, verdict, settings, names)))
-    rules = {text: named_rule(text) for text in chosen.rule} or RULES
+    print(rate_row("**unwind**", "the other years", record_json(sample, verdict, settings, names)))
+    rules = {text: named_rule(text) for text in options.rule} or RULES
     seconds = []
     for name, rule in rules.items():
         began = time.perf_counter()
         try:
-            record = score(rule, histories, sample, settings, chosen.budget)
+            record = score(rule, histories, sample, settings, options.budget)
         except ImportError as error:
             print(f"| {name} | not installed: {error.name} |" + " |" * 9)
             continue

@@ -64,12 +64,14 @@ def resident() -> float:
 
 
 def small_settings(folder: Path) -> Path:
-    """Write the default desk with the keys of SMALL changed; say which stand."""
+    """Write the default settings with the keys of SMALL changed; return the path."""
     text = DEFAULT_PATH.read_text("utf-8")
     for key, value in SMALL.items():
         text = re.sub(
             rf"(?m)^{key} = (.*)$",
-            lambda held, value=value: held[0].replace(held[1], value.format(least=_least(held[1]))),
+            lambda match, value=value: match[0].replace(
+                match[1], value.format(least=_least(match[1]))
+            ),
             text,
         )
     path = folder / "small.toml"
@@ -78,10 +80,10 @@ def small_settings(folder: Path) -> Path:
     return path
 
 
-def _least(held: str) -> str:
-    """The least that a count of draws or of sessions may be, given what it is."""
-    number = int(held) if held.isdigit() else 0
-    return held if number < 99 else str(min(number, 126 if number == 504 else 99))
+def _least(default: str) -> str:
+    """Minimum of a count of draws or sessions, given its default."""
+    number = int(default) if default.isdigit() else 0
+    return default if number < 99 else str(min(number, 126 if number == 504 else 99))
 
 
 def walks(folder: Path) -> Source:
@@ -99,26 +101,26 @@ def walks(folder: Path) -> Source:
 
 
 def slope(samples: list[float]) -> tuple[float, float]:
-    """Least squares over the second half: change a step, and its standard error."""
+    """Least squares over the second half: change per step, and its standard error."""
     late = np.asarray(samples[len(samples) // 2 :])
     steps = np.arange(len(late), dtype=np.float64)
     design = np.column_stack([np.ones_like(steps), steps])
-    found, residuals, *_ = np.linalg.lstsq(design, late, rcond=None)
+    coefficients, residuals, *_ = np.linalg.lstsq(design, late, rcond=None)
     variance = float(residuals[0]) / (len(late) - 2) if len(residuals) and len(late) > 2 else 0.0
     error = np.sqrt(variance / ((steps - steps.mean()) ** 2).sum())
-    return float(found[1]), float(error)
+    return float(coefficients[1]), float(error)
 
 
-def printed(unit: str, steps: list[int], columns: dict[str, list[float]]) -> None:
+def print_samples(unit: str, steps: list[int], columns: dict[str, list[float]]) -> None:
     """Print ten lines of samples, each the mean since the line before, and the slopes."""
     print(f"{unit:>9}" + "".join(f"{name:>22}" for name in columns))
     for part in np.array_split(np.arange(len(steps)), min(10, len(steps))):
-        means = "".join(f"{np.mean(np.take(held, part)):>22.3f}" for held in columns.values())
+        means = "".join(f"{np.mean(np.take(values, part)):>22.3f}" for values in columns.values())
         print(f"{steps[part[-1]]:>9}{means}")
     per = (steps[-1] - steps[0]) / max(1, len(steps) - 1)
-    for name, held in columns.items():
-        change, error = (1000 * value / per for value in slope(held))
-        print(f"slope of {name}: {change:+.3f} ± {error:.3f} a 1,000 {unit}s")
+    for name, values in columns.items():
+        change, error = (1000 * value / per for value in slope(values))
+        print(f"slope of {name}: {change:+.3f} ± {error:.3f} per 1,000 {unit}s")
 
 
 def backfill(
@@ -134,7 +136,7 @@ def backfill(
     days = [stamp.date() for stamp in sessions_between(FIRST, LAST)][WARM + skip :][:sessions:every]
     began, steps = time.perf_counter(), []
     samples: dict[str, list[float]] = {
-        "CPU s a session": [], "s a publication": [], "resident MiB": [],
+        "CPU s per session": [], "s per publication": [], "resident MiB": [],
     }  # fmt: skip
     for start in range(0, len(days), chunk):
         if time.perf_counter() - began > 60 * minutes:
@@ -146,24 +148,24 @@ def backfill(
         ]  # fmt: skip
         used = time.process_time()
         rows = analyse_sessions(market, moments, settings=settings, workers=1).tables
-        samples["CPU s a session"].append((time.process_time() - used) / len(moments))
+        samples["CPU s per session"].append((time.process_time() - used) / len(moments))
         before = time.perf_counter()
         publish(lake, rows, settings=settings, source=source.label, run="long run")
-        samples["s a publication"].append(time.perf_counter() - before)
+        samples["s per publication"].append(time.perf_counter() - before)
         samples["resident MiB"].append(resident())
         steps.append(skip + (start + len(moments)) * every)
     stretch = steps[-1] - skip
     print(
         f"\nbackfill: {stretch // every} sessions in one process, each {every}. of a stretch of "
-        f"{stretch} (asked: {sessions}) after {WARM + skip} sessions of history,\n{chunk} a "
+        f"{stretch} (asked: {sessions}) after {WARM + skip} sessions of history,\n{chunk} per "
         f"publication, {len(settings.universe.symbols)} assets, {time.perf_counter() - began:.0f} s"
     )
-    printed("session", steps, samples)
+    print_samples("session", steps, samples)
 
 
 @contextmanager
 def server(home: Path) -> Iterator[str]:
-    """One Prefect server on loopback, with a database of its own; give its address."""
+    """Run one Prefect server on loopback, with its own database; yield its address."""
     address = f"http://127.0.0.1:{PORT}/api"
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_LOGGING_LEVEL": "ERROR"}
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(PORT)]
@@ -187,7 +189,7 @@ def daily_runs(
 
     source = {"kind": "files", "path": str(drop)}
     days = [stamp.date() for stamp in sessions_between(FIRST, LAST)][WARM:][:runs]
-    samples: dict[str, list[float]] = {"s a run": [], "resident MiB": []}
+    samples: dict[str, list[float]] = {"s per run": [], "resident MiB": []}
     began = time.perf_counter()
     with (
         server(folder / "prefect") as address,
@@ -208,14 +210,14 @@ def daily_runs(
             )  # fmt: skip
             if not state.is_completed():
                 raise SystemExit(f"{day}: {state.message}")
-            samples["s a run"].append(time.perf_counter() - start)
+            samples["s per run"].append(time.perf_counter() - start)
             samples["resident MiB"].append(resident())
-    reached = len(samples["s a run"])
+    reached = len(samples["s per run"])
     print(
         f"\ndaily: {reached} of {runs} runs in one process against one server, "
         f"{time.perf_counter() - began:.0f} s"
     )
-    printed("run", list(range(1, reached + 1)), samples)
+    print_samples("run", list(range(1, reached + 1)), samples)
 
 
 def main() -> None:
@@ -228,21 +230,23 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=600.0, help="most for either part")
     parser.add_argument("--desk", action="store_true", help="the whole default desk, simulated")
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as held:
-        folder = Path(held)
-        settings = None if chosen.desk else small_settings(folder)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        settings = None if options.desk else small_settings(folder)
         drop = walks(folder / "drop")
         simulated = SimulatedSource("multi_strat_unwind", seed=1, first=FIRST, last=LAST,
                                     event=LAST)  # fmt: skip
-        if chosen.sessions:
+        if options.sessions:
             backfill(
-                simulated if chosen.desk else drop, settings, folder / "backfill",
-                sessions=chosen.sessions, every=chosen.every, skip=chosen.skip, chunk=chosen.chunk,
-                minutes=chosen.minutes,
+                simulated if options.desk else drop, settings, folder / "backfill",
+                sessions=options.sessions, every=options.every, skip=options.skip,
+                chunk=options.chunk, minutes=options.minutes,
             )  # fmt: skip
-        if chosen.runs:
-            daily_runs(folder, folder / "drop", settings, runs=chosen.runs, minutes=chosen.minutes)
+        if options.runs:
+            daily_runs(
+                folder, folder / "drop", settings, runs=options.runs, minutes=options.minutes
+            )
 
 
 if __name__ == "__main__":

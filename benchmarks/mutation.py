@@ -62,7 +62,7 @@ hypothesis_settings.register_profile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Mutants of one module by what became of them."""
+    """Mutants of one module by outcome."""
 
     module: str
     mutants: int  # in the module
@@ -74,7 +74,7 @@ class Outcome:
 
     @property
     def tried(self) -> int:
-        """How many were run."""
+        """Number of mutants run."""
         return sum(map(len, (self.killed, self.survived, self.timed_out, self.untested)))
 
 
@@ -83,12 +83,12 @@ NOTHING_TO_MUTATE = {"__init__.py", "_numba.py", "_typing.py", "constants.py"}
 
 def modules() -> list[str]:
     """Return the modules of the check, as paths from the root of the repository."""
-    found = {
+    paths = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "features").rglob("*.py")
         if path.name not in NOTHING_TO_MUTATE
     }
-    return [*sorted(found - COMPILED), "models/verdict/score.py"]
+    return [*sorted(paths - COMPILED), "models/verdict/score.py"]
 
 
 def tests_of(module: str) -> list[str]:
@@ -99,7 +99,7 @@ def tests_of(module: str) -> list[str]:
 
 
 def copy_to_work() -> None:
-    """Copy what the tests need, kernels without their compiler, no orchestration at the start."""
+    """Copy the sources of the tests, with uncompiled kernels and without orchestration."""
     shutil.rmtree(WORK, ignore_errors=True)
     for package in PACKAGES:
         shutil.copytree(
@@ -108,7 +108,7 @@ def copy_to_work() -> None:
     for module in modules():
         path = WORK / module
         path.write_text(re.sub(r"^@njit\(.*\n", "", path.read_text(), flags=re.MULTILINE))
-    # Compiled kernels cannot call Python: what they share is given to them as it is.
+    # Compiled kernels cannot call Python: their shared functions are copied unchanged.
     shared = WORK / "features/correlation/_shared.py"
     shutil.copy(ROOT / "features/correlation/_pairwise.py", shared)
     kernels = WORK / "features/correlation/_kernels.py"
@@ -158,12 +158,12 @@ def check(module: str, *, sample: int | None, seed: int) -> Outcome:
 
     configure(module)
     names = names_of(module)
-    chosen = names
+    selected = names
     if sample is not None and sample < len(names):
-        chosen = sorted(random.Random(f"{seed} {module}").sample(names, sample), key=names.index)
+        selected = sorted(random.Random(f"{seed} {module}").sample(names, sample), key=names.index)
     began = time.monotonic()
     ran = subprocess.run(
-        [Path(sys.executable).with_name("mutmut"), "run", "--max-children", "1", *chosen],
+        [Path(sys.executable).with_name("mutmut"), "run", "--max-children", "1", *selected],
         env=os.environ
         | {
             "NUMBA_THREADING_LAYER": "workqueue",  # the one that survives a fork
@@ -176,23 +176,23 @@ def check(module: str, *, sample: int | None, seed: int) -> Outcome:
     )
     data = SourceFileMutationData(path=module)
     data.load()
-    verdicts = {name: status_by_exit_code[data.exit_code_by_key.get(name)] for name in chosen}
+    verdicts = {name: status_by_exit_code[data.exit_code_by_key.get(name)] for name in selected}
     if "not checked" in verdicts.values():
-        said = re.sub(r"^\s*[\u2800-\u28ff].*\n", "", ran.stdout, flags=re.MULTILINE)  # spinners
+        output = re.sub(r"^\s*[\u2800-\u28ff].*\n", "", ran.stdout, flags=re.MULTILINE)  # spinners
         raise SystemExit(
-            f"mutation: the tests of {module} did not run\n{said[-3000:]}{ran.stderr[-2000:]}"
+            f"mutation: the tests of {module} did not run\n{output[-3000:]}{ran.stderr[-2000:]}"
         )
 
-    def told(*verdict: str) -> tuple[str, ...]:
-        return tuple(name for name, found in verdicts.items() if found in verdict)
+    def with_verdict(*verdict: str) -> tuple[str, ...]:
+        return tuple(name for name, status in verdicts.items() if status in verdict)
 
     return Outcome(
         module=module,
         mutants=len(names),
-        killed=told("killed", "segfault"),
-        survived=told("survived"),
-        timed_out=told("timeout", "suspicious"),
-        untested=told("no tests"),
+        killed=with_verdict("killed", "segfault"),
+        survived=with_verdict("survived"),
+        timed_out=with_verdict("timeout", "suspicious"),
+        untested=with_verdict("no tests"),
         seconds=time.monotonic() - began,
     )
 
@@ -208,8 +208,8 @@ def changes(outcome: Outcome) -> Iterator[str]:
     ):
         for name in names:
             lines = get_diff_for_mutant(name, path=outcome.module).splitlines()
-            kept = [line for line in lines if re.match(r"[-+](?![-+]{2} )", line)]
-            yield "\n".join([f"{word}: {name}", *(f"    {line}" for line in kept)])
+            differing = [line for line in lines if re.match(r"[-+](?![-+]{2} )", line)]
+            yield "\n".join([f"{word}: {name}", *(f"    {line}" for line in differing)])
 
 
 def table(outcomes: Iterable[Outcome]) -> Iterator[str]:
@@ -231,17 +231,19 @@ def main() -> None:
     parser.add_argument(
         "modules", nargs="*", help="e.g. features/cross_section/joint_tail.py; all without any"
     )
-    parser.add_argument("--sample", type=int, default=12, help="mutants a module")
+    parser.add_argument("--sample", type=int, default=12, help="mutants per module")
     parser.add_argument("--seed", type=int, default=20260205)
     parser.add_argument("--full", action="store_true", help="every mutant")
-    asked = parser.parse_args()
-    if unknown := set(asked.modules) - set(modules()):
+    options = parser.parse_args()
+    if unknown := set(options.modules) - set(modules()):
         parser.error(f"modules must be of {', '.join(modules())}; got {', '.join(unknown)}")
     copy_to_work()
     outcomes = []
     with contextlib.chdir(WORK):
-        for module in asked.modules or modules():
-            outcome = check(module, sample=None if asked.full else asked.sample, seed=asked.seed)
+        for module in options.modules or modules():
+            outcome = check(
+                module, sample=None if options.full else options.sample, seed=options.seed
+            )
             outcomes.append(outcome)
             print(f"{module}: {len(outcome.killed)} of {outcome.tried} killed", flush=True)
             for change in changes(outcome):

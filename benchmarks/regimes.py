@@ -154,23 +154,23 @@ RULES: dict[str, Rule] = {
 
 
 def scored(called: Flags, truth: Flags) -> tuple[list[float], int, int]:
-    """Lags of the spells that begin within the sample, false entries, and sessions of calm."""
+    """Lags of the spells that begin within the sample, false entries, and calm sessions."""
     starts = np.flatnonzero(truth[1:] & ~truth[:-1]) + 1
     lags = []
     for start in starts:
         length = int(np.argmin(np.append(truth[start:], False)))
         if length >= SHORTEST:
-            found = np.flatnonzero(called[start : start + length])
-            lags.append(float(found[0]) if len(found) else float("inf"))
+            alarms = np.flatnonzero(called[start : start + length])
+            lags.append(float(alarms[0]) if len(alarms) else float("inf"))
     entries = np.flatnonzero(called[1:] & ~called[:-1]) + 1
     settled = np.array([not truth[max(0, t - AFTERMATH) : t + 1].any() for t in range(len(truth))])
     return lags, int(settled[entries].sum()), int(settled.sum())
 
 
 def compare(*, markets: int, rules: dict[str, Rule]) -> list[dict[str, object]]:
-    """Run every rule over the same markets; print and return a row a rule and law."""
+    """Run every rule over the same markets; print and return one row per rule and distribution."""
     logging.getLogger("hmmlearn").setLevel(logging.ERROR)
-    told: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = []
     for law in MARKETS:
         samples = [simulate(law, number) for number in range(markets)]
         for name, rule in rules.items():
@@ -179,8 +179,8 @@ def compare(*, markets: int, rules: dict[str, Rule]) -> list[dict[str, object]]:
             start = time.perf_counter()
             for returns, truth in samples:
                 called = rule(returns)
-                found, wrong, settled = scored(called, truth[FIRST:])
-                lags, false, calm = lags + found, false + wrong, calm + settled
+                spell_lags, wrong, settled = scored(called, truth[FIRST:])
+                lags, false, calm = lags + spell_lags, false + wrong, calm + settled
                 right.append(float((called == truth[FIRST:]).mean()))
             seconds = (time.perf_counter() - start) / markets
             row = {
@@ -188,14 +188,15 @@ def compare(*, markets: int, rules: dict[str, Rule]) -> list[dict[str, object]]:
                 "missed": float(np.isinf(lags).mean()), "false_a_year": YEAR * false / calm,
                 "right": float(np.mean(right)), "seconds": seconds,
             }  # fmt: skip
-            told.append(row)
+            rows.append(row)
             print(
                 f"{law:<6}{name:<24}spells {row['spells']:>4}  median lag {row['lag']:>5.1f}  "
-                f"missed {row['missed']:>4.0%}  false entries a year {row['false_a_year']:>5.2f}  "
-                f"sessions right {row['right']:.1%}  {seconds:6.1f} s a market",
+                f"missed {row['missed']:>4.0%}  "
+                f"false alarms per year {row['false_a_year']:>5.2f}  "
+                f"sessions right {row['right']:.1%}  {seconds:6.1f} s per market",
                 flush=True,
             )
-    return told
+    return rows
 
 
 def main() -> None:
@@ -203,10 +204,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Lag and false entries of regime models.")
     parser.add_argument("--markets", type=int, default=3)
     parser.add_argument("--without-peers", action="store_true")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     rules = {name: rule for name, rule in RULES.items()
-             if not chosen.without_peers or name.startswith("unwind")}  # fmt: skip
-    compare(markets=chosen.markets, rules=rules)
+             if not options.without_peers or name.startswith("unwind")}  # fmt: skip
+    compare(markets=options.markets, rules=rules)
 
 
 if __name__ == "__main__":

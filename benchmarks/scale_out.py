@@ -1,10 +1,10 @@
-"""What a pair costs in a scan of a whole universe, on one worker and on two.
+"""Cost per pair of a scan of a universe, on one worker and on two.
 
 `python -m benchmarks.scale_out --assets 1000` prints the table of docs/scale-out.md: microseconds
-of wall time and of processor time a pair (all windows of the settings, history, file and summary),
-bytes a pair on disk, and the most memory that a worker held. `--plan 10000` extrapolates: pairs and
-bytes grow with the square of the assets, memory with the assets. Prefect is not in it: a task is
-about 0.1 s of a worker's time, whatever its size.
+of wall and processor time per pair (all windows of the settings, history, file and summary), bytes
+per pair on disk, and the peak memory of a worker. `--plan 10000` extrapolates: pairs and bytes grow
+with the square of the assets, memory with the assets. Prefect is excluded: a task takes about 0.1 s
+of a worker's time, whatever its size.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def _measured(scan: Scan, chunk: Chunk) -> tuple[Scanned, float, float]:
 
 
 def _warm(returns: pd.DataFrame, folder: str) -> float:
-    """Load what is compiled; the memory of a worker that has done nothing large yet."""
+    """Load compiled kernels; return the memory of an idle worker."""
     with open_scan(Path(folder), returns, MOMENT, chunk=8, settings=load_settings()) as scan:
         for part in chunks_of(scan, chunk=8):
             scan_chunk(scan, part)
@@ -70,7 +70,7 @@ def _warm(returns: pd.DataFrame, folder: str) -> float:
 
 
 def measure(assets: int, *, chunk: int, workers: int) -> Cost:
-    """Scan a simulated universe from nothing, over so many processes."""
+    """Scan a simulated universe without stored chunks, on `workers` processes."""
     returns = simulated_returns(assets, DAYS, seed=7)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -79,24 +79,24 @@ def measure(assets: int, *, chunk: int, workers: int) -> Cost:
         warmed = [
             pool.submit(_warm, returns.iloc[:, :8], f"{folder}/{n}") for n in range(workers)
         ]  # fmt: skip
-        idle = max(held.result() for held in warmed)
+        idle = max(future.result() for future in warmed)
         began = time.perf_counter()
         settings = load_settings()
         with open_scan(Path(folder), returns, MOMENT, chunk=chunk, settings=settings) as scan:
             begun = [pool.submit(_measured, scan, part) for part in chunks_of(scan, chunk=chunk)]
-            told = [held.result() for held in begun]
-            publish_scan(scan, [done for done, _, _ in told])
+            results = [future.result() for future in begun]
+            publish_scan(scan, [done for done, _, _ in results])
         wall = time.perf_counter() - began
         size = sum(path.stat().st_size for path in scan.folder.rglob("*.parquet"))
-    peak = max(memory for _, _, memory in told)
+    peak = max(memory for _, _, memory in results)
     return Cost(
-        assets=assets, workers=workers, wall=wall, cpu=sum(cpu for _, cpu, _ in told),
+        assets=assets, workers=workers, wall=wall, cpu=sum(cpu for _, cpu, _ in results),
         bytes=size, memory=peak, grown=peak - idle,
     )  # fmt: skip
 
 
 def plan(cost: Cost, *, assets: int, hours: float) -> None:
-    """Print what a universe would need, from what was measured."""
+    """Print the estimated requirements of a universe."""
     pairs = assets * (assets - 1) // 2
     cpu = cost.cpu / cost.pairs * pairs / 3600
     settings = load_settings()
@@ -104,7 +104,7 @@ def plan(cost: Cost, *, assets: int, hours: float) -> None:
     work = 8 * rows * assets * 16 / 2**30
     print(
         f"\nplan for {assets:,} assets, {pairs / 1e6:.1f} M pairs: {cpu:.2f} processor hours, "
-        f"{cost.bytes / cost.pairs * pairs / 2**30:.1f} GiB a session, "
+        f"{cost.bytes / cost.pairs * pairs / 2**30:.1f} GiB per session, "
         f"{work:.2f} GiB at work in a worker of the first chunk (8·{rows}·assets·16) beside "
         f"{cost.memory - cost.grown:.2f} GiB of libraries"
     )
@@ -119,12 +119,12 @@ def main() -> None:
     parser.add_argument("--assets", type=int, default=500)
     parser.add_argument("--chunk", type=int, default=100)
     parser.add_argument("--plan", type=int, default=10_000)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     print(
         f"{'assets':>7}{'pairs':>12}{'workers':>9}{'wall s':>9}{'wall µs/pair':>14}"
         f"{'CPU µs/pair':>13}{'bytes/pair':>12}{'peak GiB':>10}{'above idle':>12}"
     )
-    costs = [measure(chosen.assets, chunk=chosen.chunk, workers=workers) for workers in (1, 2)]
+    costs = [measure(options.assets, chunk=options.chunk, workers=workers) for workers in (1, 2)]
     for cost in costs:
         print(
             f"{cost.assets:>7}{cost.pairs:>12,}{cost.workers:>9}{cost.wall:>9.1f}"
@@ -132,7 +132,7 @@ def main() -> None:
             f"{cost.bytes / cost.pairs:>12.1f}{cost.memory:>10.2f}{cost.grown:>12.2f}",
             flush=True,
         )
-    plan(costs[-1], assets=chosen.plan, hours=1.0)
+    plan(costs[-1], assets=options.plan, hours=1.0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Sizes of the correlation tests and coverage of the intervals, by simulation.
 
-Run by hand: ``python -m benchmarks.sizes --replications 2000`` (about half an hour on one
+Run manually: ``python -m benchmarks.sizes --replications 2000`` (about half an hour on one
 core) prints the table that `docs/methods.md` quotes. Rates are in percent of replications, nominal
 5 for the tests and 95 for the intervals; ``±`` is one Monte-Carlo standard error. "textbook" is the
 published limit, "used" the p-value or interval that the service publishes.
@@ -103,7 +103,7 @@ def rates(test: Test, samples: Floats) -> dict[str, tuple[float, float]]:
 
 
 def covers(sample: Floats, _seed: int, *, truth: float) -> Outcome:
-    """Whether each interval holds the true correlation."""
+    """Flag the intervals that contain the true correlation."""
     x, y = sample.T
     plain = fisher_interval(np.asarray(np.corrcoef(x, y))[0, 1], len(x), confidence=0.95)
     robust = robust_interval(x, y, confidence=0.95)
@@ -151,7 +151,7 @@ def rejects_implied_curve(
     sample: Floats, seed: int, *, thresholds: tuple[float, ...], draws: int
 ) -> Outcome:
     """Exceedance correlations below −c against either null; under t₄ the normal null is false."""
-    found = {}
+    rejections = {}
     for null in ("normal", "elliptical"):
         test = exceedance_test(
             *sample.T,
@@ -163,8 +163,8 @@ def rejects_implied_curve(
             seed=seed,
         )
         name = f"exceedance at {', '.join(f'{c:g}' for c in thresholds)}, {null} null"
-        found[name] = test.p_value <= 0.05
-    return found
+        rejections[name] = test.p_value <= 0.05
+    return rejections
 
 
 def table(

@@ -1,4 +1,4 @@
-"""Walk-forward volatility against plain `arch`: seconds of an asset, and of a universe."""
+"""Walk-forward volatility against plain `arch`: seconds per asset, and per universe."""
 
 import statistics
 import time
@@ -59,7 +59,7 @@ def compare(*, assets: int, universe: int, workers: int) -> dict[str, float]:
         for end in ends:
             cold(returns, end)
         theirs.append(8 * (time.perf_counter() - start))
-    told = {
+    result = {
         "assets": float(assets),
         "estimates": float(estimates),
         "seconds": sum(ours),
@@ -67,18 +67,18 @@ def compare(*, assets: int, universe: int, workers: int) -> dict[str, float]:
     }
     print(
         f"volatility: {assets} assets, 10 years, {estimates} estimates {sum(ours):.1f} s on one "
-        f"core; plain arch / unwind {told['arch / unwind']:.1f}",
+        f"core; plain arch / unwind {result['arch / unwind']:.1f}",
         flush=True,
     )
     if universe:
         blocks = chunks(drawn, size=CHUNK)
         start = time.perf_counter()
         done = sum(Parallel(n_jobs=workers)(delayed(_chunk)(block) for block in blocks))
-        told["universe"] = float(universe)
-        told["universe_seconds"] = time.perf_counter() - start
+        result["universe"] = float(universe)
+        result["universe_seconds"] = time.perf_counter() - start
         print(
             f"volatility: {universe} assets, 10 years, {done} estimates "
-            f"{told['universe_seconds']:.1f} s on {workers} processes",
+            f"{result['universe_seconds']:.1f} s on {workers} processes",
             flush=True,
         )
-    return told
+    return result

@@ -1,8 +1,7 @@
 """Prefect and nothing else: one flow per file, its tasks the functions of `unwind` themselves.
 
 - `flows.daily`: one session, from source to verdict, tables, report and artifacts
-- `flows.morning_after`: the session before, with what came over night; `flows.session`: what the
-  two share
+- `flows.morning_after`: the next-morning run, with overnight data; `flows.session`: shared by both
 - `flows.backfill`: many sessions, resumable
 - `flows.replay`: one session at several cut-offs
 - `flows.calibrate`, `flows.evaluate`: the verdict against labelled episodes; `flows.histories`
@@ -10,8 +9,8 @@
   `flows.spread`: over processes or Dask
 - `flows.alerts`: transitions and digests, as Prefect events
 - `flows.server`: work pool, automations and notification block on a Prefect server
-- `flows.serving`: that server behind a login; `flows.recovery`: runs whose process is gone;
-  `flows.private_files`: login and key; `flows.console`: what the server prints
+- `flows.serving`: that server with a login; `flows.recovery`: runs whose process is gone;
+  `flows.private_files`: login and key; `flows.console`: the server's log handler
 - `flows.parameters`, `flows.faults`, `flows.limits`, `flows.artifacts`, `flows.progress`: shared
 - `flows.commands`: the flows as commands of `unwind`
 

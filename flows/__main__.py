@@ -9,7 +9,7 @@ NAMES |= {name: ["study", name] for name in STUDIES}
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command of today for one of before."""
+    """Run the current command for a former name."""
     if arguments and arguments[0] in NAMES:
         arguments = [*NAMES[arguments[0]], *arguments[1:]]
     return run(arguments)

@@ -1,11 +1,11 @@
 """Alerts as Prefect events: `unwind.transition` and `unwind.digest`, under ids that repeat.
 
-Prefect drops an event whose id it saw in the last minutes, and stores no id twice; beyond that, the
-server is asked before an event is sent again. So a run that was killed between sending and noting
-so is followed by one that sends nothing. What is left: a server that dies within the seconds
-between taking an event and storing it has perhaps notified, and is told again (twice rather than
-never); one that dies between storing an event and running its action has lost the notification,
-which `unwind alerts` and the automation's own events then show.
+Prefect drops an event whose id it saw in the last minutes, and stores no id twice; in addition, the
+server is queried before an event is sent again. So the run after one that was killed between
+sending and recording sends nothing. Two cases remain. A server that dies within seconds of
+accepting an event, before storing it, may have notified and receives it again (twice rather than
+never). One that dies between storing an event and running its action loses the notification, which
+`unwind alerts` and the automation's own events then show.
 """
 
 import time
@@ -29,10 +29,10 @@ POLL_SECONDS = 0.5
 
 
 class AlertError(UserError, RuntimeError):
-    """The session is published, but the server did not take what the desk has to be told."""
+    """The session is published, but the server did not accept the alert event."""
 
 
-def tell(
+def send(
     lake: Path, snapshot: Snapshot, *, as_of: date, current_session: date, report: Path
 ) -> list[str]:
     """Send the alert of a session and what is pending from earlier runs, and return the subjects.
@@ -50,25 +50,27 @@ def tell(
     Raises
     ------
     AlertError
-        No server took it; it stays on record, and the next run hands it over.
+        No server accepted it; it stays pending, and the next run delivers it.
     """
     links = {"Report": str(report.absolute())}
     if address := runtime.flow_run.ui_url:
         links["Run"] = address
-    owed = write_intent(lake, snapshot, as_of=as_of, current_session=current_session, links=links)
+    pending = write_intent(
+        lake, snapshot, as_of=as_of, current_session=current_session, links=links
+    )
     try:
         with get_client(sync_client=True) as client:
-            for alert in owed:
-                _hand_over(client, lake, alert)
+            for alert in pending:
+                _deliver(client, lake, alert)
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
         raise AlertError(
-            f"published, but the server did not take the alert ({error}); "
-            "run the session again when it answers"
+            f"tables published, but the Prefect server did not accept the alert event ({error}); "
+            "rerun the session when the server is available"
         ) from error
-    return [str(alert.message["subject"]) for alert in owed]
+    return [str(alert.message["subject"]) for alert in pending]
 
 
-def _hand_over(client: SyncPrefectClient, lake: Path, alert: Alert) -> None:
+def _deliver(client: SyncPrefectClient, lake: Path, alert: Alert) -> None:
     key = alert.notice.id
     if not _is_stored(client, key):
         content = _event(alert).model_dump(mode="json")

@@ -1,6 +1,6 @@
 """The day as Prefect artifacts: verdict, why, attribution, mechanisms, charts, tables.
 
-The run page lists artifacts in an order of its own, so each says its place in its description.
+The run page sorts artifacts itself, so each has its number in its description.
 """
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -31,30 +31,30 @@ def publish_artifacts(day: SessionDay, views: MechanismViews) -> None:
             ),
         ),
         "why": ("Why:", explanation_markdown(day)),
-        "attribution": ("Which mechanism fits:", attribution_markdown(day.tables)),
+        "attribution": ("Attribution:", attribution_markdown(day.tables)),
         "mechanisms": (
-            "What the mechanisms measured:",
+            "Mechanism indicators:",
             mechanisms_markdown(day.tables["mechanisms"], views, base=regime["base"]),
         ),
         "charts": ("Charts:", charts_markdown(day.tables, views, base=regime["base"])),
     }
-    for place, (key, (lead, markdown)) in enumerate(pages.items(), start=1):
+    for number, (key, (lead, markdown)) in enumerate(pages.items(), start=1):
         create_markdown_artifact(
-            key=key, description=f"{place}. {lead} {day.as_of}", markdown=markdown
+            key=key, description=f"{number}. {lead} {day.as_of}", markdown=markdown
         )
     grids = (
         ("correlations", correlation_grid(day.tables["correlations"]), "Correlation with the base"),
         ("shocks", shock_grid(day.tables["shocks"]), "Shocks, largest first"),
         ("data-quality", quality_grid(day.tables["quality"]), "Missing, late, quarantined"),
     )
-    for place, (key, grid, description) in enumerate(grids, start=len(pages) + 1):
+    for number, (key, grid, description) in enumerate(grids, start=len(pages) + 1):
         create_table_artifact(
-            key=key, table=_rows(grid), description=f"{place}. {description}, {day.as_of}"
+            key=key, table=_rows(grid), description=f"{number}. {description}, {day.as_of}"
         )
 
 
 def _rows(grid: Grid) -> list[dict[str, str]]:
-    """Lay a grid out for the UI; the reason of a null stands in a column of its own.
+    """Return a grid as rows for the UI, with a column for the reason of a null.
 
     The UI reads every cell as markdown, links and HTML included.
     """

@@ -31,13 +31,13 @@ def calibrate(
 ) -> State[dict[str, Any]]:
     """Calibrate the verdict to the target false-alarm rate of the settings.
 
-    The file takes effect when the settings name it; published rows stay as they are.
+    The file takes effect when the settings name it; published rows are unchanged.
 
     Args:
         paths: Drop folder of one period of history; repeat for more.
         episodes: Folder of label files, or several separated by a colon; only used to
             exclude sessions that are not ordinary.
-        target: File to write; a report of the same name with .md is put beside it.
+        target: File to write; a report with the same name and .md is written too.
         settings: Settings file. Default: the shipped settings.
         until: Last calendar year to use, for a walk-forward calibration. Default: all.
     """
@@ -53,7 +53,7 @@ def calibrate(
         message=(
             f"calibration {calibration['version']}: "
             f"DELEVERAGING from {calibration['deleveraging']:.2f}, "
-            f"{calibration['deleveraging_rate']:.2f} entries a year on ordinary sessions"
+            f"{calibration['deleveraging_rate']:.2f} entries per year of ordinary sessions"
         ),
         data=calibration | {"file": target},
     )

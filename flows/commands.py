@@ -93,8 +93,10 @@ def command(name: str) -> Callable[..., int]:
         try:
             if sourced:
                 first, *then = [source] if isinstance(source, str) else source
-                chosen = {field: values.pop(field) for field in fields if field in values}
-                values["source"] = DataSource.model_validate({"kind": first, "then": then} | chosen)
+                fields_of_source = {field: values.pop(field) for field in fields if field in values}
+                values["source"] = DataSource.model_validate(
+                    {"kind": first, "then": then} | fields_of_source
+                )
             check_inputs(values)
             state = flow(**values, return_state=True)
         except ValidationError as error:

@@ -1,8 +1,8 @@
-"""What Prefect's processes print: a traceback names the host of an address, and no more of it.
+"""Log handler of Prefect's processes: tracebacks show only the host of an address.
 
-The server sends notifications, and where a webhook answers with an error it prints a traceback with
-the whole address. Whoever knows the address of a webhook can write to the desk. `flows/__init__.py`
-names this handler for temporary servers, deployments/serve.sh and compose.yaml for standing ones.
+The server sends notifications. If a webhook answers with an error, it prints a traceback with the
+full address, and anyone with that address can write to the desk. `flows/__init__.py`
+names this handler for temporary servers, deployments/serve.sh and compose.yaml for permanent ones.
 """
 
 import logging
@@ -14,9 +14,9 @@ ADDRESS = re.compile(r"(https?://[^/?#\s'\"]+)[/?#][^\s'\"]*")
 
 
 class Console(PrefectConsoleHandler):
-    """Prefect's own, with what follows the host left out of addresses in tracebacks."""
+    """Prefect's handler, with addresses in tracebacks cut after the host."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Lay a record out."""
-        told = super().format(record)
-        return ADDRESS.sub(r"\1/…", told) if record.exc_info else told
+        """Format a record."""
+        text = super().format(record)
+        return ADDRESS.sub(r"\1/…", text) if record.exc_info else text

@@ -1,4 +1,4 @@
-"""The record of the verdict against dated episodes, beside the simple rules it has to beat."""
+"""The record of the verdict against labelled episodes and benchmark rules."""
 
 from pathlib import Path
 from typing import Annotated, Any

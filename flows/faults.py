@@ -17,19 +17,19 @@ Parameters = ParamSpec("Parameters")
 Outcome = TypeVar("Outcome")
 
 READABLE = (UserError, NotEnoughData)
-# Faults of what was given; a provider that does not answer, a disk and a server are the machine's.
+# Faults of the input; a provider without an answer, a disk or a server is the machine's fault.
 _OF_INPUT = (CalendarError, SettingsError, SourceError, NotEnoughData)
 
 
 def is_refusal(error: object) -> bool:
-    """Whether a run ended because its input was refused."""
+    """Return True if a run ended because its input was refused."""
     return isinstance(error, _OF_INPUT) and not isinstance(error, SourceUnavailable)
 
 
 def readable_faults(
     flow: Callable[Parameters, State[Outcome]],
 ) -> Callable[Parameters, State[Outcome]]:
-    """Let a flow function end as Failed, with the fault's message, where a person can mend it."""
+    """End a flow as Failed with the fault's message if a person can correct the fault."""
 
     @wraps(flow)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> State[Outcome]:

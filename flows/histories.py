@@ -16,7 +16,7 @@ measure_history = task(name="read a history", task_run_name="read {name}", timeo
 
 
 def read_histories(paths: list[str], settings: Settings) -> tuple[History, ...]:
-    """Read each drop folder whole, as received at the scheduled start; no session counts twice."""
+    """Read each drop folder, as received at the scheduled start; no session counts twice."""
     received_at = pd.Timestamp(runtime.flow_run.scheduled_start_time).tz_convert("UTC")
     histories = []
     for path, name in zip(paths, folder_names(paths), strict=True):

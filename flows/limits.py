@@ -1,12 +1,12 @@
-"""Time limits of runs and tasks, in seconds: generous, so that only a run that hangs meets one.
+"""Time limits of runs and tasks, in seconds: long enough that only a stalled run reaches one.
 
-The automation `unwind-run-failed` then tells the desk. Prefect stops the clock of a flow while one
-of its tasks runs in the same process: tasks have limits of their own.
+The automation `unwind-run-failed` then alerts the desk. Prefect stops the clock of a flow while one
+of its tasks runs in the same process, so tasks have their own limits.
 """
 
 HOUR = 3600.0
 
-# One stage of one session: minutes at most. A provider may wait `retry.total_seconds` per table.
+# One stage of one session: minutes at most. Providers may wait `retry.total_seconds` per table.
 STAGE = HOUR
 SOURCE = 3 * HOUR
 # A chunk of a long flow, or a whole history.

@@ -1,4 +1,4 @@
-"""The session before, once more, with the fund flows and settlements that came over night."""
+"""The next-morning run: the last session again, with overnight fund flows and settlements."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ def morning_after(
     """Analyse the last published session again with the data known this morning.
 
     The cut-off is the scheduled start, so late fund flows and settlements are included. The rows
-    of the evening before stay. On a day without an NYSE session the run ends as "Skipped".
+    of the evening before remain. On a day without an NYSE session the run ends as "Skipped".
 
     Args:
         source: Data source.

@@ -1,4 +1,4 @@
-"""Parameters of a run with their bounds: Prefect draws the form from them and refuses the rest."""
+"""Parameters of a run with their bounds, from which Prefect builds and checks its form."""
 
 import random
 import time
@@ -30,7 +30,7 @@ from unwind.sources.transport import Timekeeping
 SIMULATED_DAYS_BEFORE = 800
 SIMULATED_DAYS_AFTER = 60
 
-# What a live provider asks is asked now, whenever its run was scheduled.
+# Requests to a live provider use the wall clock, whenever the run was scheduled.
 WALL_CLOCK = Timekeeping(
     now=lambda: pd.Timestamp.now("UTC").as_unit("us"),
     elapsed=time.monotonic,
@@ -100,54 +100,54 @@ class DataSource(BaseModel):
 
     @property
     def is_simulated(self) -> bool:
-        """Whether the market is simulated."""
+        """Return True if the market is simulated."""
         return self.kind == SIMULATED
 
 
-def open_source(chosen: DataSource, settings: Settings) -> Source:
+def open_source(source: DataSource, settings: Settings) -> Source:
     """Build the provider that the parameters describe, or several as one.
 
     Raises
     ------
     SourceError
         The drop folder is missing or unusable, a live provider's library is not installed, or the
-        providers cannot stand together.
+        providers cannot be combined.
     """
-    if chosen.is_simulated:
-        if chosen.then:
+    if source.is_simulated:
+        if source.then:
             raise SourceError(
                 f"simulated data cannot be combined with other sources, got "
-                f"{', '.join(chosen.then)}; use `--source simulated` alone"
+                f"{', '.join(source.then)}; use `--source simulated` alone"
             )
-        return _simulated(chosen)
-    folder = None if chosen.path is None else Path(chosen.path)
-    kinds = (chosen.kind, *chosen.then)
+        return _simulated(source)
+    folder = None if source.path is None else Path(source.path)
+    kinds = (source.kind, *source.then)
     providers = tuple(PROVIDERS[kind].build(settings, WALL_CLOCK, folder) for kind in kinds)
     return providers[0] if kinds == ("files",) else CombinedSource(providers)
 
 
-def _simulated(chosen: DataSource) -> Source:
+def _simulated(source: DataSource) -> Source:
     from unwind.simulation.source import SimulatedSource
 
-    event = pd.Timestamp(chosen.event)
+    event = pd.Timestamp(source.event)
     return SimulatedSource(
-        chosen.scenario,
-        seed=chosen.seed,
+        source.scenario,
+        seed=source.seed,
         first=(event - pd.Timedelta(days=SIMULATED_DAYS_BEFORE)).date(),
         last=(event + pd.Timedelta(days=SIMULATED_DAYS_AFTER)).date(),
-        event=chosen.event,
+        event=source.event,
     )
 
 
 def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
-    """The session to run: the one asked for, or the scheduled day; None where that is no session.
+    """The session to run: `as_of`, or the scheduled day; None if that is not a session.
 
-    However late a run starts, its scheduled day in New York counts.
+    A late run uses its scheduled day in New York.
 
     Raises
     ------
     CalendarError
-        A day was asked for that is no session.
+        `as_of` is not a session.
     """
     if as_of is not None:
         return require_session(as_of)
@@ -156,8 +156,8 @@ def session_of(as_of: date | None, *, scheduled: datetime) -> date | None:
 
 
 def no_session(scheduled: datetime) -> str:
-    """Say that the scheduled day, in New York, is no session."""
-    return f"{pd.Timestamp(scheduled).tz_convert(CUT_ZONE):%Y-%m-%d} is no NYSE session"
+    """State that the scheduled day, in New York, is not a session."""
+    return f"{pd.Timestamp(scheduled).tz_convert(CUT_ZONE):%Y-%m-%d} is not an NYSE session"
 
 
 def session_in_course(at: datetime, *, settings: Settings) -> date:
@@ -181,13 +181,13 @@ def cutoff_of(
     simulated: bool,
     settings: Settings,
 ) -> pd.Timestamp:
-    """The run's data cut-off: the one asked for, or the session's publication.
+    """The run's data cut-off: `cutoff`, or the session's publication.
 
     Raises
     ------
     CalendarError
-        It has no time zone; or of real data the session or the cut-off lies after the scheduled
-        start time, so that the rows would claim to know the future.
+        It has no time zone; or, with real data, the session or the cut-off is after the scheduled
+        start time, so that the rows would have look-ahead.
     """
     published = publication_instant(session, settings.publication)
     started = pd.Timestamp(scheduled).tz_convert("UTC")
@@ -212,5 +212,5 @@ def cutoff_of(
 
 
 def _clock(instant: pd.Timestamp, session: date) -> str:
-    """Time in UTC, with its day where that is not the session's."""
+    """Time in UTC, with its day if that is not the session's."""
     return f"{instant:%H:%M} UTC" if instant.date() == session else f"{instant:%Y-%m-%d %H:%M} UTC"

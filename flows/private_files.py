@@ -49,13 +49,13 @@ def read_private(path: Path) -> str:
 
 
 def is_login(content: str) -> bool:
-    """Whether this is `user:password`, of a length that nobody guesses."""
+    """Return True for `user:password` with a password too long to guess."""
     user, _, password = content.partition(":")
     return bool(user) and len(password) >= 16
 
 
 def login(path: Path) -> str:
-    """Return the login in a file, `user:password`; make it where there is none."""
+    """Return the login in a file, `user:password`; create it if there is none."""
     if not path.exists():
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

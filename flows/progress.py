@@ -14,7 +14,7 @@ SECONDS_PER_LINE = 10.0
 
 @contextmanager
 def progress_of(total: int, *, unit: str) -> Iterator[Callable[[int], None]]:
-    """Give a function that counts steps forward and shows how far the run is."""
+    """Yield a function that advances the progress by a number of steps."""
     if not sys.stderr.isatty():
         yield _lines(total, unit=unit)
         return

@@ -1,9 +1,9 @@
-"""Runs whose process is gone, marked Crashed, so that their deployment runs again.
+"""Recovery: runs without a process are marked Crashed, so that their deployment continues.
 
-    python -m flows.recovery --pool desk    look every few seconds; beside a worker
+    python -m flows.recovery --pool desk    check every few seconds, next to a worker
 
-A worker marks a run whose process dies. Where the worker dies too, or the server, nobody does: the
-run stays Running and holds the one slot of its deployment for good. A living run sends a heartbeat
+A worker marks a run whose process dies. If the worker or the server dies too, the run stays Running
+and holds the only slot of its deployment. A living run sends a heartbeat
 every 30 seconds (deployments/pools.yaml); one without a sign for 75 seconds is gone, unless its
 process is seen on this machine.
 
@@ -58,7 +58,7 @@ def holders(client: SyncPrefectClient, pool: str) -> list[FlowRun]:
 
 
 def newest_sign(client: SyncPrefectClient, run: FlowRun) -> datetime | None:
-    """When a run last changed its state or sent a heartbeat, by its own clock."""
+    """Time of a run's last state change or heartbeat, by its own clock."""
     beats = client.read_events(
         EventFilter(
             event=EventNameFilter(name=[HEARTBEAT]),
@@ -72,22 +72,22 @@ def newest_sign(client: SyncPrefectClient, run: FlowRun) -> datetime | None:
 
 
 def is_seen_here(run: FlowRun) -> bool:
-    """Whether the process of a run lives on this machine (Linux tells, others do not)."""
+    """Return True if the process of a run is alive on this machine (Linux only)."""
     pid = (run.infrastructure_pid or "").rpartition(":")[2]
     try:
         environment = Path(f"/proc/{int(pid)}/environ").read_bytes()
     except (OSError, ValueError):
         return False
-    # A number is given again: the process must say that it is this run.
+    # Process ids are reused: the environment must name this run.
     return f"PREFECT__FLOW_RUN_ID={run.id}".encode() in environment.split(b"\0")
 
 
 @dataclass
 class Recovery:
-    """What is known of the runs that hold a slot: their newest sign, and when it was first seen.
+    """State of the runs that hold a slot: newest sign of life, and when it was first seen.
 
-    Silence is counted on this process's own clock, from the first look on: neither clocks that
-    disagree nor an outage of the server makes a living run look dead.
+    Silence is measured on this process's own clock, from the first check on: neither clock
+    differences nor an outage of the server makes a living run look dead.
     """
 
     pool: str
@@ -106,7 +106,7 @@ class Recovery:
             since = seen[1] if seen is not None and seen[0] == sign else now
             self.signs[run.id] = (sign, since)
             if now - since >= SILENCE and not is_seen_here(run):
-                # Not forced: the server refuses where the run has ended in the meantime.
+                # Not forced: the server refuses if the run has ended in the meantime.
                 crashed: State[None] = Crashed(message=MESSAGE)
                 answer = client.set_flow_run_state(run.id, crashed)
                 if answer.status == SetStateStatus.ACCEPT:
@@ -126,7 +126,7 @@ def watch(
                     sys.stdout.write(f"marked as Crashed, its process is gone: {name}\n")
                     sys.stdout.flush()
         except httpx.HTTPError:
-            # Heartbeats are lost while the server is away: count anew.
+            # Heartbeats are lost while the server is down: restart the count.
             recovery.signs.clear()
         time.sleep(PERIOD)
 

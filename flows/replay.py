@@ -48,7 +48,7 @@ def replay(
         for at in cutoffs
     })  # fmt: skip
     if not instants:
-        raise CalendarError("no cut-off to stand at; name at least one, e.g. 2026-02-06T14:30Z")
+        raise CalendarError("no cut-off given; name at least one, e.g. 2026-02-06T14:30Z")
     provider = open_source(source, desk)
     market = read_market(Path(lake), provider, desk)
     slots = [Slot(as_of=session, cutoff=instant, source=provider.label) for instant in instants]

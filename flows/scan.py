@@ -22,7 +22,7 @@ from unwind.report.markdown import escape_markdown
 from unwind.settings import load_settings
 from unwind.studies.scan import chunks_of, open_scan, publish_scan, scan_chunk
 
-SHOWN = 10  # pairs a window in the artifact; the table holds more
+MAX_PAIRS = 10  # pairs per window in the artifact; the table has more
 
 scan_pairs = task(
     name="scan a chunk of pairs", task_run_name="{chunk.name}", timeout_seconds=CHUNK
@@ -76,27 +76,30 @@ def scan(
     create_table_artifact(
         key="rises",
         description=f"Largest rises of correlation over {desk.scan.change} sessions to {session}",
-        table=_shown(rises),
+        table=_table_rows(rises),
     )
-    pairs, kept = len(opened.assets) * (len(opened.assets) - 1) // 2, sum(p.kept for p in parts)
+    pairs, n_reused = (
+        len(opened.assets) * (len(opened.assets) - 1) // 2,
+        sum(p.reused for p in parts),
+    )
     get_run_logger().info("%d pairs to %s in %s", pairs, session, opened.folder)
     return Completed(
         message=f"{pairs:,} pairs of {len(opened.assets)} assets in "
-        f"{len(desk.correlation.windows)} windows to {session}; {kept} of {len(parts)} chunks "
-        "stood already",
+        f"{len(desk.correlation.windows)} windows to {session}; {n_reused} of {len(parts)} chunks "
+        "reused",
         data={
             "assets": len(opened.assets),
             "pairs": pairs,
             "chunks": len(parts),
-            "kept": kept,
+            "kept": n_reused,
             "lake": str(Path(lake)),
             "folder": str(opened.folder),
         },
     )
 
 
-def _shown(rises: pd.DataFrame) -> list[dict[str, Any]]:
-    """The first ten of each window, as the UI shows them."""
+def _table_rows(rises: pd.DataFrame) -> list[dict[str, Any]]:
+    """The first ten of each window, formatted for the UI."""
     return [
         {
             "window": row["window"],
@@ -105,5 +108,5 @@ def _shown(rises: pd.DataFrame) -> list[dict[str, Any]]:
             "change": f"{row['change']:+.2f}",
             "percentile": percent(row["percentile"], decimals=0),
         }
-        for row in records(rises[rises["rank"] <= SHOWN])
+        for row in records(rises[rises["rank"] <= MAX_PAIRS])
     ]

@@ -1,11 +1,11 @@
-"""What the desk needs on a Prefect server besides its deployments, declared as files.
+"""Prefect server objects of the desk besides its deployments, declared as files.
 
 - a work pool of deployments/pools.yaml
 - the automations of deployments/automations.yaml
-- the notification block that they send through
+- the notification block for alerts
 
-Everything is looked up by name and updated: applied twice, nothing is there twice. Nothing outside
-the server is asked: the templates of work pools are those of the worker types installed here.
+Objects are looked up by name and updated, so applying twice creates none twice. Only the server is
+contacted: work pool templates are those of the worker types installed here.
 
     unwind server start     server, worker and deployments on this machine
     unwind server apply     work pool, automations, deployments on the configured server
@@ -48,7 +48,7 @@ class DeclarationError(UserError, ValueError):
 
 
 def pool_template(pool: dict[str, Any]) -> dict[str, Any]:
-    """Lay out the job template of a declared pool: Prefect's own, with the declared values.
+    """Return the job template of a declared pool: Prefect's own, with the declared values.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def apply_pool(file: Path, name: str) -> str:
     template = pool_template(pool)
     with get_client(sync_client=True) as client:
         try:
-            held = client.read_work_pool(name)
+            existing = client.read_work_pool(name)
         except ObjectNotFound:
             client.create_work_pool(
                 WorkPoolCreate(
@@ -100,9 +100,9 @@ def apply_pool(file: Path, name: str) -> str:
                 )
             )
             return f"work pool {name} created"
-        if held.type != pool["type"]:
+        if existing.type != pool["type"]:
             raise DeclarationError(
-                f"work pool {name} is of type {held.type} on the server, not {pool['type']}; "
+                f"work pool {name} is of type {existing.type} on the server, not {pool['type']}; "
                 "choose another name, or delete it there"
             )
         client.update_work_pool(
@@ -112,7 +112,7 @@ def apply_pool(file: Path, name: str) -> str:
 
 
 def read_automations(file: Path, block: UUID | None) -> list[AutomationCore]:
-    """Read the declared automations; without a block they notify nobody and show as events only.
+    """Read the declared automations; without a block they send no notification, only events.
 
     Raises
     ------
@@ -145,14 +145,14 @@ def apply_automations(file: Path, *, block: str) -> list[str]:
         document = _block_id(client, block)
         lines = []
         for automation in read_automations(file, document):
-            found = client.read_automations_by_name(automation.name)
-            if found:
-                # Switched off by a person, it stays off.
-                kept = automation.model_copy(update={"enabled": found[0].enabled})
-                client.update_automation(found[0].id, kept)
+            existing = client.read_automations_by_name(automation.name)
+            if existing:
+                # An automation disabled by a person stays disabled.
+                updated = automation.model_copy(update={"enabled": existing[0].enabled})
+                client.update_automation(existing[0].id, updated)
             else:
                 client.create_automation(automation)
-            lines.append(f"automation {automation.name} {'updated' if found else 'created'}")
+            lines.append(f"automation {automation.name} {'updated' if existing else 'created'}")
     if document is None:
         lines.append(
             f"no block {block} on this server: the automations notify nobody; make one with "
@@ -174,7 +174,7 @@ def _block_id(client: SyncPrefectClient, block: str) -> UUID | None:
 
 
 def save_webhook(url: str, *, name: str) -> str:
-    """Keep a webhook as a Prefect block, its address as a secret; return a sentence.
+    """Save a webhook as a Prefect block, with its address as a secret; return a sentence.
 
     The body is `{"text": …}`, which the webhooks of Slack, Mattermost, Teams and Google Chat take.
     """
@@ -194,7 +194,7 @@ def save_webhook(url: str, *, name: str) -> str:
 def start(
     *, port: Annotated[int, Parameter(env_var="PORT", help="Port on 127.0.0.1.")] = 4200
 ) -> None:
-    """Start server, deployments and a worker on 127.0.0.1, behind a login; Ctrl-C stops them."""
+    """Start server, deployments and a worker on 127.0.0.1, with a login; Ctrl-C stops them."""
     os.environ |= {"PORT": str(port), "BIN": str(Path(sys.executable).parent)}
     script = _script("serve.sh")
     os.execv(script, [str(script)])

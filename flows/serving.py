@@ -1,12 +1,12 @@
-"""Prefect's own server, closed to whoever has no login and to pages of other origins.
+"""Prefect's own server, closed to clients without a login and to pages of other origins.
 
-    python -m flows.serving --port 4200     what deployments/serve.sh and compose.yaml start
+    python -m flows.serving --port 4200     started by deployments/serve.sh and compose.yaml
 
 `prefect server start` answers every Host and offers a second user interface that asks an outside
 host. This starts the same application with
 
 - a login: without PREFECT_SERVER_API_AUTH_STRING it does not start
-- the Host checked, so that a name that is made to point here (DNS rebinding) gets nothing
+- the Host checked, against DNS rebinding
 - one user interface, and a policy that keeps every page from asking another host
 - leases on disk: a run that lives through a restart of the server keeps its slot
 """
@@ -61,7 +61,7 @@ def application(hosts: tuple[str, ...]) -> ASGIApp:
     import prefect
     from prefect.server.api.server import create_app
 
-    # Prefect serves a user interface where it finds its files: the second one is not to be found.
+    # Prefect serves a user interface if it finds its files: hide those of the second one.
     prefect.__ui_v2_static_path__ = Path(os.devnull) / "ui-v2"
     guarded = TrustedHostMiddleware(
         create_app(final=True), allowed_hosts=list(hosts), www_redirect=False
@@ -70,7 +70,7 @@ def application(hosts: tuple[str, ...]) -> ASGIApp:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Take the port before anything else happens, so that no one else answers there meanwhile.
+    """Bind the port first, so that no other process answers there meanwhile.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """One session, end to end: source → market → context → blocks → verdict → lake → alert.
 
-Tasks are the functions of `unwind` themselves. Only the source is retried, since only it can answer
-differently the second time; any other task is run again with its flow and gives the same bytes.
+Tasks are the functions of `unwind` themselves. Only the source is retried, because only its answer
+can change; any other task is rerun with its flow and gives the same bytes.
 """
 
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
-from flows.alerts import tell
+from flows.alerts import send
 from flows.artifacts import publish_artifacts
 from flows.limits import SOURCE, STAGE
 from flows.parameters import WALL_CLOCK, DataSource, open_source, session_in_course
@@ -32,13 +32,13 @@ from unwind.report.files import write_report_file
 from unwind.report.session import session_day
 from unwind.settings import Settings
 
-# Of real data and the session in course; of anything, as a test; of nothing.
+# For real data and the current session; for all runs, as a test; for none.
 Alerts = Literal["current", "always", "never"]
 Rows = dict[str, pd.DataFrame]
 
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
-    """Retry only what may pass by itself: a missing folder stays missing."""
+    """Retry only temporary faults: a missing folder stays missing."""
     return isinstance(state.result(raise_on_failure=False), SourceUnavailable)
 
 
@@ -57,7 +57,7 @@ estimate = task(name="estimate volatility and breaks", timeout_seconds=STAGE)(pi
 conclude = task(name="reach the verdict", timeout_seconds=STAGE)(pipeline.conclude)
 publish_rows = task(name="publish the tables", timeout_seconds=STAGE)(publish)
 write_report = task(name="write the report", timeout_seconds=STAGE)(write_report_file)
-send_alerts = task(name="send the alerts", timeout_seconds=STAGE)(tell)
+send_alerts = task(name="send the alerts", timeout_seconds=STAGE)(send)
 push_lake = task(name="copy the lake", timeout_seconds=STAGE)(push)
 
 
@@ -83,7 +83,7 @@ def publish_tables(lake: Path, rows: Rows, settings: Settings, source: str) -> S
 
 
 def run_session(
-    chosen: DataSource,
+    data_source: DataSource,
     lake: Path,
     session: date,
     cutoff: pd.Timestamp,
@@ -95,7 +95,7 @@ def run_session(
     """Analyse a session at a cut-off, publish and report it, and send its alert."""
     logger = get_run_logger()
     scheduled: datetime = runtime.flow_run.scheduled_start_time
-    source = open_source(chosen, settings)
+    source = open_source(data_source, settings)
     slot = Slot(as_of=session, cutoff=cutoff, source=source.label)
     logger.info("session %s, cut-off %s", session, f"{cutoff:%Y-%m-%d %H:%M} UTC")
     market = read_market(lake, source, settings)
@@ -116,7 +116,7 @@ def run_session(
     publish_artifacts(day, views.mechanisms)
     current = session == session_in_course(scheduled, settings=settings)
     if alerts == "always" or (alerts == "current" and current and not is_simulated(slot.source)):
-        # By the clock: a late run finds alerts of sessions after the one it was scheduled for.
+        # By the clock: for a late run, alerts of later sessions may already be in the log.
         now = max(pd.Timestamp(scheduled), WALL_CLOCK.now())
         in_course = session_in_course(now, settings=settings)
         for subject in send_alerts(

@@ -1,4 +1,4 @@
-"""Who runs the chunks of a long flow: this process, a pool of processes, or Dask."""
+"""Task runners for the chunks of a long flow: this process, a process pool, or Dask."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ Calls = list[dict[str, Any]]
 
 
 def runner_of(workers: int, *, dask: bool) -> TaskRunner[Any] | None:
-    """Choose who runs the chunks: nobody else, a pool of processes, or a local Dask cluster."""
+    """Return the runner of the chunks: None for this process, a process pool, or local Dask."""
     if dask:
         try:
             from prefect_dask import DaskTaskRunner
@@ -41,9 +41,9 @@ def runner_of(workers: int, *, dask: bool) -> TaskRunner[Any] | None:
 
 @contextmanager
 def started(runner: TaskRunner[Any]) -> Iterator[TaskRunner[Any]]:
-    """Start a runner whose workers report to the server in force.
+    """Start a runner whose workers report to the configured server.
 
-    Told of no server, each worker would start a temporary one of its own.
+    Without an address, each worker would start a temporary server of its own.
     """
     with get_client(sync_client=True) as client:
         address = str(client.api_url)
@@ -52,7 +52,7 @@ def started(runner: TaskRunner[Any]) -> Iterator[TaskRunner[Any]]:
 
 
 def as_done(task: Task[..., Any], calls: Calls, runner: TaskRunner[Any] | None) -> Iterator[Any]:
-    """Run a task for each set of parameters; give the answers as they are done, in any order."""
+    """Run a task for each set of parameters; yield results as they complete, in any order."""
     if runner is None:
         for call in calls:
             yield task(**call)
@@ -66,9 +66,9 @@ def as_done(task: Task[..., Any], calls: Calls, runner: TaskRunner[Any] | None) 
 def in_order(
     task: Task[..., Any], calls: Calls, runner: TaskRunner[Any] | None, *, ahead: int
 ) -> Iterator[Any]:
-    """Run a task for each set of parameters; give the answers in the order of the calls.
+    """Run a task for each set of parameters; yield results in the order of the calls.
 
-    At most `ahead` chunks beyond the one that is waited for are begun: answers do not pile up.
+    At most `ahead` chunks beyond the next result are started, which bounds the memory.
     """
     if runner is None:
         for call in calls:
@@ -86,9 +86,9 @@ def in_order(
 
 @contextmanager
 def progress(total: int, *, unit: str, what: str) -> Iterator[Callable[[int], None]]:
-    """Show how far a flow is, on the terminal and as an artifact; gives what counts further."""
+    """Show the progress of a flow on the terminal and as an artifact; yield its counter."""
     # The call is synchronous here; its type also covers the asynchronous one.
-    shown = cast(UUID, create_progress_artifact(progress=0.0, description=f"{total} {what}"))
+    artifact = cast(UUID, create_progress_artifact(progress=0.0, description=f"{total} {what}"))
     done = 0
     with progress_of(total, unit=unit) as count:
 
@@ -96,15 +96,15 @@ def progress(total: int, *, unit: str, what: str) -> Iterator[Callable[[int], No
             nonlocal done
             done += steps
             count(steps)
-            update_progress_artifact(shown, progress=100.0 * done / total)
+            update_progress_artifact(artifact, progress=100.0 * done / total)
 
         yield advance
 
 
 def counted(answers: Iterable[Any], advance: Callable[[int], None]) -> list[Any]:
-    """Collect answers, counting each."""
-    held = []
+    """Collect results, counting each."""
+    results = []
     for answer in answers:
-        held.append(answer)
+        results.append(answer)
         advance(1)
-    return held
+    return results

@@ -95,7 +95,7 @@ def universe(
 
 
 def returns_of_all(
-    chosen: DataSource,
+    data_source: DataSource,
     lake: Path,
     session: date,
     scheduled: datetime,
@@ -104,17 +104,17 @@ def returns_of_all(
     simulated: int | None,
     years: int,
 ) -> tuple[Slot, pd.DataFrame]:
-    """Returns of everything that a source prices by a session, or of a simulated universe."""
+    """Returns of all priced symbols of a source up to a session, or of a simulated universe."""
     cutoff = cutoff_of(
         None, session=session, scheduled=scheduled,
-        simulated=simulated is not None or chosen.is_simulated, settings=settings,
+        simulated=simulated is not None or data_source.is_simulated, settings=settings,
     )  # fmt: skip
     if simulated is not None:
         first = (pd.Timestamp(session) - pd.DateOffset(years=years)).date()
         days = sessions_between(first, session)
         slot = Slot(as_of=session, cutoff=cutoff, source="simulated:universe")
-        return slot, simulated_returns(simulated, days, seed=chosen.seed)
-    source = open_source(chosen, settings)
+        return slot, simulated_returns(simulated, days, seed=data_source.seed)
+    source = open_source(data_source, settings)
     slot = Slot(as_of=session, cutoff=cutoff, source=source.label)
     market = read_market(lake, source, settings)
     context = observe(market, slot, settings=settings, every_symbol=True)

@@ -1,4 +1,4 @@
-"""The NYSE calendar, and the instants at which a session ends and things become known."""
+"""The NYSE calendar, the ends of sessions, and the instants at which rows become known."""
 
 import warnings
 from datetime import date, time
@@ -19,14 +19,14 @@ from unwind.settings.shared import Lag, Publication
 CUT_TIME = time(16, 0)
 CUT_ZONE = "America/New_York"
 
-# The library starts 20 years before today unless told; a fixed start keeps old data in.
+# The library's default start is 20 years before today; a fixed start includes old data.
 CALENDAR_START = "1990-01-01"
 
 PUBLICATIONS = Path(__file__).with_name("cftc_publications.csv")
 
 
 class CalendarError(UserError, ValueError):
-    """A day that the exchange calendar cannot answer for."""
+    """A day outside the exchange calendar, or not a session."""
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +59,7 @@ def require_known(day: date) -> None:
 
 
 def is_session(day: date) -> bool:
-    """Whether the exchange trades on `day`."""
+    """Return True if the exchange trades on `day`."""
     require_known(day)
     return pd.Timestamp(day) in all_sessions()
 
@@ -77,7 +77,7 @@ def require_session(day: date) -> date:
     if not is_session(day):
         sessions = all_sessions()
         before = sessions[sessions < pd.Timestamp(day)][-1].date()
-        raise CalendarError(f"{day} is no NYSE session; the one before it is {before}")
+        raise CalendarError(f"{day} is not an NYSE session; the one before it is {before}")
     return day
 
 
@@ -93,7 +93,7 @@ def early_closes(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 def market_closes(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Close of the exchange on each day, in UTC; 16:00 New York where the calendar has none."""
+    """Close of the exchange on each day, in UTC; 16:00 New York if the calendar has none."""
     closes = pd.Series(cash_hours(days)[1])
     return pd.DatetimeIndex(closes.fillna(pd.Series(cut_instants(days)))).as_unit("us")
 
@@ -101,10 +101,10 @@ def market_closes(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
 def futures_closes(
     sessions: pd.DatetimeIndex, week_close: Publication, *, without_weekend_from: date
 ) -> pd.Series:
-    """Where a futures' day ends, in UTC, by session: with the UTC day, on Friday at the week's end.
+    """End of the futures day by session, in UTC: the end of the UTC day, on Friday the week's.
 
     Daily bars of CME's bitcoin futures are UTC days. Trading stopped on Friday at 16:00 Chicago,
-    21:00 or 22:00 UTC, until it went on through the weekend, `without_weekend_from` on.
+    21:00 or 22:00 UTC; from `without_weekend_from` on, it continues through the weekend.
     """
     days = (sessions + pd.Timedelta(days=1)).tz_localize("UTC")
     closing = (sessions.day_of_week == 4) & (sessions < pd.Timestamp(without_weekend_from))
@@ -114,7 +114,7 @@ def futures_closes(
 
 
 def cash_hours(sessions: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
-    """Open and close of the exchange in each session, half days as they were, in UTC."""
+    """Open and close of the exchange in each session, including half days, in UTC."""
     calendar = _calendar()
     opens = pd.DatetimeIndex(calendar.opens.reindex(sessions)).as_unit("us")
     closes = pd.DatetimeIndex(calendar.closes.reindex(sessions)).as_unit("us")
@@ -131,8 +131,8 @@ def sessions_served(instants: pd.DatetimeIndex, publication: Publication) -> pd.
     """First session whose own run sees what is known at each instant; NaT beyond the calendar."""
     sessions = all_sessions()
     cutoffs = _local(sessions, publication.time, publication.zone)
-    place = cutoffs.searchsorted(instants, side="left")
-    return pd.DatetimeIndex([*sessions, pd.NaT])[place]
+    position = cutoffs.searchsorted(instants, side="left")
+    return pd.DatetimeIndex([*sessions, pd.NaT])[position]
 
 
 def _local(days: pd.DatetimeIndex, clock: time, zone: str) -> pd.DatetimeIndex:
@@ -148,7 +148,7 @@ def report_days(weeks: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Days on which the CFTC publishes its reports of positions.
 
     The third federal business day after the report's own, a Friday in a week without a holiday;
-    the day that `cftc_publications.csv` names where a report came out on another.
+    or the day in `cftc_publications.csv` if a report was published on another one.
 
     Examples
     --------
@@ -163,10 +163,10 @@ def report_days(weeks: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 def report_instants(weeks: pd.Series, lag: Lag) -> pd.Series:
-    """When weekly reports of the CFTC are known, in UTC.
+    """Instants at which weekly CFTC reports are known, in UTC.
 
-    On the day of publication, or later where the lag rule says so; by the rule alone where it does
-    not count in calendar days.
+    The day of publication, or later by the lag rule; the rule alone if it does not count in
+    calendar days.
     """
     rule = known_instants(weeks, lag)
     if lag.days is None:
@@ -189,7 +189,7 @@ def _publications() -> dict[pd.Timestamp, pd.Timestamp]:
 
 
 def known_instants(events: pd.Series, lag: Lag) -> pd.Series:
-    """When rows that describe `events` are known under a lag rule, in UTC.
+    """Instants at which rows on `events` are known under a lag rule, in UTC.
 
     Parameters
     ----------
@@ -203,8 +203,8 @@ def known_instants(events: pd.Series, lag: Lag) -> pd.Series:
     days = pd.DatetimeIndex(events)
     if lag.sessions is not None:
         sessions = all_sessions()
-        place = sessions.searchsorted(days, side="right") - 1 + lag.sessions
-        days = sessions[place.clip(0, len(sessions) - 1)]
+        position = sessions.searchsorted(days, side="right") - 1 + lag.sessions
+        days = sessions[position.clip(0, len(sessions) - 1)]
     elif lag.days is not None:
         days = days + pd.Timedelta(days=lag.days)
     return pd.Series(_local(days, lag.time, lag.zone), index=events.index)

@@ -44,7 +44,7 @@ from unwind.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Views:
-    """What the charts of a session draw, as its blocks computed it."""
+    """Data of a session's charts, as computed by its blocks."""
 
     links: tuple[Link, ...]
     verdict: Verdict
@@ -66,7 +66,7 @@ class Market:
     Attributes
     ----------
     vintages : dict of str to DataFrame
-        Input table → its vintages; a table that no source printed is empty.
+        Input table → its vintages; a table without a source is empty.
     rejected : DataFrame
         Quarantined rows.
     confirmations : DataFrame
@@ -78,7 +78,7 @@ class Market:
     confirmations: pd.DataFrame = field(default_factory=no_confirmations)
 
     def known(self, table: str, *, cutoff: pd.Timestamp) -> pd.DataFrame:
-        """One row a key of an input table: the newest vintage known at the cut-off."""
+        """One row per key of an input table: the newest vintage known at the cut-off."""
         return known_by(self.vintages[table], table, cutoff=cutoff)
 
 
@@ -94,7 +94,7 @@ def load_market(store: Path) -> Market:
 def observe(
     market: Market, slot: Slot, *, settings: Settings, every_symbol: bool = False
 ) -> RunContext:
-    """Context of a run: what was known at the cut-off, aligned to sessions.
+    """Context of a run: inputs known at the cut-off, aligned to sessions.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def observe(
     slot : Slot
     settings : Settings
     every_symbol : bool
-        Align every priced symbol in place of the desk's universe.
+        Align every priced symbol instead of the desk's universe.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def observe(
     """
     inputs = {name: market.known(name, cutoff=slot.cutoff) for name in INPUT_TABLES}
     prices = inputs["prices"]
-    if not prices.empty:  # a store without a price has no type of dates either
+    if not prices.empty:  # without a row the dates have no type
         prices = prices[prices["session"] <= slot.stamp]
     base = settings.universe.base
     if prices.empty or not (every_symbol or (prices["symbol"] == base).any()):
@@ -151,9 +151,9 @@ def observe(
 
 
 def observe_next(market: Market, context: RunContext) -> RunContext | None:
-    """Context of the session after, where its price of the base was known at the cut-off.
+    """Context of the next session, if its price of the base was known at the cut-off.
 
-    None at a session's own cut-off: what follows is not known then.
+    None at a session's own cut-off: the next session is not known then.
     """
     sessions = all_sessions()
     position = int(sessions.searchsorted(context.stamp, side="right"))
@@ -177,7 +177,7 @@ def to_sessions(
     settings: Settings,
     set_aside: pd.DataFrame | None = None,
 ) -> Panel:
-    """Align one row a key of prices and hourly bars to the sessions up to `last`."""
+    """Align prices and hourly bars, one row per key, to the sessions up to `last`."""
     sessions = sessions_between(prices["session"].min().date(), last)
     return align(
         prices,
@@ -211,7 +211,7 @@ def analyse_sessions(
 ) -> Analysis:
     """Every desk table of several sessions, over `workers` processes; order as in `slots`.
 
-    Sessions know nothing of each other, so the rows do not depend on the number of workers.
+    Sessions are independent, so the rows do not depend on the number of workers.
     """
     jobs = (delayed(analyse)(market, slot, settings=settings) for slot in slots)
     days: list[Analysis] = list(Parallel(n_jobs=workers)(jobs))
@@ -230,7 +230,7 @@ def united(
 
 
 def stacked(days: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
-    """Join the rows of several sessions, table by table; empty tables stay out."""
+    """Join the rows of several sessions, table by table; empty tables are excluded."""
     names = dict.fromkeys(name for day in days for name in day)
     joined = {}
     for name in names:
@@ -267,7 +267,7 @@ def estimate(context: RunContext) -> dict[str, pd.DataFrame]:
 def conclude(
     context: RunContext, market: Market
 ) -> tuple[Verdict, MechanismViews, dict[str, pd.DataFrame]]:
-    """Verdict, the cross-section beside it, what fits the move, and data quality."""
+    """Verdict, systemic indicators, mechanisms, attribution and data quality."""
     verdict = decide(context)
     indicators, views = mechanisms(context)
     rows = {

@@ -60,8 +60,8 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Any:
     return placed
 
 
-def _tell(lake: Path, settings: Settings, state: str = "WATCH") -> list[str]:
-    return alerts.tell(
+def _send(lake: Path, settings: Settings, state: str = "WATCH") -> list[str]:
+    return alerts.send(
         lake, _publish(lake, settings, state, DAY), as_of=DAY, current_session=DAY,
         report=Path("report.html"),
     )  # fmt: skip
@@ -72,7 +72,7 @@ class TestHandOver:
         self, tmp_path: Path, settings: Settings, serve: Any
     ) -> None:
         server = serve(_Server())
-        assert _tell(tmp_path, settings) == ["IBIT: CALM → WATCH, session 2026-02-05"]
+        assert _send(tmp_path, settings) == ["IBIT: CALM → WATCH, session 2026-02-05"]
         (event,) = server.posted
         (alert,) = read_ledger(tmp_path)
         assert event["event"] == "unwind.transition"
@@ -80,14 +80,14 @@ class TestHandOver:
         assert (event["payload"]["from"], event["payload"]["to"]) == ("CALM", "WATCH")
         assert event["payload"]["links"]["Report"].startswith("/")
         assert alert.status == "acknowledged"
-        assert _tell(tmp_path, settings) == []
+        assert _send(tmp_path, settings) == []
         assert len(server.posted) == 1
 
     def test_what_the_server_holds_is_not_sent_again(
         self, tmp_path: Path, settings: Settings, serve: Any
     ) -> None:
         server = serve(_Server(held=True))
-        _tell(tmp_path, settings)
+        _send(tmp_path, settings)
         assert server.posted == []
         assert read_ledger(tmp_path)[0].status == "acknowledged"
 
@@ -95,11 +95,13 @@ class TestHandOver:
         self, tmp_path: Path, settings: Settings, serve: Any
     ) -> None:
         serve(_Server(fault=True))
-        with pytest.raises(alerts.AlertError, match="published, but the server did not take"):
-            _tell(tmp_path, settings)
+        with pytest.raises(
+            alerts.AlertError, match="tables published, but the Prefect server did not accept"
+        ):
+            _send(tmp_path, settings)
         assert read_ledger(tmp_path)[0].status == "intent"
         server = serve(_Server())
-        assert len(_tell(tmp_path, settings)) == 1
+        assert len(_send(tmp_path, settings)) == 1
         assert len(server.posted) == 1
 
     def test_a_server_that_takes_and_never_stores_is_a_sentence(
@@ -108,7 +110,7 @@ class TestHandOver:
         server = serve(_Server(stores=False))
         for _ in range(2):
             with pytest.raises(alerts.AlertError, match="did not store alert"):
-                _tell(tmp_path, settings)
+                _send(tmp_path, settings)
         assert read_ledger(tmp_path)[0].status == "emitted"
         assert len({event["id"] for event in server.posted}) == 1
 
@@ -201,7 +203,7 @@ def told(day):
     session = date.fromisoformat(day)
     snapshot = _publish(lake, load_settings(), state, session)
     report = Path("report.html")
-    alerts.tell(lake, snapshot, as_of=session, current_session=session, report=report)
+    alerts.send(lake, snapshot, as_of=session, current_session=session, report=report)
 
 for day in days.split():
     told(day)

@@ -26,7 +26,7 @@ class TestRefusedInput:
         ("arguments", "changed", "said"),
         [
             (["daily", "--as-of", "2026-02-05"], {"close": -3.0}, "holds no usable row"),
-            (["daily", "--as-of", "2026-02-07"], {}, "is no NYSE session"),
+            (["daily", "--as-of", "2026-02-07"], {}, "is not an NYSE session"),
             (["daily", "--as-of", AHEAD], {}, "run it after the cut-off or choose"),
             (["backfill", "--from", "2026-02-07", "--to", "2026-02-08"], {}, "no NYSE session"),
             (["daily", "--as-of", "2026-02-05"], {"symbol": "IBITT"}, "did you mean IBITT?"),

@@ -341,7 +341,7 @@ class TestReplay:
             source=_files(drop), as_of=date(2026, 2, 4), cutoffs=[], lake=str(tmp_path),
             return_state=True,
         )  # fmt: skip
-        assert "no cut-off to stand at" in str(state.message)
+        assert "no cut-off given" in str(state.message)
 
 
 @pytest.mark.prefect

@@ -48,7 +48,7 @@ class TestScan:
         shutil.rmtree(folder / "pairs" / "0063")
         state = _run(tmp_path)
         assert state.result()["kept"] == 6
-        assert "6 of 8 chunks stood already" in str(state.message)
+        assert "6 of 8 chunks reused" in str(state.message)
         assert _bytes(tmp_path) == expected
 
     def test_all_that_a_drop_folder_prices(self, drop: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class TestEvaluate:
         assert record["verdict"]["shipped"]["episodes"] == 1
         assert record["calibration"] == load_settings().calibrated.version
         assert [market["years"] for market in record["null"]][:5] == [5] * 5
-        assert "episodes caught within 2 sessions" in str(state.message)
+        assert "episodes detected within 2 sessions" in str(state.message)
         with get_client(sync_client=True) as client:
             found = client.read_artifacts()
         run = state.state_details.flow_run_id

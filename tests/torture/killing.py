@@ -321,7 +321,7 @@ def tell_session(lake: Path, number: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alerts, "get_client", client)
         day = SESSIONS[number]
-        alerts.tell(lake, snapshot, as_of=day, current_session=day, report=lake / "report.html")
+        alerts.send(lake, snapshot, as_of=day, current_session=day, report=lake / "report.html")
 
 
 def look_at_ledger(lake: Path) -> str:

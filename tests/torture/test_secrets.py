@@ -14,7 +14,7 @@ import flows.__main__ as shell
 from tests.command_line import unwind
 from tests.conftest import ROOT
 from tests.torture.killing import SETTINGS, publish_generation, push_generation, tell_session
-from unwind.files.location import LakeError, content, names, shown
+from unwind.files.location import LakeError, content, names, redact
 from unwind.lake import push as object_storage
 
 CANARY = "kanarienvogel7d1f"
@@ -139,7 +139,7 @@ class TestClientsOfStores:
 
     def test_leaves_what_is_no_credential(self) -> None:
         for plain in ("s3://desk/lake", "file:///srv/a@b/lake", "a@b.example", "s3://desk/x@y"):
-            assert shown(plain) == plain
+            assert redact(plain) == plain
 
 
 class TestSettings:

@@ -25,7 +25,7 @@ from unwind.calendar import cash_hours, cut_instants
 from unwind.lake.snapshots import latest, read
 from unwind.lake.verify import verify
 from unwind.market.store import read_vintages
-from unwind.report.caveats import uncertainties
+from unwind.report.caveats import caveats
 from unwind.report.session import SessionDay, session_day
 from unwind.settings import DEFAULT_PATH, Settings
 
@@ -251,11 +251,9 @@ class TestEveryFaultAtOnce:
 
     def test_the_verdict_says_what_it_lacks(self, bad_evening: Evening) -> None:
         day = bad_evening.day
-        first, *_ = uncertainties(day.tables)
+        first, *_ = caveats(day.tables)
         assert first == "Data error: cftc_positions, cftc: gives its table (1 row)."
-        assert any(
-            "more data warnings: see data quality" in one for one in uncertainties(day.tables)
-        )
+        assert any("more data warnings: see data quality" in one for one in caveats(day.tables))
         with get_client(sync_client=True) as client:
             held = client.read_artifacts()
         run = bad_evening.state.state_details.flow_run_id
@@ -277,7 +275,7 @@ class TestEveryFaultAtOnce:
         newest = rows[(rows["symbol"] == "IWM") & (rows["session"] == pd.Timestamp(SESSION))]
         quality = bad_evening.day.tables["quality"]
         example = quality.loc[quality["rule"] == "close: providers_disagree", "example"].item()
-        assert f"yahoo {newest['close'].item():.10g} stands, files has " in example
+        assert f"yahoo {newest['close'].item():.10g} is used, files has " in example
 
     def test_waits_are_bounded(self, bad_evening: Evening) -> None:
         # Yahoo has three tables, the crypto venues four, the CFTC one.

@@ -41,7 +41,13 @@ class TestShow:
 
     def test_text_holds_verdict_moves_volume_and_links(self, lake: Path) -> None:
         text = _run("show", "--lake", lake)
-        for part in ("5 February 2026", "Moves", "Volume of IBIT", "Correlation with IBIT", "IGV"):
+        for part in (
+            "5 February 2026",
+            "Returns",
+            "Volume of IBIT",
+            "Correlation with IBIT",
+            "IGV",
+        ):
             assert part in text
 
     def test_the_path_looks_back_and_marks_what_came_after(self, lake: Path) -> None:

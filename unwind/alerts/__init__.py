@@ -1,6 +1,6 @@
-"""What a desk has to hear, in what words, and what it was told.
+"""Alerts: decision, message and log.
 
-- `notices`: the net change between what was told last and what stands now
-- `message`: verdict, drivers, doubts, mechanism, links
-- `ledger`: what was told, and what is still owed
+- `notices`: the net change between the last state sent and the published state
+- `message`: verdict, drivers, caveats, mechanism, links
+- `ledger`: the alert log, with the delivery status of each alert
 """

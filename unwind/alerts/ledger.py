@@ -1,9 +1,9 @@
-"""Alerts: the ledger of what a desk was told, and of what it is still owed.
+"""Alert log: alerts with their delivery status.
 
-    LAKE/alerts/ledger.jsonl    one alert a line, with checksum: intent → emitted → acknowledged
+    LAKE/alerts/ledger.jsonl    one alert per line, with checksum: intent → emitted → acknowledged
 
-The intent is on disk before anyone hears of it, so what a killed run owed is handed over by the
-next one, under the id that the first had used (`unwind.alerts.notices`).
+The intent is written to disk before the alert is sent, so the next run delivers the pending alerts
+of a killed one, under the same id (`unwind.alerts.notices`).
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ PROGRESS: tuple[Status, ...] = get_args(Status)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Alert:
-    """One notice with its message, and how far its delivery came."""
+    """One notice with its message and delivery status."""
 
     notice: Notice
     message: dict[str, Any]
@@ -37,26 +37,25 @@ class Alert:
 def write_intent(
     lake: Path, snapshot: Snapshot, *, as_of: date, current_session: date, links: dict[str, str]
 ) -> tuple[Alert, ...]:
-    """Record what has to be sent about the run's session, and return all that is pending.
+    """Record the alert of the run's session, and return all pending ones.
 
     Parameters
     ----------
     lake : Path
     snapshot : Snapshot
-        What the run published. Where a later run of the same terms published since, that counts.
+        The run's snapshot. A later snapshot of the same terms takes precedence.
     as_of : date
         Session of the run.
     current_session : date
         The last session with a data cut-off that has passed. Entries of later ones, unless the run
-        itself simulates one, are ignored: they neither hold alerts back nor are sent.
+        itself simulates one, are ignored: they neither suppress alerts nor are sent.
     links : dict of str
-        Where to read on, by name; part of the message.
+        Links of the message, by name.
 
     Returns
     -------
     tuple of Alert
-        Those that no server has acknowledged, the oldest first: this run's, and what killed runs
-        left.
+        Alerts not yet delivered, the oldest first: this run's, and those of killed runs.
 
     Raises
     ------
@@ -73,7 +72,7 @@ def write_intent(
         log = [alert.notice for alert in alerts]
         own_id = read_id(lake)
         identity = own_id or str(uuid4())
-        due = notice_due(log, _standing(day, identity), newest_session=newest_session)
+        due = notice_due(log, _current_state(day, identity), newest_session=newest_session)
         if due is not None:
             corrects = any(
                 notice.kind == "transition"
@@ -94,7 +93,7 @@ def write_intent(
 
 
 def mark(lake: Path, notice: Notice, status: Status) -> None:
-    """Put on record how far a notice came; of two runs at it, the further one counts."""
+    """Record the delivery status of a notice; of two runs, the further status counts."""
     with folder_lock(lake):
         alerts = [
             replace(alert, status=max(alert.status, status, key=PROGRESS.index))
@@ -105,7 +104,7 @@ def mark(lake: Path, notice: Notice, status: Status) -> None:
         _write(lake, alerts)
 
 
-def _standing(day: SessionDay, identity: str) -> Notice:
+def _current_state(day: SessionDay, identity: str) -> Notice:
     regime = day.regime
     return Notice(
         kind="digest",
@@ -156,9 +155,9 @@ def _write(lake: Path, alerts: Sequence[Alert]) -> None:
 
 
 def ledger_text(alerts: Sequence[Alert]) -> str:
-    """Return the ledger for a person, the newest last."""
+    """Return the alert log as text, the newest last."""
     if not alerts:
-        return "nothing was told yet"
+        return "no alerts sent yet"
     return "\n".join(
         f"{alert.notice.as_of}  {alert.status:<13}{alert.notice.id}  {alert.message['subject']}"
         for alert in alerts

@@ -5,7 +5,7 @@ from typing import Any
 from unwind.alerts.notices import Notice
 from unwind.contract.text import both_clocks, is_simulated, number, plain
 from unwind.files.location import LakeError
-from unwind.report.caveats import uncertainties
+from unwind.report.caveats import caveats
 from unwind.report.digest import LARGEST, Driver, Verdict, read_verdict
 from unwind.report.format import records
 from unwind.report.session import SessionDay, json_number
@@ -20,7 +20,7 @@ def compose(
     ----------
     notice : Notice
     day : SessionDay
-        The session that it is about.
+        The session of the notice.
     corrects : bool
         An earlier alert of this session named another state.
     links : dict of str
@@ -34,7 +34,7 @@ def compose(
     verdict = read_verdict(day.tables["regimes"])
     if verdict is None:
         raise LakeError(f"{day.as_of} has no verdict to send; run the session again")
-    doubts = list(uncertainties(day.tables))
+    listed = list(caveats(day.tables))
     finding = _attribution(day)
     change = (
         f"{notice.from_state} → {notice.to_state}"
@@ -46,7 +46,7 @@ def compose(
     )
     return {
         "subject": f"{marks}{plain(notice.base)}: {change}, session {notice.as_of}",
-        "body": _body(marks, notice, day, verdict, doubts, links),
+        "body": _body(marks, notice, day, verdict, listed, links),
         "simulated": is_simulated(notice.source),
         "corrects": corrects,
         "cutoff": regime["cutoff"].isoformat(),
@@ -63,7 +63,7 @@ def compose(
             {"driver": driver.name, "meaning": driver.meaning, "contribution": driver.contribution}
             for driver in verdict.largest[:LARGEST]
         ],
-        "uncertain": doubts,
+        "uncertain": listed,
         "attribution": finding,
         "links": links,
     }  # fmt: skip
@@ -74,7 +74,7 @@ def _body(
     notice: Notice,
     day: SessionDay,
     verdict: Verdict,
-    doubts: list[str],
+    listed: list[str],
     links: dict[str, str],
 ) -> str:
     regime = day.regime
@@ -86,13 +86,13 @@ def _body(
         lines.append(verdict.odds_text)
     lines += [f"Driver: {_driver(driver)}" for driver in verdict.largest[:LARGEST]]
     lines.append(f"Mechanism: {_attribution(day)['sentence']}")
-    lines += [f"Caveat: {sentence}" for sentence in doubts]
+    lines += [f"Caveat: {sentence}" for sentence in listed]
     lines.append(f"Data cut-off {' = '.join(both_clocks(regime['cutoff']))}.")
-    return "\n".join([*lines, *(f"{name}: {place}" for name, place in links.items())])
+    return "\n".join([*lines, *(f"{name}: {address}" for name, address in links.items())])
 
 
 def _since(notice: Notice, verdict: Verdict) -> str:
-    """Sessions in the state; the title names the change, so the body never names another one."""
+    """Sessions in the state, consistent with the change in the subject."""
     if notice.kind == "transition":
         return f"Session {notice.as_of}: {notice.to_state}, previously {notice.from_state}"
     return f"Session {verdict.sessions_in_state} in {notice.to_state}"

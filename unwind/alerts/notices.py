@@ -1,8 +1,7 @@
-"""When to alert: the net change between the last state sent and the state published now.
+"""Alert decision: the net change between the last state sent and the published state.
 
-A notice is identified by kind, base, source, settings, session, from, to and the lake: whoever
-writes it again, after a crash or on late data, gives it the same id. Pure: the log comes in, one
-notice or none goes out.
+A notice is identified by kind, base, source, settings, session, from, to and the lake: a repeated
+notice, after a crash or on late data, has the same id. Pure: from the log to one notice or none.
 """
 
 import json
@@ -23,7 +22,7 @@ Kind = Literal["transition", "digest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A net transition, or that nothing changed; `lake` is None in logs of earlier releases."""
+    """A net transition, or an unchanged state; `lake` is None in logs of earlier releases."""
 
     kind: Kind
     base: str
@@ -36,28 +35,28 @@ class Notice:
 
     @property
     def id(self) -> UUID:
-        """The same for the same notice of one lake, whoever writes it."""
+        """Deterministic id: equal for equal notices of one lake."""
         parts = asdict(self)
         if self.lake is None:
-            # As earlier releases computed it: their alerts keep their ids.
+            # The rule of earlier releases: their alerts keep their ids.
             del parts["lake"]
         return uuid5(NAMESPACE, json.dumps([str(part) for part in parts.values()],
                                            ensure_ascii=False))  # fmt: skip
 
     @property
     def state_key(self) -> tuple[str, bool]:
-        """Which last state applies: real or simulated, whatever the label of the source."""
+        """Key of the last state: base, and real or simulated, without the source's label."""
         return self.base, is_simulated(self.source)
 
 
-def notice_due(log: Sequence[Notice], standing: Notice, *, newest_session: date) -> Notice | None:
+def notice_due(log: Sequence[Notice], current: Notice, *, newest_session: date) -> Notice | None:
     """Decide what to send: the net transition, a digest, or nothing.
 
     Parameters
     ----------
     log : sequence of Notice
-        All that was written before, in that order, of any base and source.
-    standing : Notice
+        All earlier notices in order, of any base and source.
+    current : Notice
         The published state of the run's own session; `kind` and `from_state` are not read.
     newest_session : date
         The newest session that a run can have. Entries of later ones are wrong, and are ignored.
@@ -65,23 +64,23 @@ def notice_due(log: Sequence[Notice], standing: Notice, *, newest_session: date)
     Returns
     -------
     Notice or None
-        A transition where the state differs from the last one sent for this base, real or
-        simulated, else a digest, once per session. None for a session before the newest one sent,
-        and for a step that this session has sent before: data that swing to and fro within one
-        session give an alert and a correction, and the final state is sent by the session after.
+        A transition if the state differs from the last one sent for this base, real or simulated,
+        otherwise a digest, once per session. None for a session before the newest one sent, and
+        for a step that this session has sent before: data that alternate within one session give
+        an alert and a correction, and the next session sends the final state.
     """
     own = [
         notice for notice in log
-        if notice.state_key == standing.state_key and notice.as_of <= newest_session
+        if notice.state_key == current.state_key and notice.as_of <= newest_session
     ]  # fmt: skip
-    if any(notice.as_of > standing.as_of for notice in own):
+    if any(notice.as_of > current.as_of for notice in own):
         return None
     states = [notice.to_state for notice in own if notice.kind == "transition"]
     last = states[-1] if states else INITIAL_STATE
-    kind: Kind = "digest" if last == standing.to_state else "transition"
-    due = replace(standing, kind=kind, from_state=last)
-    same_session = [notice for notice in own if notice.as_of == standing.as_of]
+    kind: Kind = "digest" if last == current.to_state else "transition"
+    due = replace(current, kind=kind, from_state=last)
+    same_session = [notice for notice in own if notice.as_of == current.as_of]
     if kind == "digest":
         return None if same_session else due
     steps = [(notice.kind, notice.from_state, notice.to_state) for notice in same_session]
-    return None if (kind, last, standing.to_state) in steps else due
+    return None if (kind, last, current.to_state) in steps else due

@@ -1,4 +1,4 @@
-"""`unwind import …`: what people hold in files, into the drop folder."""
+"""`unwind import …`: import of files into the drop folder."""
 
 import sys
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""`unwind lake …`: keep a lake whole and small, and copy it to where others read it."""
+"""`unwind lake …`: verify, compact, prune and copy a lake."""
 
 import sys
 from dataclasses import asdict
@@ -38,7 +38,7 @@ def verify(
 
 @app.command
 def compact(*, lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
-    """Merge the market's segments into one per table; nothing is lost, readers go on."""
+    """Merge the market's segments into one per table; no row is lost, readers are not blocked."""
     from unwind.files.location import local
     from unwind.lake import retention
 
@@ -76,11 +76,12 @@ def prune(
         return
     would = "would be removed" if dry_run else "removed"
     sys.stdout.write(
-        f"{len(plan.removed)} snapshots {would}, {plan.freed} bytes; {len(plan.kept)} kept\n"
+        f"{len(plan.removed)} snapshots {would}, {plan.freed} bytes; "
+        f"{len(plan.retained)} retained\n"
     )
-    sys.stdout.writelines(f"  {sentence}\n" for sentence in plan.forgotten)
+    sys.stdout.writelines(f"  {sentence}\n" for sentence in plan.affected_queries)
     sys.stdout.writelines(
-        f"  {name} is damaged and left alone; see `unwind lake verify --all`\n"
+        f"  {name} is damaged and was skipped; see `unwind lake verify --all`\n"
         for name in plan.damaged
     )
 

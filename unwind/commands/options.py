@@ -94,32 +94,32 @@ SettingsFile = Annotated[
 
 
 def timestamp(instant: datetime | None) -> "pd.Timestamp | None":
-    """Return an instant in UTC, as the tables hold it."""
+    """Return an instant in UTC, as in the tables."""
     import pandas as pd
 
     return None if instant is None else pd.Timestamp(instant).tz_convert("UTC")
 
 
 def answered(lake: str, answer: "Callable[[Snapshot], Answer]") -> tuple[Answer, list[str]]:
-    """Answer from the current snapshot; from the newest intact one where it is damaged.
+    """Answer from the current snapshot, or from the newest intact one if it is damaged.
 
-    The snapshots that were passed over are named on stderr, and returned for the JSON.
+    Faults of skipped snapshots are written to stderr, and returned for the JSON.
     """
     from unwind.lake.snapshots import served
 
-    given, passed = served(lake, answer)
-    _say(passed)
-    return given, passed
+    result, damage = served(lake, answer)
+    _warn(damage)
+    return result, damage
 
 
 def session_known_by(
     lake: str, *, as_of: date | None, cutoff: datetime | None, known_by: datetime | None
 ) -> "tuple[SessionDay, list[str]]":
-    """Read a session, the newest where `as_of` is None, as known by an instant where one is given.
+    """Read a session, by default the newest, optionally as known by an instant.
 
-    Of each session counts the latest cut-off up to that instant. It is read from the snapshot that
-    was current then. Where there was none, or none with that session, which was published later
-    (a backfill), it is read from the current snapshot. Rows of a later cut-off are never shown.
+    The latest cut-off up to that instant counts. It is read from the snapshot that was current
+    then. If there was none, or none with that session, which was published later (a backfill), it
+    is read from the current snapshot. Rows of a later cut-off are never displayed.
     """
     import pandas as pd
 
@@ -128,7 +128,9 @@ def session_known_by(
     from unwind.report.session import session_day
 
     if known_by is None:
-        return answered(lake, lambda held: session_day(held, as_of=as_of, cutoff=timestamp(cutoff)))
+        return answered(
+            lake, lambda snapshot: session_day(snapshot, as_of=as_of, cutoff=timestamp(cutoff))
+        )
     instant = pd.Timestamp(known_by).tz_convert("UTC")
     latest = instant if cutoff is None else min(instant, pd.Timestamp(cutoff))
 
@@ -143,22 +145,22 @@ def session_known_by(
             fault = error
     if not answers:
         raise fault
-    # The first was current then; the second counts where it has a session that the first lacks.
-    day, passed = max(answers, key=lambda given: given[0].as_of)
-    _say(passed)
+    # The first was current then; the second counts if it has a session that the first lacks.
+    day, damage = max(answers, key=lambda candidate: candidate[0].as_of)
+    _warn(damage)
     if pd.Timestamp(day.snapshot.manifest["knowledge"]) > instant:
         sys.stderr.write(
             f"unwind: published after {instant:%Y-%m-%dT%H:%MZ}, in snapshot {day.snapshot.name}; "
             "no row has a later cut-off\n"
         )
-    return day, passed
+    return day, damage
 
 
-def _say(passed: list[str]) -> None:
-    for sentence in passed:
+def _warn(damage: list[str]) -> None:
+    for sentence in damage:
         sys.stderr.write(f"unwind: {sentence}\n")
-    if passed:
-        sys.stderr.write("unwind: what follows is from the newest snapshot before that is intact\n")
+    if damage:
+        sys.stderr.write("unwind: the following is from the newest intact snapshot before it\n")
 
 
 def print_json(content: Any) -> None:

@@ -1,4 +1,4 @@
-"""Commands that read what was published. They import neither Prefect nor models."""
+"""Commands that read published tables. They import neither Prefect nor models."""
 
 import sys
 from collections.abc import Callable
@@ -46,17 +46,17 @@ def show(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one session: verdict, moves, volume, correlations, what is missing."""
+    """Show one session: verdict, returns, volume, correlations, caveats."""
     from rich.console import Console
 
     from unwind.lake.snapshots import schema_notes
     from unwind.report import explanation, session
 
-    day, passed = session_known_by(lake, as_of=as_of, cutoff=cutoff, known_by=known_by)
+    day, damage = session_known_by(lake, as_of=as_of, cutoff=cutoff, known_by=known_by)
     notes = schema_notes(day.snapshot)
     if as_json:
         content = explanation.explanation(day) if why else session.summary(day)
-        print_json({**content, "passed_over": passed, "schema_notes": notes})
+        print_json({**content, "passed_over": damage, "schema_notes": notes})
         return
     sys.stderr.writelines(f"unwind: {note}\n" for note in notes)
     text = explanation.explanation_text(day) if why else session.text(day)
@@ -75,9 +75,9 @@ def sessions(
     from unwind.lake.snapshots import read
     from unwind.report.session import sessions_json, sessions_text
 
-    rows, passed = answered(lake, lambda snapshot: read(snapshot, "regimes", since=since))
+    rows, damage = answered(lake, lambda snapshot: read(snapshot, "regimes", since=since))
     if as_json:
-        print_json({"sessions": sessions_json(rows), "passed_over": passed})
+        print_json({"sessions": sessions_json(rows), "passed_over": damage})
     else:
         sys.stdout.write(sessions_text(rows))
 
@@ -95,14 +95,14 @@ def diff(
     from unwind.report import difference, difference_text
 
     folder = local(lake, purpose="a difference")
-    change, passed = answered(
+    change, damage = answered(
         lake,
         lambda snapshot: difference.difference(
             folder, snapshot, as_of=as_of, first=_utc(first), second=_utc(last)
         ),
     )
     if as_json:
-        print_json({**difference.machine(change), "passed_over": passed})
+        print_json({**difference.as_json(change), "passed_over": damage})
     else:
         sys.stdout.write(difference_text.text(change))
 
@@ -124,9 +124,9 @@ def report(
     from unwind.files.location import local
     from unwind.report import session as reading
 
-    path, passed = answered(lake, lambda snapshot: reading.report_path(snapshot, as_of=as_of))
+    path, damage = answered(lake, lambda snapshot: reading.report_path(snapshot, as_of=as_of))
     if as_json:
-        print_json({"report": path, "passed_over": passed})
+        print_json({"report": path, "passed_over": damage})
     else:
         sys.stdout.write(f"{path}\n")
     if open_:
@@ -149,7 +149,7 @@ def alerts(*, lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
 
 
 def quarantine(*, lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
-    """List every input row that was set aside: file, row, rule, value, remedy."""
+    """List every quarantined input row: file, row, rule, value, remedy."""
     from unwind.files.location import existing
     from unwind.report import session as reading
 
@@ -250,10 +250,10 @@ def claims(*, lake: Lake = DEFAULT_LAKE, as_json: AsJson = False) -> None:
     from unwind.studies.february_2026 import CLAIMS
     from unwind.studies.february_2026_rows import RUNS
 
-    days, passed = answered(lake, lambda snapshot: checking.sessions_of(snapshot, RUNS))
+    days, damage = answered(lake, lambda snapshot: checking.sessions_of(snapshot, RUNS))
     results = checking.judge(CLAIMS, days)
     if as_json:
-        print_json({"claims": checking.claims_json(results), "passed_over": passed})
+        print_json({"claims": checking.claims_json(results), "passed_over": damage})
     else:
         sys.stdout.write(checking.claims_markdown(results, days))
 

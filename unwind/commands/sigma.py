@@ -1,7 +1,7 @@
-"""`unwind sigma`: how rare "kσ" is, under a normal law, Student-t laws and a fitted tail.
+"""`unwind sigma`: rarity of "kσ" under normal and Student-t distributions and a fitted tail.
 
-The one command that computes. It loads the models inside its functions, so that the reading
-commands beside it start without them.
+The only command that computes. It imports the models inside its functions, so that the reading
+commands start without them.
 """
 
 from dataclasses import dataclass
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
 
 Side = Literal["lower", "upper", "both"]
 
-# Degrees of freedom that daily returns of liquid assets are usually found at.
+# Usual degrees of freedom of daily returns of liquid assets.
 USUAL_NU = (3, 4, 5, 6, 8)
-# Below this a decimal fraction is a row of zeros that nobody counts.
+# Below this a percentage is written in scientific notation.
 SMALLEST_PLAIN_PERCENT = 1e-4
 
 _EVENTS = {"lower": "P(Z < −{k})", "upper": "P(Z > {k})", "both": "P(|Z| > {k})"}
 
 
 class SigmaError(UserError, ValueError):
-    """The command cannot answer; the message says what is wrong and what to do."""
+    """A fault of the command's input; the message gives the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
-    """Standardised values in session order, ending before the session that is judged.
+    """Standardised values in session order, ending before the session under test.
 
     Attributes
     ----------
     values : array of shape (n,)
         NaN where a session has none.
     origin : str
-        What they are, for a person.
+        Description of the values.
     as_of : date or None
-        The session that is judged; None for a file, which carries no dates.
+        The session under test; None for a file, which has no dates.
     cutoff : Timestamp or None
-        What was known by then is in the sample.
+        The sample includes what was known by then.
     """
 
     values: NDArray[np.float64]
@@ -68,7 +68,7 @@ def answer(
     asset: str | None,
     as_of: date | None,
 ) -> dict[str, Any]:
-    """Translate "kσ" as the command line asks; the keys are the same whatever it asks.
+    """Translate "kσ" for the given options; the keys do not depend on them.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def answer(
     LakeError
         No snapshot in the lake, where an asset is named without a session.
     """
-    chosen = [side for side, given in sides.items() if given]
-    if len(chosen) > 1:
+    requested = [side for side, is_set in sides.items() if is_set]
+    if len(requested) > 1:
         raise SigmaError("give one of --two-sided, --lower and --upper, not several")
-    side: Side = chosen[0] if chosen else "both"  # type: ignore[assignment]
+    side: Side = requested[0] if requested else "both"  # type: ignore[assignment]
     if file is not None and asset is not None:
         raise SigmaError("give --sample or --asset, not both: a figure has one sample")
     if column is not None and file is None:
@@ -106,15 +106,15 @@ def file_sample(path: Path, *, column: str | None) -> Sample:
         raise SigmaError(f"{path.name} has no column {column}{hint}; it has {_listed(names)}")
     if names.count(column) > 1:
         raise SigmaError(f"{path.name} has {names.count(column)} columns {column}; rename them")
-    held = rows.iloc[:, names.index(column)]
-    if pd.api.types.is_bool_dtype(held) or not pd.api.types.is_numeric_dtype(held):
+    cells = rows.iloc[:, names.index(column)]
+    if pd.api.types.is_bool_dtype(cells) or not pd.api.types.is_numeric_dtype(cells):
         raise SigmaError(
-            f"column {column} of {path.name} must hold numbers; {_first_other(held)}; write plain "
+            f"column {column} of {path.name} must hold numbers; {_first_other(cells)}; write plain "
             "decimals, a point before the fraction"
         )
-    values: NDArray[np.float64] = held.to_numpy(dtype="float64", na_value=np.nan)
+    values: NDArray[np.float64] = cells.to_numpy(dtype="float64", na_value=np.nan)
     if np.isnan(values).all():
-        raise SigmaError(f"column {column} of {path.name} holds no number; fill it in")
+        raise SigmaError(f"column {column} of {path.name} has no number; fill it in")
     if np.isinf(values).any():
         row = int(np.flatnonzero(np.isinf(values))[0]) + 1
         raise SigmaError(
@@ -132,39 +132,39 @@ def _read(path: Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise SigmaError(f"sample file {path} does not exist; check the path") from error
     except OSError as error:
-        told = error.strerror or "it is no Parquet file"
-        raise SigmaError(f"sample file {path.name} cannot be read: {told}") from error
+        reason = error.strerror or "it is not a Parquet file"
+        raise SigmaError(f"sample file {path.name} cannot be read: {reason}") from error
     except ValueError as error:
-        # Parser, decoding and Arrow errors; their own words run over several lines.
+        # Parser, decoding and Arrow errors; their own messages have several lines.
         raise SigmaError(
             f"sample file {path.name} cannot be read as {path.suffix.lower()[1:].upper()}; write "
-            "one header row and one value a row"
+            "one header row and one value per row"
         ) from error
     if rows.empty:
-        raise SigmaError(f"sample file {path.name} holds no row; give one value a session")
+        raise SigmaError(f"sample file {path.name} has no rows; give one value per session")
     return rows
 
 
-def _first_other(held: pd.Series) -> str:
-    """Name the first value that is no number."""
-    numeric = pd.to_numeric(held.astype("str"), errors="coerce")
-    others = held[numeric.isna() & held.notna()]
+def _first_other(cells: pd.Series) -> str:
+    """Name the first value that is not a number."""
+    numeric = pd.to_numeric(cells.astype("str"), errors="coerce")
+    others = cells[numeric.isna() & cells.notna()]
     if others.empty:
-        return f"its type is {held.dtype}"
-    row = int(held.index.get_loc(others.index[0])) + 1  # type: ignore[arg-type]
+        return f"its type is {cells.dtype}"
+    row = int(cells.index.get_loc(others.index[0])) + 1  # type: ignore[arg-type]
     return f"row {row} holds {str(others.iloc[0])[:40]!r}"
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:12])
-    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown
+    listed = ", ".join(names[:12])
+    return f"{listed} and {len(names) - 12} more" if len(names) > 12 else listed
 
 
 def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings, Sample]:
     """Standardise an asset's returns by GARCH, as known at the publication of a session.
 
-    Parameters and residuals end at the session before `as_of`: the session that is judged is not
-    in its own sample. The settings are those that the lake was published under.
+    Parameters and residuals end at the session before `as_of`: the session under test is not in
+    its own sample. The settings are those of the published lake.
     """
     from models.volatility import fit_garch
     from unwind.calendar import publication_instant, require_session
@@ -189,10 +189,10 @@ def lake_sample(lake: Path, *, asset: str, as_of: date | None) -> tuple[Settings
     fit = fit_garch(earlier, min_observations=settings.volatility.min_observations)
     # Sessions without a return stay in as NaN, so that "sessions since" counts sessions.
     residuals = ((earlier - fit.mu) / fit.sigma.reindex(earlier.index)).to_numpy(dtype=np.float64)
-    law = "GARCH(1,1)-t" if fit.converged else f"EWMA ({fit.reason})"
+    model = "GARCH(1,1)-t" if fit.converged else f"EWMA ({fit.reason})"
     return settings, Sample(
         values=residuals,
-        origin=f"{law} residuals of {asset}, {fit.sigma.index[0]:%Y-%m-%d} … "
+        origin=f"{model} residuals of {asset}, {fit.sigma.index[0]:%Y-%m-%d} … "
         f"{fit.sigma.index[-1]:%Y-%m-%d}",
         as_of=day,
         cutoff=slot.cutoff,
@@ -213,7 +213,7 @@ def _settings_of(lake: Path, snapshot: lakes.Snapshot) -> Settings:
 def translated(
     sigma: float, sample: Sample | None, *, side: Side, settings: Settings
 ) -> dict[str, Any]:
-    """Return every reading for a machine: probabilities a session, return periods in sessions."""
+    """Return every reading as JSON: probabilities per session, return periods in sessions."""
     from models.tails import student_tail, translate_sigma
 
     terms = settings.sigma
@@ -277,27 +277,27 @@ def _tail(read: "SigmaTranslation") -> dict[str, Any]:
     }
 
 
-def text(told: dict[str, Any]) -> str:
-    """Return every reading for a person."""
-    k = f"{told['sigma']:g}"
+def text(reading: dict[str, Any]) -> str:
+    """Return every reading as text."""
+    k = f"{reading['sigma']:g}"
     lines = [
-        f"{k}σ: {_EVENTS[told['side']].format(k=k)} in one session",
+        f"{k}σ: {_EVENTS[reading['side']].format(k=k)} in one session",
         "",
-        f"  {'law':<24}{'probability':>14}   one in … sessions",
-        _line("normal", told["normal"]),
+        f"  {'distribution':<24}{'probability':>14}   one in … sessions",
+        _line("normal", reading["normal"]),
     ]
-    sample = told["sample"]
+    sample = reading["sample"]
     if sample["origin"] is None:
-        lines += [_line(f"Student-t, {row['nu']} degrees", row) for row in told["student_table"]]
+        lines += [_line(f"Student-t, {row['nu']} degrees", row) for row in reading["student_table"]]
         return "\n".join(
             [
                 *lines,
                 "",
-                "Each law has variance 1. No sample was given, so no tail was fitted: give "
+                "Each distribution has variance 1. Without a sample no tail is fitted: give "
                 "--sample or --asset.",
             ]
         )
-    student, tail = told["student"], told["tail"]
+    student, tail = reading["student"], reading["tail"]
     if student["probability"] is not None:
         lines.append(_line(f"Student-t, fitted ν {number(student['nu'], decimals=1)}", student))
     if tail["probability"] is not None:
@@ -319,34 +319,34 @@ def text(told: dict[str, Any]) -> str:
             f"{100 * tail['confidence']:g} % by profile likelihood."
         )
     lines.append(_since(sample, k))
-    if told["reason"] is not None:
-        lines.append(f"Not told: {told['reason']}.")
+    if reading["reason"] is not None:
+        lines.append(f"Not determined: {reading['reason']}.")
     return "\n".join(lines)
 
 
 def _since(sample: dict[str, Any], k: str) -> str:
     before = "the session after the sample" if sample["as_of"] is None else sample["as_of"]
     if sample["sessions_since"] is None:
-        return f"The sample holds nothing as extreme as {k}σ."
+        return f"The sample has no value as extreme as {k}σ."
     return f"Last as extreme as {k}σ: {sample['sessions_since']} sessions before {before}."
 
 
-def _line(law: str, reading: dict[str, Any]) -> str:
+def _line(distribution: str, reading: dict[str, Any]) -> str:
     probability = _percent(reading["probability"])
-    told = f"  {law:<24}{probability:>14}   {_period(reading['return_period'])}"
+    line = f"  {distribution:<24}{probability:>14}   {_period(reading['return_period'])}"
     if "probability_lower" not in reading:
-        return told + _years(reading["return_period"])
+        return line + _years(reading["return_period"])
     shortest, longest = reading["return_period_lower"], reading["return_period_upper"]
     periods = f"{_period(shortest)} … {'unbounded' if longest is None else _period(longest)}"
     low, high = _percent(reading["probability_lower"]), _percent(reading["probability_upper"])
-    return f"{told} ({periods}); probability {low} … {high}"
+    return f"{line} ({periods}); probability {low} … {high}"
 
 
 def _percent(probability: float) -> str:
     """Two decimals, or three significant digits below 0.1 %."""
     value = 100 * probability
     if value == 0:
-        # Beyond a fitted end point it is zero; under a law without one it is too small to hold.
+        # Zero beyond a fitted end point; otherwise it underflows.
         return "0 %"
     if value >= 0.1:
         return f"{number(value, decimals=2)} %"

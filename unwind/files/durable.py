@@ -1,4 +1,4 @@
-"""Writing that survives a crash: whole or not at all, one writer at a time."""
+"""Crash-safe, atomic writes, one writer at a time."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from unwind.errors import UserError
 
 LOCK_SECONDS = 120.0
 
-# What a started write is called until it is whole; a killed writer leaves some, the next clears.
+# Name of an unfinished write; the next writer removes drafts of killed ones.
 DRAFT = ".tmp-"
 
 _FREE = "free space, e.g. with `unwind lake prune`, and run again"
@@ -26,8 +26,8 @@ _REFUSALS = {
     errno.EACCES: ("permission denied", _OTHER),
     errno.EPERM: ("permission denied", _OTHER),
     errno.EIO: ("the disk reports a fault", "check the disk, then `unwind lake verify`"),
-    errno.ENOTDIR: ("a file stands where a folder is needed", "name another folder"),
-    errno.EEXIST: ("a file stands where a folder is needed", "name another folder"),
+    errno.ENOTDIR: ("a file has the name of a required folder", "name another folder"),
+    errno.EEXIST: ("a file has the name of a required folder", "name another folder"),
 }
 
 
@@ -40,13 +40,13 @@ class Unwritable(UserError, RuntimeError):
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Turn a refusal of the disk into one sentence.
 
     Raises
     ------
     Unwritable
-        Disk full, read-only, not permitted. What was begun is not in force.
+        Disk full, read-only, not permitted. The unfinished write has no effect.
     """
     try:
         yield
@@ -54,7 +54,7 @@ def writing(place: Path) -> Iterator[None]:
         if error.errno not in _REFUSALS:
             raise
         why, remedy = _REFUSALS[error.errno]
-        raise Unwritable(f"{place} cannot be written: {why}; {remedy}") from error
+        raise Unwritable(f"{path} cannot be written: {why}; {remedy}") from error
 
 
 def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
@@ -63,7 +63,7 @@ def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
     Raises
     ------
     Unwritable
-        The disk refuses; `target` is as it was.
+        The disk refuses the write; `target` is unchanged.
     """
     draft = target.with_name(f"{DRAFT}{uuid4().hex}{target.suffix}")
     with writing(target):
@@ -78,16 +78,16 @@ def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove files that killed writers left; the caller holds the lock, so no draft is anyone's."""
+    """Remove drafts of killed writers; the caller holds the lock, so no draft is in use."""
     for draft in folder.glob(f"{DRAFT}*"):
         if draft.is_file():
             draft.unlink()
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its missing parents, each entry flushed to disk.
+    """Create a folder and its missing parents, and flush each entry to disk.
 
-    Without the flush a power cut may leave files without the folder that names them.
+    Without the flush, a power failure may leave files without their folder.
     """
     if folder.is_dir():
         return
@@ -107,14 +107,14 @@ def flush(path: Path) -> None:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for one writer; the operating system frees it when the holder dies.
+    """Lock a folder for one writer; the operating system releases it if the process dies.
 
     Raises
     ------
     Busy
-        Another writer holds it for too long.
+        Another writer holds the lock for too long.
     Unwritable
-        The disk refuses, here or in what is done under the lock.
+        The disk refuses a write, here or under the lock.
     """
     with writing(folder):
         make_folder(folder)

@@ -1,4 +1,4 @@
-"""Where a lake lies: a local folder, or a published copy behind an fsspec URL.
+"""Location of a lake: a local folder, or a published copy behind an fsspec URL.
 
     LAKE                the working lake, a local folder (unwind.lake.publish writes it)
     s3://bucket/lake    a published copy (unwind.lake.push): read, never worked on
@@ -23,21 +23,21 @@ from unwind.errors import UserError
 
 
 class LakeError(UserError, RuntimeError):
-    """The lake cannot answer; the message says what is missing or broken and what to do."""
+    """A fault of the lake; the message names what is missing or damaged, and the remedy."""
 
 
 class Damaged(LakeError):
-    """Something that was published is not as it was written."""
+    """Published content differs from what was written."""
 
 
 def is_url(lake: Path | str) -> bool:
-    """Whether a lake is named by a URL, so a published copy."""
+    """Return True if a lake is a URL, so a published copy."""
     return "://" in str(lake)
 
 
-def shown(told: object) -> str:
-    """Return an address, or a message that holds some, without the credentials before an @."""
-    return re.sub(r"://[^/@\s]*@", "://…@", str(told))
+def redact(text: object) -> str:
+    """Return an address, or a message with addresses, without credentials before an @."""
+    return re.sub(r"://[^/@\s]*@", "://…@", str(text))
 
 
 def local(lake: Path | str, *, purpose: str) -> Path:
@@ -50,8 +50,8 @@ def local(lake: Path | str, *, purpose: str) -> Path:
     """
     if is_url(lake):
         raise LakeError(
-            f"{purpose} needs a working lake, got {shown(lake)}; fetch it first: "
-            f"`unwind lake pull {shown(lake)} FOLDER`"
+            f"{purpose} needs a working lake, got {redact(lake)}; fetch it first: "
+            f"`unwind lake pull {redact(lake)} FOLDER`"
         )
     return Path(lake)
 
@@ -62,7 +62,7 @@ def existing(lake: Path | str, *, purpose: str) -> Path:
     Raises
     ------
     LakeError
-        It is a URL, or no folder: a misspelt one holds nothing, and that is not an answer.
+        It is a URL, or not a folder: a misspelt name must not read as an empty lake.
     """
     folder = local(lake, purpose=purpose)
     if not folder.is_dir():
@@ -70,7 +70,7 @@ def existing(lake: Path | str, *, purpose: str) -> Path:
     return folder
 
 
-def place(lake: Path | str) -> tuple[Any, str]:
+def open_location(lake: Path | str) -> tuple[Any, str]:
     """Open the file system of a lake, and its root there.
 
     Returns
@@ -89,7 +89,7 @@ def place(lake: Path | str) -> tuple[Any, str]:
             "credentials do not belong in a URL; give them through the environment "
             "(AWS_ACCESS_KEY_ID …) or fsspec's configuration"
         )
-    # A folder behind file:// has no object store's habit of making the folders of a name.
+    # Unlike an object store, file:// does not create the folders of a path.
     options = {"auto_mkdir": True} if str(lake).startswith("file:") else {}
     try:
         storage, root = url_to_fs(str(lake), **options)
@@ -102,7 +102,7 @@ def place(lake: Path | str) -> tuple[Any, str]:
         raise LakeError(f"the library that reads {lake} is missing; {remedy}") from error
     except ValueError as error:
         raise LakeError(
-            f"{lake} is no place that fsspec knows; write e.g. s3://bucket/lake"
+            f"{lake} is not a location that fsspec knows; write e.g. s3://bucket/lake"
         ) from error
     return storage, root.rstrip("/")
 
@@ -137,7 +137,7 @@ def _require_plain_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError:
-        return  # the reading itself says why
+        return  # the read reports the reason
     if not stat.S_ISREG(mode):
         raise Damaged(f"{path} is not a plain file; restore it from a copy")
 
@@ -158,7 +158,7 @@ def content(storage: Any, root: str, relative: str, *, max_bytes: int | None = N
     FileNotFoundError
         There is none.
     Damaged
-        It is larger than `max_bytes`, no plain file, or a symbolic link leads out of the lake.
+        It is larger than `max_bytes`, not a plain file, or a symbolic link out of the lake.
     LakeError
         It may not be read, or the store cannot be reached.
     """
@@ -180,7 +180,7 @@ def content(storage: Any, root: str, relative: str, *, max_bytes: int | None = N
         if bounds and isinstance(error, OSError) and error.errno == errno.EINVAL:
             return b""
         raise LakeError(
-            f"{path} cannot be read: {shown(error)}; check the disk, or the network and the "
+            f"{path} cannot be read: {redact(error)}; check the disk, or the network and the "
             "credentials"
         ) from error
     if max_bytes is not None and len(data) > max_bytes:
@@ -192,7 +192,7 @@ def names(storage: Any, path: str) -> list[str]:
     """Names inside a folder, sorted; none where it does not exist."""
     try:
         storage.invalidate_cache()
-        found = storage.ls(path, detail=False)
+        entries = storage.ls(path, detail=False)
     except FileNotFoundError:
         return []
     except PermissionError as error:
@@ -201,12 +201,12 @@ def names(storage: Any, path: str) -> list[str]:
         ) from error
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be listed: {shown(error)}; check the disk, or the network and the "
+            f"{path} cannot be listed: {redact(error)}; check the disk, or the network and the "
             "credentials"
         ) from error
-    return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+    return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in entries)
 
 
-def sha256(held: bytes) -> str:
+def sha256(data: bytes) -> str:
     """Return the checksum under which manifests and copies know a file."""
-    return hashlib.sha256(held).hexdigest()
+    return hashlib.sha256(data).hexdigest()

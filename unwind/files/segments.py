@@ -1,11 +1,11 @@
-"""A log of Parquet segments: each append is one file, named by its place and its checksum.
+"""A log of Parquet segments: each append is one file, named by its number and its checksum.
 
     000001-5f0c….parquet            the first append
     000001-000007-9a41….parquet     the first seven, compacted into one
 
-A segment appears by rename and never changes. A compacted one stands for those in its range, which
+A segment appears by rename and never changes. A compacted one replaces those in its range, which
 are then removed: a reader in between sees both, and takes the wider. Segments of earlier releases
-(`000001.parquet`) carry no checksum in their name and are read as they are.
+(`000001.parquet`) have no checksum in their name and are read unverified.
 """
 
 import re
@@ -27,7 +27,7 @@ _LISTINGS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One file of the log: the appends that it stands for, and the checksum in its name."""
+    """One file of the log: the range of its appends, and the checksum in its name."""
 
     path: Path
     first: int
@@ -36,33 +36,33 @@ class Segment:
 
 
 def segment_of(path: Path) -> Segment | None:
-    """Read a file's name; None where it is no segment's."""
-    found = _NAME.fullmatch(path.name)
-    if found is None:
+    """Parse a file's name; None if it is not a segment's."""
+    match = _NAME.fullmatch(path.name)
+    if match is None:
         return None
-    first, last, checksum = found.groups()
+    first, last, checksum = match.groups()
     return Segment(path=path, first=int(first), last=int(last or first), checksum=checksum)
 
 
 def listed(folder: Path) -> list[Segment]:
-    """All segments of a log, in order, those that a compacted one stands for included."""
-    found = [segment_of(path) for path in folder.iterdir()] if folder.is_dir() else []
-    held = [segment for segment in found if segment is not None]
-    return sorted(held, key=_order)
+    """All segments of a log, in order, including those that a compacted one replaces."""
+    parsed = [segment_of(path) for path in folder.iterdir()] if folder.is_dir() else []
+    segments = [segment for segment in parsed if segment is not None]
+    return sorted(segments, key=_order)
 
 
 def _order(segment: Segment) -> tuple[int, int, bool]:
-    """Wider before narrower, with a checksum before without: the first of a place is in force."""
+    """Wider before narrower, with a checksum before without: the first of a number counts."""
     return segment.first, -segment.last, segment.checksum is None
 
 
-def in_force(held: list[Segment]) -> list[Segment]:
-    """Leave out segments whose whole range a wider one covers."""
-    kept: list[Segment] = []
-    for segment in sorted(held, key=_order):
-        if not kept or segment.last > kept[-1].last or _rivals(segment, kept[-1]):
-            kept.append(segment)
-    return kept
+def effective(segments: list[Segment]) -> list[Segment]:
+    """Exclude segments whose whole range a wider one covers."""
+    widest: list[Segment] = []
+    for segment in sorted(segments, key=_order):
+        if not widest or segment.last > widest[-1].last or _rivals(segment, widest[-1]):
+            widest.append(segment)
+    return widest
 
 
 def _rivals(one: Segment, other: Segment) -> bool:
@@ -84,12 +84,12 @@ def _require_inside(path: Path) -> None:
     require_inside(lake, str(path.relative_to(lake)))
 
 
-def _write(folder: Path, place: str, rows: pa.Table) -> Path:
+def _write(folder: Path, number: str, rows: pa.Table) -> Path:
     buffer = BytesIO()
     pq.write_table(rows, buffer, compression="zstd")
-    held = buffer.getvalue()
-    target = folder / f"{place}-{sha256(held)[:16]}.parquet"
-    write_atomically(target, lambda draft: draft.write_bytes(held))
+    data = buffer.getvalue()
+    target = folder / f"{number}-{sha256(data)[:16]}.parquet"
+    write_atomically(target, lambda draft: draft.write_bytes(data))
     return target
 
 
@@ -102,20 +102,20 @@ def read_segments(folder: Path) -> pa.Table | None:
         A segment is missing, torn or altered. Nothing is read around it: a vintage would be lost.
     """
     for _ in range(_LISTINGS):
-        held = in_force(listed(folder))
-        if fault := _fault(held):
+        segments = effective(listed(folder))
+        if fault := _fault(segments):
             raise Damaged(fault)
         try:
-            parts = [_rows(segment) for segment in held]
+            parts = [_rows(segment) for segment in segments]
         except FileNotFoundError:
             continue
-        # A column that an input table was given later is null in what was kept before.
+        # A column added to an input table later is null in earlier segments.
         return pa.concat_tables(parts, promote_options="permissive") if parts else None
     raise LakeError(f"{folder} changes while it is read; run again")
 
 
 def verified(segment: Segment) -> bytes:
-    """Read a segment's content, held against the checksum in its name.
+    """Read a segment's content, and compare it with the checksum in its name.
 
     Raises
     ------
@@ -126,20 +126,20 @@ def verified(segment: Segment) -> bytes:
     """
     _require_inside(segment.path)
     try:
-        held = segment.path.read_bytes()
+        data = segment.path.read_bytes()
     except PermissionError as error:
         raise LakeError(
             f"{segment.path} may not be read: permission denied; give this user the right to read "
             "it"
         ) from error
     name = f"{segment.path.parent.name}/{segment.path.name}"
-    if segment.checksum is not None and not sha256(held).startswith(segment.checksum):
+    if segment.checksum is not None and not sha256(data).startswith(segment.checksum):
         raise Damaged(f"market segment {name} differs from the checksum in its name; {_RESTORE}")
-    return held
+    return data
 
 
 def is_intact(segment: Segment) -> bool:
-    """Whether a segment can be read and is as it was written."""
+    """Return True if a segment can be read and matches its checksum."""
     try:
         _rows(segment)
     except (LakeError, FileNotFoundError):
@@ -148,26 +148,26 @@ def is_intact(segment: Segment) -> bool:
 
 
 def _rows(segment: Segment) -> pa.Table:
-    held = verified(segment)
+    data = verified(segment)
     try:
-        return pq.read_table(BytesIO(held))
+        return pq.read_table(BytesIO(data))
     except (pa.ArrowInvalid, OSError) as error:
         name = f"{segment.path.parent.name}/{segment.path.name}"
         raise Damaged(f"market segment {name} cannot be read as Parquet; {_RESTORE}") from error
 
 
-def _fault(held: list[Segment]) -> str:
-    """Say which appends are missing, or stand twice; "" where the log is whole.
+def _fault(segments: list[Segment]) -> str:
+    """Name missing or duplicate appends; "" if the log is complete.
 
     Earlier releases counted differently and left harmless gaps before names without a checksum.
     """
     expected = 1
-    for before, segment in zip([None, *held], held, strict=False):
+    for before, segment in zip([None, *segments], segments, strict=False):
         if before is not None and _rivals(before, segment):
             return (
                 f"market segments {before.path.name} and {segment.path.name} of "
-                f"{segment.path.parent.name} claim one place: two runs wrote into copies of one "
-                "store; keep the one whose snapshots are in force"
+                f"{segment.path.parent.name} claim one number: two runs wrote into copies of one "
+                "store; keep the one of the current snapshots"
             )
         if segment.first > expected and segment.checksum is not None:
             missing = f"{expected:06d}" + (
@@ -192,37 +192,37 @@ def compact(folder: Path) -> dict[str, int]:
     Damaged
         A segment is missing, torn or altered: nothing is merged around it.
     """
-    held = in_force(listed(folder))
+    before = effective(listed(folder))
     rows = read_segments(folder)
     if rows is None:
         return {"segments": 0, "rows": 0, "removed": 0}
-    if len(held) > 1 or held[0].checksum is None:
-        first, last = held[0].first, held[-1].last
+    if len(before) > 1 or before[0].checksum is None:
+        first, last = before[0].first, before[-1].last
         _write(folder, f"{first:06d}" if first == last else f"{first:06d}-{last:06d}", rows)
-    wanted = {segment.path for segment in in_force(listed(folder))}
-    removed = [segment.path for segment in listed(folder) if segment.path not in wanted]
+    effective_paths = {segment.path for segment in effective(listed(folder))}
+    removed = [segment.path for segment in listed(folder) if segment.path not in effective_paths]
     for path in removed:
         path.unlink()
-    return {"segments": len(held), "rows": rows.num_rows, "removed": len(removed)}
+    return {"segments": len(before), "rows": rows.num_rows, "removed": len(removed)}
 
 
 def segment_faults(folder: Path) -> list[str]:
-    """Check a log against the checksums in its names; one sentence a fault."""
-    held = in_force(listed(folder))
-    found = [fault] if (fault := _fault(held)) else []
-    for segment in held:
+    """Check a log against the checksums in its names; one sentence per fault."""
+    segments = effective(listed(folder))
+    faults = [fault] if (fault := _fault(segments)) else []
+    for segment in segments:
         try:
             _rows(segment)
         except LakeError as error:
-            found.append(str(error))
-    return found
+            faults.append(str(error))
+    return faults
 
 
 def drafts(store: Path) -> list[Path]:
-    """What killed writers left in the logs of a store."""
+    """Drafts of killed writers in the logs of a store."""
     return sorted(draft for draft in store.glob(f"*/{DRAFT}*") if not draft.parent.is_symlink())
 
 
 def unsealed(folder: Path) -> int:
-    """How many segments carry no checksum: written before names did."""
-    return sum(segment.checksum is None for segment in in_force(listed(folder)))
+    """Number of segments without a checksum, written by earlier releases."""
+    return sum(segment.checksum is None for segment in effective(listed(folder)))

@@ -2,7 +2,7 @@
 
     LAKE/alerts/ledger.jsonl
 
-`unwind.alerts.ledger` gives the entries their meaning; this module keeps them whole.
+`unwind.alerts.ledger` interprets the entries; this module checks and writes them.
 """
 
 import hashlib
@@ -57,8 +57,8 @@ def _entry(path: Path, number: int, line: str) -> dict[str, Any]:
 def damaged(path: Path, number: int) -> LakeError:
     """Fault of one line of the log."""
     return LakeError(
-        f"line {number} of {path} is damaged; restore the file from a copy, or delete the line: "
-        "what it told may then be told once more"
+        f"alert log {path}, line {number}: checksum mismatch; restore the file, or delete the line "
+        "(that alert may be sent again)"
     )
 
 

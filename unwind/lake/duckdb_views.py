@@ -1,4 +1,4 @@
-"""The lake as DuckDB views: one a table, pinned to a snapshot, at each session's last cut-off."""
+"""The lake as DuckDB views: one per table, pinned to a snapshot, at each session's last cut-off."""
 
 import pyarrow as pa
 
@@ -10,13 +10,13 @@ from unwind.lake.snapshots import Snapshot
 def views(snapshot: Snapshot) -> str:
     """Return SQL that creates a view for each table of the contract.
 
-    What a view shows is what `unwind.lake.snapshots.read` returns: rows under the snapshot's terms,
-    at the latest cut-off of each session. A table without rows is an empty view with its columns.
+    A view has the rows that `unwind.lake.snapshots.read` returns: under the snapshot's terms, at
+    the latest cut-off of each session. Without rows, the view of a table is empty.
 
     Parameters
     ----------
     snapshot : Snapshot
-        Its files are named one by one: a later publication changes nothing under an open report.
+        Its files are named one by one, so a later publication does not change the views.
     """
     terms = " AND ".join(f"{name} = {_text(value)}" for name, value in snapshot.terms.items())
     head = (
@@ -38,7 +38,7 @@ def views(snapshot: Snapshot) -> str:
 
 
 def _rows(snapshot: Snapshot, table: Table) -> str:
-    """Every declared column, typed: files of an earlier schema give nulls for what they lack."""
+    """Every declared column, typed; columns that an earlier schema lacks are null."""
     typed = ", ".join(
         f"CAST(NULL AS {_type(column.type)}) AS {_name(column.name)}" for column in table.columns
     )

@@ -1,11 +1,11 @@
 """Forward log of a lake: each verdict as it was published, in a chain of hashes.
 
-    LAKE/forward/log.jsonl    {"entry": …, "previous": …, "sha256": …}, one verdict a line
+    LAKE/forward/log.jsonl    {"entry": …, "previous": …, "sha256": …}, one verdict per line
 
 Each line's hash covers the hash before it, so that no line can be changed, removed or inserted
-without changing every hash after it: whoever keeps the newest hash elsewhere can prove later that
-no verdict was rewritten. The time of recording stands beside the cut-off: a verdict recorded long
-after it was no forecast.
+without changing every hash after it: a copy of the newest hash proves later that no verdict was
+rewritten. Each line has the recording time and the cut-off: a verdict recorded long after its
+cut-off was not a forecast.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from unwind.files.durable import folder_lock, write_atomically
 from unwind.files.location import LakeError, require_inside
 
 LOG = "forward/log.jsonl"
-# What a line repeats of the row of `regimes`.
+# Columns of `regimes` in a line.
 _COLUMNS = (
     "base", "state", "score", "watch_threshold", "deleveraging_threshold", "calibration",
     "settings_digest", "source",
@@ -41,7 +41,7 @@ def append_verdict(lake: Path, regime: pd.Series, *, recorded_at: pd.Timestamp) 
     Returns
     -------
     bool
-        Whether a line was added: a run that is repeated adds none.
+        True if a line was added; a repeated run adds none.
 
     Raises
     ------

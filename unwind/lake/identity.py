@@ -2,9 +2,9 @@
 
     LAKE/ID    {"id": …, "inode": …, "sha256": …}, written after the first entry of the alert log
 
-So an id without a log shows that the log was lost. The inode is that of the file itself: a copy of
-a lake has another one, and gets an id of its own. An id may change at any time without harm, since
-the alert log keeps the id under which each alert was sent.
+An id without a log shows that the log was lost. The inode is that of the file itself: a copy of a
+lake has a different one, and gets an id of its own. An id may change at any time without harm: the
+alert log records the id under which each alert was sent.
 """
 
 import json
@@ -17,7 +17,7 @@ IDENTITY = "ID"
 
 
 def has_id(lake: Path) -> bool:
-    """Whether the lake, or the lake it was copied from, has sent alerts."""
+    """Return True if the lake, or the lake it was copied from, has sent alerts."""
     return (lake / IDENTITY).exists()
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a snapshot: what it may say, and the checksum over what it says.
+"""The manifest of a snapshot: its contract and its checksum.
 
 A manifest may come from a copy that somebody else writes. Its names become paths, so they are
 checked against the contract before anything is read or written:
@@ -6,9 +6,9 @@ checked against the contract before anything is read or written:
     <table>/<YYYY-MM>.parquet     the only names of files
     sha256, rows, bytes           64 hexadecimal digits, whole numbers of at least 0
 
-A table that this release does not declare is accepted where its name is well formed. Tables are
-added without a new schema version (docs/schema-changes.md), and a reader must outlive them: it
-reads declared tables alone, and a writer carries the others over as they are.
+A table that this release does not declare is accepted if its name is well formed. Tables are
+added without a new schema version (docs/schema-changes.md): a reader reads declared tables alone,
+and a writer copies the others unchanged.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def _name(text: str) -> str:
 
 
 class _Part(BaseModel):
-    # What a later release adds is covered by the checksum and not looked at.
+    # Fields of a later release are covered by the checksum and otherwise ignored.
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
@@ -121,7 +121,7 @@ def parsed(data: bytes, *, name: str) -> dict[str, Any]:
     Raises
     ------
     Damaged
-        It is torn, altered, or says what no manifest may say.
+        It is torn, altered, or violates the contract.
     """
     try:
         manifest = json.loads(data)
@@ -144,7 +144,7 @@ def parsed(data: bytes, *, name: str) -> dict[str, Any]:
 
 
 def _first(error: ValidationError) -> str:
-    """First fault; what it quotes was written by others, so it is short and in ASCII."""
+    """First fault; quoted values come from others, so they are cut and in ASCII."""
     fault = error.errors(include_url=False, include_context=False)[0]
     where = ascii(".".join(str(part) for part in fault["loc"]))[1:-1][:80] or "it"
     value = fault["input"]
@@ -153,13 +153,13 @@ def _first(error: ValidationError) -> str:
 
 
 def seal(manifest: dict[str, Any]) -> str:
-    """Checksum of a manifest, over all that it says but the checksum itself."""
-    said = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    """Checksum of a manifest, over all fields except the checksum."""
+    content = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def content_digest(files: dict[str, Any], terms: dict[str, str]) -> str:
-    """Return the part of a snapshot's name that says what it holds."""
+    """Return the content hash in a snapshot's name."""
     contents = {
         relative: {"sha256": entry["sha256"], "rows": entry["rows"]}
         for relative, entry in files.items()
@@ -172,6 +172,6 @@ def _sealed(manifest: dict[str, Any]) -> bool:
         return bool(manifest["sha256"] == seal(manifest))
     if not set(manifest) <= _BEFORE_SEALS:
         return False
-    # Written before manifests were sealed: the name still says what the files are.
+    # Before manifests had a checksum, the name covered the files.
     digest = content_digest(manifest["files"], manifest["terms"])
     return str(manifest["snapshot"]).endswith(digest)

@@ -31,7 +31,7 @@ def merged_months(
     Raises
     ------
     Damaged
-        A file of the parent is not as it was published.
+        A file of the parent differs from what was published.
     """
     changed: dict[str, pa.Table] = {}
     for name, table in TABLES.items():
@@ -64,6 +64,6 @@ def _combine(
         return addition if addition.num_rows else None
     rerun = set(slots[list(SLOT)].itertuples(index=False, name=None))
     stamps = zip(*(old.column(name).to_pylist() for name in SLOT), strict=True)
-    kept = old.filter(pa.array([stamp not in rerun for stamp in stamps], pa.bool_()))
-    joined = pa.concat_tables([kept, addition])
+    other_slots = old.filter(pa.array([stamp not in rerun for stamp in stamps], pa.bool_()))
+    joined = pa.concat_tables([other_slots, addition])
     return joined.sort_by([(name, "ascending") for name in table.key]).combine_chunks()

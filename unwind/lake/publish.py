@@ -1,7 +1,7 @@
-"""Publishing into the lake: a snapshot is written whole, renamed, then pointed at.
+"""Publishing into the lake: a snapshot is written, renamed, then named by the pointer.
 
-A writer rewrites the months that its run touches, links all others, and repoints LATEST last: a
-crash leaves the old snapshot in force. Where the snapshot in force is damaged, it starts from the
+A writer rewrites the months that its run touches, links all others, and updates LATEST last: after
+a crash the old snapshot is still current. If the current snapshot is damaged, it starts from the
 newest intact one, and the manifest says so.
 """
 
@@ -56,42 +56,43 @@ def publish(
     settings : Settings
     source : str
     run : str
-        Who published; stands in the manifest alone, never in a row.
+        Id of the run; written to the manifest alone, never to a row.
 
     Returns
     -------
     Snapshot
-        The one that now holds the rows: the newest one as it was, where nothing changed.
+        The snapshot with the rows; the current one if nothing changed.
 
     Raises
     ------
     LakeError
         The run gave no row, or no snapshot of the lake is intact.
     Unwritable
-        The disk refuses; what was in force still is.
+        The disk refuses a write; the current snapshot is unchanged.
     """
     slots = slots_of(rows)
     latest_cutoff = pd.Timestamp(slots["cutoff"].max()).tz_convert("UTC").floor("us")
     with folder_lock(lake):
         clear_drafts(lake)
         parent: Snapshot | None = None
-        passed: list[str] = []
+        damage: list[str] = []
         if _is_empty(lake):
             changed = merged_months(None, rows, slots)
         else:
-            (parent, changed), passed = served(
-                lake, lambda held: (require_whole(held), merged_months(held, rows, slots))
+            (parent, changed), damage = served(
+                lake,
+                lambda snapshot: (require_whole(snapshot), merged_months(snapshot, rows, slots)),
             )
-            for sentence in passed:
+            for sentence in damage:
                 _log.warning(
-                    "%s; this run goes on from an older snapshot: run the sessions that were "
-                    "published after it again",
+                    "%s; this run continues from an older snapshot: rerun the sessions published "
+                    "after it",
                     sentence,
                 )
         _remember_settings(lake, settings)
         terms = {"source": source, "settings_digest": settings.digest}
         if parent is not None and not changed and parent.terms == terms:
-            if passed:
+            if damage:
                 _point(lake, parent.name)
             return parent
         known = [latest_cutoff.to_pydatetime().isoformat()]
@@ -99,19 +100,19 @@ def publish(
             known.append(parent.manifest["knowledge"])
         statement = {
             "terms": terms,
-            # The latest cut-off of any row: what the snapshot could have known.
+            # The latest cut-off of any row: the snapshot can have no later knowledge.
             "knowledge": max(known),
             # Of the rows that it adds: a session from the future does not pass to later snapshots.
             "latest_cutoff": known[0],
             "run": run,
         }
-        if passed:
-            statement["passed_over"] = passed
+        if damage:
+            statement["passed_over"] = damage
         return write_snapshot(lake, parent, changed, statement)
 
 
 def _is_empty(lake: Path) -> bool:
-    """Nothing was ever published: no snapshot, and no pointer that names one."""
+    """Return True if nothing was published: no snapshot, and no pointer to one."""
     try:
         pointed(lake)
     except LakeError:
@@ -120,12 +121,12 @@ def _is_empty(lake: Path) -> bool:
 
 
 def require_whole(snapshot: Snapshot) -> Snapshot:
-    """Refuse a parent whose files are missing or cut short; what is merged is read anyway.
+    """Refuse a parent with missing or truncated files; merged files are read anyway.
 
     Raises
     ------
     Damaged
-        A file is missing, cut short, or behind a link out of the lake.
+        A file is missing, truncated, or behind a link out of the lake.
     """
     for relative, entry in snapshot.manifest["files"].items():
         path = require_inside(snapshot.lake, snapshot.inner(relative))
@@ -133,7 +134,7 @@ def require_whole(snapshot: Snapshot) -> Snapshot:
         if size is None or size != entry.get("bytes", size):
             raise Damaged(
                 f"{relative} of snapshot {snapshot.name} is "
-                f"{'missing' if size is None else 'cut short'}; restore it from a copy"
+                f"{'missing' if size is None else 'truncated'}; restore it from a copy"
             )
     return snapshot
 
@@ -144,7 +145,7 @@ def write_snapshot(
     changed: dict[str, pa.Table],
     statement: dict[str, Any],
 ) -> Snapshot:
-    """Write a snapshot beside its parent, then put it in force; the caller holds the lock.
+    """Write a snapshot and point LATEST to it; the caller holds the lock.
 
     Parameters
     ----------
@@ -154,12 +155,12 @@ def write_snapshot(
     changed : dict of Table
         Path of a file → its rows.
     statement : dict
-        What the manifest says besides names and checksums: terms, knowledge, run …
+        Fields of the manifest besides names and checksums: terms, knowledge, run …
 
     Raises
     ------
     OSError
-        The disk refuses; what was in force still is.
+        The disk refuses a write; the current snapshot is unchanged.
     """
     folder = lake / "snapshots"
     make_folder(folder)
@@ -173,7 +174,7 @@ def write_snapshot(
             flush(inner)
         draft.rename(folder / manifest["snapshot"])
     except OSError:
-        # A full disk is not helped by what cannot be finished.
+        # An unfinished draft must not fill the disk further.
         shutil.rmtree(draft, ignore_errors=True)
         raise
     flush(folder)
@@ -197,11 +198,11 @@ def _files(
         target.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(rows, target, compression="zstd")
         flush(target)
-        held = target.read_bytes()
+        data = target.read_bytes()
         files[relative] = {
-            "sha256": sha256(held),
+            "sha256": sha256(data),
             "rows": rows.num_rows,
-            "bytes": len(held),
+            "bytes": len(data),
             "schema_version": SCHEMA_VERSION,
         }
     return dict(sorted(files.items()))
@@ -213,7 +214,7 @@ def _manifest(
     files: dict[str, dict[str, Any]],
     statement: dict[str, Any],
 ) -> dict[str, Any]:
-    # Above every number that was ever given, a damaged snapshot's too.
+    # Above every earlier number, including those of damaged snapshots.
     number = 1 + max((int(name.split("-")[0]) for name in snapshot_names(lake)), default=0)
     name = f"{number:06d}-{content_digest(files, statement['terms'])}"
     if not NAME.fullmatch(name):
@@ -236,7 +237,7 @@ def _point(lake: Path, name: str) -> None:
 
 
 def clear_drafts(lake: Path) -> None:
-    """Remove what a killed writer left; the lock is held, so no draft is anyone's.
+    """Remove drafts of killed writers; the caller holds the lock, so no draft is in use.
 
     Raises
     ------
@@ -254,10 +255,10 @@ def clear_drafts(lake: Path) -> None:
 
 
 def orphans(lake: Path) -> list[str]:
-    """Snapshots renamed but never pointed at: the run that made them died before that.
+    """Snapshots that LATEST never named: the run that wrote them died before.
 
-    None where the pointer or its snapshot is damaged: then nothing says which were in force, and
-    the newest intact one may be all there is.
+    None if the pointer or its snapshot is damaged: the last current snapshot is then unknown, and
+    the newest intact one may be the only one.
     """
     try:
         current = latest(lake).name

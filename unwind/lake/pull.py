@@ -1,8 +1,8 @@
-"""Bringing a lake up to its published copy: a fresh worker's start, a damaged lake's repair.
+"""Updating a lake from its published copy: to start a worker or repair a damaged lake.
 
 The copy may be written by others, so nothing of it becomes a path unchecked. Names in a document
 (a manifest, the list of reports) must keep to the contract, or the pull ends. Names in a listing
-(segments, settings, tables) that are not the lake's own are passed over.
+(segments, settings, tables) that are not the lake's own are ignored.
 """
 
 import json
@@ -19,11 +19,11 @@ from unwind.files.location import (
     content,
     is_url,
     names,
-    place,
+    open_location,
     require_inside,
     sha256,
 )
-from unwind.files.segments import in_force, is_intact, listed, segment_of
+from unwind.files.segments import effective, is_intact, listed, segment_of
 from unwind.lake.manifest import MANIFEST
 from unwind.lake.publish import clear_drafts
 from unwind.lake.push import SETTINGS, Copied, report_checksums
@@ -37,9 +37,9 @@ _MAX_SETTINGS_BYTES = 2**20
 
 
 def pull(url: str, lake: Path) -> Copied:
-    """Bring a lake up to the copy: its snapshot in force, the market, settings and reports.
+    """Update a lake from the copy: current snapshot, market, settings and reports.
 
-    What the lake already holds is checked, and fetched anew where it is damaged.
+    Files that the lake already has are checked, and fetched again if damaged.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ def pull(url: str, lake: Path) -> Copied:
     LakeError
         The lake holds a snapshot that the copy does not know, or the store cannot be reached.
     Damaged
-        What arrived is not what the copy's manifest says.
+        A received file differs from the copy's manifest.
     Unwritable
-        The disk refuses; what was in force still is.
+        The disk refuses a write; the current snapshot is unchanged.
     """
     if not is_url(url):
         raise LakeError(f"a copy is named by a URL, got {url}; write e.g. s3://bucket/lake")
@@ -62,22 +62,22 @@ def pull(url: str, lake: Path) -> Copied:
     from unwind.contract.inputs import CONFIRMATIONS, INPUT_TABLES, REJECTED
 
     tables = {*INPUT_TABLES, REJECTED, CONFIRMATIONS}
-    storage, root = place(url)
+    storage, root = open_location(url)
     current = latest(url)
     fetched = _Fetched(storage, root, lake)
     with folder_lock(lake):
         clear_drafts(lake)
         known = snapshot_names(url)
-        if strangers := [name for name in snapshot_names(lake) if name not in known]:
+        if unknown := [name for name in snapshot_names(lake) if name not in known]:
             raise LakeError(
-                f"{lake} holds snapshot {strangers[-1]}, which {url} does not know; push it first, "
+                f"{lake} holds snapshot {unknown[-1]}, which {url} does not know; push it first, "
                 "or pull into an empty folder"
             )
         for table in names(storage, f"{root}/market"):
             if table in tables:
                 _pull_segments(fetched, table)
             elif _TABLE.fullmatch(table):
-                # Of a later release: nothing here reads it, and it must not stop this pull.
+                # A table of a later release must not stop this pull.
                 _log.warning("market table %s is unknown to this release: not pulled", table)
         for name in names(storage, f"{root}/settings"):
             if SETTINGS.fullmatch(name):
@@ -90,7 +90,7 @@ def pull(url: str, lake: Path) -> Copied:
 
 
 class _Fetched:
-    """Counts what comes in; every file is whole, and as it was sent, before it has its name."""
+    """Files received from the copy; each is complete and verified before it gets its name."""
 
     def __init__(self, storage: Any, root: str, lake: Path) -> None:
         self.storage, self.root, self.lake = storage, root, lake
@@ -117,19 +117,19 @@ class _Fetched:
         write_atomically(target, lambda draft: draft.write_bytes(data))
 
     def holds(self, relative: str, checksum: str) -> bool:
-        """Whether the lake's own file has this checksum."""
+        """Return True if the lake's own file has this checksum."""
         target = require_inside(self.lake, relative)
         return target.is_file() and sha256(target.read_bytes()) == checksum
 
 
 def _pull_segments(fetched: _Fetched, table: str) -> None:
     folder = require_inside(fetched.lake, f"market/{table}")
-    found = [
+    parsed = [
         segment_of(Path(name)) for name in names(fetched.storage, f"{fetched.root}/market/{table}")
     ]
-    there = [segment for segment in found if segment is not None]
+    remote = [segment for segment in parsed if segment is not None]
     own = [segment for segment in listed(folder) if is_intact(segment)]
-    for segment in in_force(there):
+    for segment in effective(remote):
         if any(one.first <= segment.first and one.last >= segment.last for one in own):
             continue
         relative = f"market/{table}/{segment.path.name}"
@@ -148,7 +148,7 @@ def _pull_settings(fetched: _Fetched, name: str) -> None:
     data = fetched.bytes_of(relative, None, max_bytes=_MAX_SETTINGS_BYTES)
     if not is_settings(data, name.removesuffix(".json")):
         raise Damaged(
-            f"{relative} of the copy at {fetched.root} differs from the digest in its name; push "
+            f"{relative} of the copy at {fetched.root} differs from the hash in its name; push "
             "it again from the lake that made it"
         )
     fetched.put(relative, data)
@@ -161,7 +161,7 @@ def _pull_reports(fetched: _Fetched) -> None:
 
 
 def _pull_snapshot(fetched: _Fetched, snapshot: Snapshot) -> None:
-    """Make a snapshot whole: in place where it exists, by rename where it is new."""
+    """Complete a snapshot: in place if it exists, by rename if it is new."""
     final = require_inside(fetched.lake, f"snapshots/{snapshot.name}")
     folder = final if final.exists() else final.with_name(f"{DRAFT}{snapshot.name}")
     inner = f"snapshots/{folder.name}"
@@ -183,7 +183,7 @@ def _pull_snapshot(fetched: _Fetched, snapshot: Snapshot) -> None:
             )
             fetched.put(f"{inner}/{relative}", data)
         fetched.known[checksum] = target
-    # As it was checked when it was opened: a second reading might be of another one.
+    # The checked manifest, not a second read, which might return another one.
     manifest = json.dumps(snapshot.manifest, indent=1).encode()
     fetched.put(f"{inner}/{MANIFEST}", manifest)
     if folder != final:

@@ -1,15 +1,14 @@
-"""The published copy of a lake behind an fsspec URL: pushed to, pulled from, read in place.
+"""Pushing a lake to its published copy behind an fsspec URL.
 
-    URL/LATEST                          the pointer, written last, on the condition that it stands
-                                        as it was read
+    URL/LATEST                          the pointer, written last, on condition that it is unchanged
+                                        since it was read
     URL/snapshots/<name>/_manifest.json
-    URL/files/<sha256>.parquet          each file once, however many snapshots hold it
+    URL/files/<sha256>.parquet          each file once, also if several snapshots share it
     URL/market/<table>/<segment>        the vintages
     URL/settings/…, URL/reports/…
 
-Runs work on a local folder; the copy is where others read, and where a fresh worker starts from
-(unwind.lake.pull). This module pushes.
-Whatever is under a final name is complete, and on a disk flushed, before the pointer names it.
+Runs work on a local folder. Others read the copy, and a new worker starts from it
+(unwind.lake.pull). Every file is complete, and flushed to disk, before the pointer names it.
 """
 
 import hashlib
@@ -30,12 +29,12 @@ from unwind.files.location import (
     LakeError,
     content,
     is_url,
-    place,
+    open_location,
+    redact,
     require_inside,
     sha256,
-    shown,
 )
-from unwind.files.segments import in_force, listed, segment_of, verified
+from unwind.files.segments import effective, listed, segment_of, verified
 from unwind.lake.manifest import MANIFEST, NAME
 from unwind.lake.snapshots import (
     LATEST,
@@ -46,9 +45,9 @@ from unwind.lake.snapshots import (
     snapshot_names,
 )
 
-# Reports are written anew under one name: the checksum of each is kept beside them.
+# Reports are rewritten under one name: this file lists their checksums.
 REPORTS = "reports/_checksums.json"
-# What the lake's own names look like (unwind.report.files, unwind.lake.publish).
+# Patterns of the lake's own names (unwind.report.files, unwind.lake.publish).
 REPORT = re.compile(r"reports/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{8}T[0-9]{4}Z\.html")
 SETTINGS = re.compile(r"[0-9a-f]{12}\.json")
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
@@ -57,7 +56,7 @@ _MAX_LIST_BYTES = 16 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """What a push or a pull moved; snapshot is what the pointer names now."""
+    """Files and bytes that a push or pull transferred, and the snapshot of the pointer."""
 
     snapshot: str
     files: int
@@ -65,7 +64,7 @@ class Copied:
 
 
 def push(lake: Path, url: str) -> Copied:
-    """Bring the copy up to the lake: what it lacks, then the pointer.
+    """Update the copy from the lake: missing files first, then the pointer.
 
     Parameters
     ----------
@@ -78,23 +77,23 @@ def push(lake: Path, url: str) -> Copied:
     ------
     LakeError
         The copy's snapshot is unknown to this lake, another push came first, or the store cannot
-        be reached. The copy stays as it was.
+        be reached. The copy is unchanged.
     Damaged
-        A file of this lake is not as it was published: it is not spread.
+        A file of this lake differs from what was published: it is not sent.
     """
     if not is_url(url):
         raise LakeError(f"a copy is named by a URL, got {url}; write e.g. s3://bucket/lake")
-    storage, root = place(url)
+    storage, root = open_location(url)
     # Before the lock: it would make the folder of a lake that is not there.
     latest(lake)
     with folder_lock(lake):
         current = latest(lake)
         before = _pointer(storage, root)
-        stood = _stood(url, before)
-        if stood is not None and stood not in _ancestry(lake):
+        remote_snapshot = _remote_snapshot(url, before)
+        if remote_snapshot is not None and remote_snapshot not in _ancestry(lake):
             raise LakeError(
-                f"{url} stands at snapshot {stood}, which {lake} never held; "
-                f"pull it into an empty folder and go on from there"
+                f"{url} has snapshot {remote_snapshot}, which {lake} never had; "
+                f"pull it into an empty folder and continue from there"
             )
         sent = _Sent(storage, root)
         for name in snapshot_names(lake):
@@ -103,7 +102,7 @@ def push(lake: Path, url: str) -> Copied:
         _push_market(sent, lake / "market", url)
         for path in sorted((lake / "settings").glob("*.json")):
             if SETTINGS.fullmatch(path.name):
-                own = content(*place(lake), f"settings/{path.name}")
+                own = content(*open_location(lake), f"settings/{path.name}")
                 sent.once(f"settings/{path.name}", sha256(own), partial(bytes, own))
         _push_reports(sent, lake)
         if before.name != current.name:
@@ -112,13 +111,13 @@ def push(lake: Path, url: str) -> Copied:
 
 
 def _ancestry(lake: Path) -> set[str | None]:
-    """Snapshots that the lake holds, and those that they followed on: one may be pruned."""
-    held = snapshot_names(lake)
-    return {*held, *(opened(lake, name).manifest["parent"] for name in held)}
+    """Snapshots of the lake and their parents, some of which may be pruned."""
+    names = snapshot_names(lake)
+    return {*names, *(opened(lake, name).manifest["parent"] for name in names)}
 
 
-def _stood(url: str, before: "_Pointer") -> str | None:
-    """Return the snapshot that the copy stands at; the newest there where the pointer is torn."""
+def _remote_snapshot(url: str, before: "_Pointer") -> str | None:
+    """Return the copy's current snapshot; its newest one if the pointer is damaged."""
     if before.name is None or NAME.fullmatch(before.name):
         return before.name
     return next(iter(reversed(snapshot_names(url))), None)
@@ -126,14 +125,14 @@ def _stood(url: str, before: "_Pointer") -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pointer:
-    """What the copy's pointer held, and the tag by which the store knows that content."""
+    """Content of the copy's pointer, and the store's tag for it."""
 
     name: str | None
     tag: str | None
 
 
 class _Sent:
-    """Counts what goes out, and knows what the copy holds: listed once, compared by content."""
+    """Files sent to the copy, which is listed once and compared by content."""
 
     def __init__(self, storage: Any, root: str) -> None:
         self.storage, self.root = storage, root
@@ -147,11 +146,11 @@ class _Sent:
     def once(
         self, relative: str, checksum: str, own: Callable[[], bytes], *, size: int | None = None
     ) -> None:
-        """Send what never changes, unless the copy holds the same content.
+        """Send an immutable file, unless the copy has the same content.
 
-        A power cut may leave a file of the right length without its content, so neither name nor
-        length is proof. S3 lists each object's MD5: comparing it costs one reading of the local
-        file. A disk has no such list: the copy's file is read, which costs as much.
+        A power failure may leave a file of the right length without its content, so neither name
+        nor length is proof. S3 lists each object's MD5: the comparison reads the local file once.
+        A disk has no such list: the copy's file is read instead.
         """
         if relative in self.intact:
             return
@@ -167,8 +166,8 @@ class _Sent:
     def _is_same(
         self, relative: str, tag: str | None, checksum: str, own: Callable[[], bytes]
     ) -> bool:
-        # Sent in parts, or encrypted by a key of the account: such tags are no MD5. S3 stores an
-        # object whole or not at all, so that its presence and length are enough there.
+        # Tags of multipart or account-encrypted objects are not MD5 sums. S3 stores an object
+        # atomically, so its presence and length are enough there.
         if tag is not None and ("-" in tag or not self.tags_are_md5):
             return True
         comparable = tag is not None
@@ -190,7 +189,7 @@ class _Sent:
         path = f"{self.root}/{relative}"
         with _plainly(path):
             if isinstance(self.storage, LocalFileSystem):
-                # Object stores replace a file whole and keep it; a disk must flush it.
+                # Object stores replace a file atomically; a disk must also flush it.
                 target = require_inside(self.root, relative)
                 make_folder(target.parent)
                 write_atomically(target, lambda draft: draft.write_bytes(data))
@@ -202,14 +201,14 @@ class _Sent:
 
 @contextmanager
 def _plainly(path: str) -> Iterator[None]:
-    """Turn the faults of a store's client, which share no class, into one sentence."""
+    """Turn the faults of a store's client, which have no common class, into one sentence."""
     try:
         yield
     except (LakeError, Unwritable):
         raise
     except Exception as error:
         raise LakeError(
-            f"{path} cannot be reached or written: {shown(error)}; check the network, the "
+            f"{path} cannot be reached or written: {redact(error)}; check the network, the "
             "credentials and the rights on the bucket, and push again"
         ) from error
 
@@ -228,10 +227,10 @@ def _pointer(storage: Any, root: str) -> _Pointer:
 
 
 def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> None:
-    """Write the pointer if it stands as it was read: S3 checks that itself, others are asked."""
+    """Write the pointer if it is unchanged since it was read; S3 checks that itself."""
     path = f"{root}/{LATEST}"
     overtaken = LakeError(
-        f"another push to {url} came first; pull it into an empty folder and go on from there"
+        f"another push to {url} came first; pull it into an empty folder and continue from there"
     )
     condition: dict[str, str] = {}
     if "s3" in storage.protocol:
@@ -240,7 +239,7 @@ def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> 
         raise overtaken
     try:
         if isinstance(storage, LocalFileSystem):
-            # Object stores replace a file whole; a disk has to be told to.
+            # Object stores replace a file atomically; a disk needs a rename.
             write_atomically(Path(path), lambda draft: draft.write_bytes(name.encode("utf-8")))
         else:
             storage.pipe_file(path, name.encode("utf-8"), **condition)
@@ -248,7 +247,7 @@ def _repoint(storage: Any, root: str, url: str, before: _Pointer, name: str) -> 
         if _pointer(storage, root) != before:
             raise overtaken from error
         raise LakeError(
-            f"{path} cannot be written: {shown(error)}; check the rights on the bucket and push "
+            f"{path} cannot be written: {redact(error)}; check the rights on the bucket and push "
             "again"
         ) from error
 
@@ -262,26 +261,26 @@ def _push_snapshot(sent: _Sent, snapshot: Snapshot) -> None:
             size=entry.get("bytes"),
         )
     manifest = f"snapshots/{snapshot.name}/{MANIFEST}"
-    data = content(*place(snapshot.lake), manifest)
+    data = content(*open_location(snapshot.lake), manifest)
     sent.once(manifest, sha256(data), partial(bytes, data), size=len(data))
 
 
 def _push_market(sent: _Sent, store: Path, url: str) -> None:
     for folder in sorted(path for path in store.glob("*") if path.is_dir()):
-        there = {
-            (found.first, found.last): found.path.name
+        remote = {
+            (parsed.first, parsed.last): parsed.path.name
             for path in sent.listing
             if path.startswith(f"{sent.root}/market/{folder.name}/")
-            and (found := segment_of(Path(path))) is not None
-            and found.checksum is not None
+            and (parsed := segment_of(Path(path))) is not None
+            and parsed.checksum is not None
         }
-        for segment in in_force(listed(folder)):
-            rival = there.get((segment.first, segment.last), segment.path.name)
+        for segment in effective(listed(folder)):
+            rival = remote.get((segment.first, segment.last), segment.path.name)
             if segment.checksum is not None and rival != segment.path.name:
                 raise LakeError(
                     f"{url} holds {rival} of {folder.name} where {store} holds "
-                    f"{segment.path.name}: two lakes went on from one copy; pull it into an empty "
-                    "folder and go on from there"
+                    f"{segment.path.name}: two lakes continued from one copy; pull it into an "
+                    "empty folder and continue from there"
                 )
             data = verified(segment)
             sent.once(
@@ -296,14 +295,14 @@ def _push_reports(sent: _Sent, lake: Path) -> None:
     try:
         known = report_checksums(sent.storage, sent.root)
     except Damaged:
-        # The list is made anew, and every report sent again.
+        # The list is rebuilt, and every report sent again.
         known = {}
     changed = False
     for path in sorted((lake / "reports").glob("*/*.html")):
         name = f"reports/{path.parent.name}/{path.name}"
         if not REPORT.fullmatch(name):
             continue
-        data = content(*place(lake), name)
+        data = content(*open_location(lake), name)
         checksum = sha256(data)
         if known.get(name) == checksum:
             sent.once(name, checksum, partial(bytes, data), size=len(data))

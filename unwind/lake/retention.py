@@ -1,6 +1,6 @@
-"""Keeping a lake small: which old snapshots go, and the market log in one piece.
+"""Retention: removal of old snapshots, and compaction of the market log.
 
-Snapshots share files by hard links: removing one frees what no other holds, and touches no other.
+Snapshots share files by hard links: removing one frees only files that no other shares.
 """
 
 import shutil
@@ -18,33 +18,32 @@ from unwind.lake.snapshots import Snapshot, latest, opened, snapshot_names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
-    """Which snapshots go and which stay.
+    """Snapshots removed and retained.
 
     Attributes
     ----------
     removed, kept, damaged : tuple of str
-        Names. Damaged ones are left for a person.
+        Names. Damaged ones are neither removed nor counted.
     freed : int
-        Bytes that no kept snapshot holds.
+        Bytes that no retained snapshot holds.
     forgotten : tuple of str
-        What `--known-by` answers otherwise from now on, one sentence a stretch of time.
+        Changed answers of `--known-by`, one sentence per period.
     """
 
     removed: tuple[str, ...]
-    kept: tuple[str, ...]
+    retained: tuple[str, ...]
     damaged: tuple[str, ...]
     freed: int
-    forgotten: tuple[str, ...]
+    affected_queries: tuple[str, ...]
 
 
 def prune(lake: Path, *, keep_days: int, keep_last: int, dry_run: bool) -> Pruning:
     """Remove old snapshots.
 
-    Kept are: the current snapshot; the newest `keep_last`; the last of each of the newest
-    `keep_days` calendar days (UTC) on which there is one; and the last of each calendar month. Days
-    are counted once by what a snapshot could have known and once by what it added: one session from
-    the future takes the place of one day. No clock is read: a lake that nobody writes to loses
-    nothing.
+    Retained are: the current snapshot; the newest `keep_last`; the last of each of the newest
+    `keep_days` calendar days (UTC) with a snapshot; and the last of each calendar month. Days are
+    counted once by a snapshot's knowledge and once by the rows it added: a session from the future
+    replaces one day at most. No clock is read: a lake without new snapshots loses none.
 
     Parameters
     ----------
@@ -54,19 +53,19 @@ def prune(lake: Path, *, keep_days: int, keep_last: int, dry_run: bool) -> Pruni
     keep_last : int
         At least 1.
     dry_run : bool
-        Say what would go, and remove nothing.
+        List what would be removed, without removing it.
 
     Raises
     ------
     LakeError
-        A bound is too small, or no snapshot is in force: then nothing is removed.
+        A bound is too small, or there is no current snapshot: nothing is removed.
     Unwritable
         The disk refuses.
     """
     if keep_days < 0 or keep_last < 1:
         raise LakeError(
             f"keep_days must be at least 0 and keep_last at least 1, got {keep_days} and "
-            f"{keep_last}; the snapshot in force is never removed"
+            f"{keep_last}; the current snapshot is never removed"
         )
     # Before the lock: it would make the folder of a lake that is not there.
     latest(lake)
@@ -76,7 +75,7 @@ def prune(lake: Path, *, keep_days: int, keep_last: int, dry_run: bool) -> Pruni
         clear_drafts(lake)
         plan = _plan(lake, keep_days=keep_days, keep_last=keep_last)
         for name in plan.removed:
-            # Renamed first: what a crash leaves is a draft to clear, never half a snapshot.
+            # Renamed first: a crash leaves a draft to remove, never half a snapshot.
             folder = lake / "snapshots" / name
             draft = folder.with_name(f"{DRAFT}{name}")
             folder.rename(draft)
@@ -87,59 +86,59 @@ def prune(lake: Path, *, keep_days: int, keep_last: int, dry_run: bool) -> Pruni
 
 def _plan(lake: Path, *, keep_days: int, keep_last: int) -> Pruning:
     current = latest(lake)
-    held: list[Snapshot] = []
+    snapshots: list[Snapshot] = []
     damaged = []
     for name in snapshot_names(lake):
         try:
-            held.append(opened(lake, name))
+            snapshots.append(opened(lake, name))
         except Damaged:
             damaged.append(name)
-    held = [snapshot for snapshot in held if snapshot.name <= current.name]
-    kept = {current.name, *(snapshot.name for snapshot in held[-keep_last:])}
-    # What a snapshot could have known answers --known-by, and what it added itself tells days apart
-    # once a session from the future has passed its knowledge on to every later snapshot.
+    snapshots = [snapshot for snapshot in snapshots if snapshot.name <= current.name]
+    retained = {current.name, *(snapshot.name for snapshot in snapshots[-keep_last:])}
+    # --known-by reads a snapshot's knowledge. The cut-off of its own rows separates days after a
+    # session from the future has raised the knowledge of every later snapshot.
     for instants in (
-        [datetime.fromisoformat(snapshot.manifest["knowledge"]) for snapshot in held],
-        [_latest_cutoff(*both) for both in zip(held, [None, *held[:-1]], strict=True)],
+        [datetime.fromisoformat(snapshot.manifest["knowledge"]) for snapshot in snapshots],
+        [_latest_cutoff(*both) for both in zip(snapshots, [None, *snapshots[:-1]], strict=True)],
     ):
-        # Later ones overwrite earlier ones of the same day or month: the last is what stays.
-        stamps = list(zip(instants, (snapshot.name for snapshot in held), strict=True))
+        # Later snapshots overwrite earlier ones of the same day or month: the last is retained.
+        stamps = list(zip(instants, (snapshot.name for snapshot in snapshots), strict=True))
         days = {stamp.date(): name for stamp, name in stamps}
         months = {f"{stamp:%Y-%m}": name for stamp, name in stamps}
         newest = sorted(days)[max(0, len(days) - keep_days) :]
-        kept |= {*(days[day] for day in newest), *months.values()}
-    gone = [snapshot for snapshot in held if snapshot.name not in kept]
-    stay = [snapshot for snapshot in held if snapshot.name in kept]
+        retained |= {*(days[day] for day in newest), *months.values()}
+    removed = [snapshot for snapshot in snapshots if snapshot.name not in retained]
+    remaining = [snapshot for snapshot in snapshots if snapshot.name in retained]
     return Pruning(
-        removed=tuple(snapshot.name for snapshot in gone),
-        kept=tuple(snapshot.name for snapshot in stay),
+        removed=tuple(snapshot.name for snapshot in removed),
+        retained=tuple(snapshot.name for snapshot in remaining),
         damaged=tuple(damaged),
-        freed=_freed(gone, stay),
-        forgotten=tuple(_forgotten(held, kept)),
+        freed=_freed(removed, remaining),
+        affected_queries=tuple(_affected_queries(snapshots, retained)),
     )
 
 
 def _inodes(snapshots: list[Snapshot]) -> dict[int, int]:
-    found = {}
+    sizes = {}
     for snapshot in snapshots:
         for path in Path(snapshot.path).rglob("*"):
             if path.is_file():
                 status = path.stat()
-                found[status.st_ino] = status.st_size
-    return found
+                sizes[status.st_ino] = status.st_size
+    return sizes
 
 
-def _freed(gone: list[Snapshot], stay: list[Snapshot]) -> int:
-    shared = _inodes(stay)
-    return sum(size for inode, size in _inodes(gone).items() if inode not in shared)
+def _freed(removed: list[Snapshot], remaining: list[Snapshot]) -> int:
+    shared = _inodes(remaining)
+    return sum(size for inode, size in _inodes(removed).items() if inode not in shared)
 
 
 def _latest_cutoff(snapshot: Snapshot, before: Snapshot | None) -> datetime:
     """Latest cut-off of the rows that a snapshot added itself.
 
-    Earlier releases did not note it. It is then the snapshot's knowledge where that is later than
-    that of the snapshot before it, and else the latest cut-off among the `regimes` rows that the
-    snapshot before it lacks.
+    Earlier releases did not record it. It is then the snapshot's knowledge if that is later than
+    the previous snapshot's, otherwise the latest cut-off among the `regimes` rows that the previous
+    snapshot lacks.
     """
     if "latest_cutoff" in snapshot.manifest:
         return datetime.fromisoformat(snapshot.manifest["latest_cutoff"])
@@ -160,21 +159,21 @@ def _latest_cutoff(snapshot: Snapshot, before: Snapshot | None) -> datetime:
 
 
 def _answer(snapshots: list[Snapshot], instant: datetime) -> Snapshot | None:
-    """Newest snapshot that stood on no later knowledge: what `--known-by` reads first."""
+    """Newest snapshot without later knowledge, which `--known-by` reads first."""
     for snapshot in reversed(snapshots):
         if datetime.fromisoformat(snapshot.manifest["knowledge"]) <= instant:
             return snapshot
     return None
 
 
-def _forgotten(held: list[Snapshot], kept: set[str]) -> list[str]:
-    """Stretches of time for which the newest snapshot known by then is another one now."""
-    stay = [snapshot for snapshot in held if snapshot.name in kept]
-    instants = sorted({datetime.fromisoformat(item.manifest["knowledge"]) for item in held})
+def _affected_queries(snapshots: list[Snapshot], retained: set[str]) -> list[str]:
+    """Periods for which `--known-by` reads another snapshot after pruning."""
+    remaining = [snapshot for snapshot in snapshots if snapshot.name in retained]
+    instants = sorted({datetime.fromisoformat(item.manifest["knowledge"]) for item in snapshots})
     stretches: list[tuple[datetime, datetime, Snapshot | None]] = []
     for first, last in pairwise(instants):
-        answer = _answer(stay, first)
-        if answer is _answer(held, first):
+        answer = _answer(remaining, first)
+        if answer is _answer(snapshots, first):
             continue
         if stretches and stretches[-1][1] == first and stretches[-1][2] is answer:
             first = stretches.pop()[0]
@@ -182,11 +181,11 @@ def _forgotten(held: list[Snapshot], kept: set[str]) -> list[str]:
     return [
         f"--known-by from {_clock(first)} to before {_clock(last)} "
         + (
-            "reads the snapshot in force, without later cut-offs"
+            "reads the current snapshot, without later cut-offs"
             if answer is None
-            else f"reads {answer.name}, which stood at "
-            f"{_clock(datetime.fromisoformat(answer.manifest['knowledge']))}, and of later "
-            "sessions the snapshot in force"
+            else f"reads {answer.name}, with knowledge to "
+            f"{_clock(datetime.fromisoformat(answer.manifest['knowledge']))}, and for later "
+            "sessions the current snapshot"
         )
         for first, last, answer in stretches
     ]
@@ -207,9 +206,9 @@ def compact_market(lake: Path) -> dict[str, dict[str, int]]:
     Raises
     ------
     LakeError
-        There is no market store, or a segment is damaged: that table stays as it is.
+        There is no market store, or a segment is damaged: that table is unchanged.
     Unwritable
-        The disk refuses; what was in force still is.
+        The disk refuses a write; the existing segments are unchanged.
     """
     store = require_inside(lake, "market")
     if not store.is_dir():

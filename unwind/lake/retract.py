@@ -1,4 +1,4 @@
-"""Withdrawing a session: a new snapshot without its rows, which says why."""
+"""Withdrawing a session: a new snapshot without its rows, with the reason."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -44,9 +44,9 @@ class Retraction:
 def retract(lake: Path, session: date, *, reason: str, all_terms: bool) -> Retraction:
     """Withdraw a session, at every cut-off, by a new snapshot without its rows.
 
-    Older snapshots stay as they are, and a later run of the session publishes it again. Rows of
-    another source or other settings stay unless `all_terms`: a real session is not lost because a
-    simulated one of the same day is withdrawn.
+    Older snapshots are unchanged, and a later run of the session publishes it again. Rows of
+    another source or other settings remain unless `all_terms`: withdrawing a simulated session
+    does not remove the real one of the same day.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ def retract(lake: Path, session: date, *, reason: str, all_terms: bool) -> Retra
     Raises
     ------
     LakeError
-        The session is not published, is all there is, or the reason is not plain text.
+        The session is not published, is the only one, or the reason is not plain text.
     Damaged
         The current snapshot is damaged.
     Unwritable
-        The disk refuses; the session is as it was.
+        The disk refuses a write; the session is unchanged.
     """
     try:
         plain_text(reason)
@@ -98,8 +98,8 @@ def retract(lake: Path, session: date, *, reason: str, all_terms: bool) -> Retra
             )
         knowledge = remaining["cutoff"].max().to_pydatetime().isoformat()
         own = remaining[list(parent.terms)].eq(pd.Series(parent.terms)).all(axis=1)
-        # Where the retracted session was all there is under its terms, readers get the terms of the
-        # latest run that remains: a simulated session is withdrawn and the real ones are back.
+        # If the retracted session was the only one under its terms, readers get the terms of the
+        # latest remaining run: after a simulated session is withdrawn, the real ones are current.
         last = remaining.sort_values("cutoff").iloc[-1]
         terms = parent.terms if own.any() else {name: str(last[name]) for name in parent.terms}
         statement = {

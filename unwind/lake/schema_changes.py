@@ -1,4 +1,4 @@
-"""Rows that an earlier schema wrote, read under the current one: what they lack is null."""
+"""Rows of an earlier schema, read under the current one: missing columns are null."""
 
 import pyarrow as pa
 
@@ -18,11 +18,11 @@ class SchemaError(ValueError):
     """A file cannot be read under the current schema; the message says which column and why."""
 
 
-def conformed(held: pa.Table, table: Table) -> pa.Table:
-    """Lay a file's rows out in the columns that the release declares.
+def conformed(rows: pa.Table, table: Table) -> pa.Table:
+    """Return a file's rows in the columns that the release declares.
 
-    Columns, and fields of a struct, that were declared later are null; those that a later release
-    added are left out. A renamed column is read from its former name. Nothing is recomputed: a new
+    Columns, and fields of a struct, that were declared later are null; those of a later release
+    are excluded. A renamed column is read from its former name. Nothing is recomputed: a new
     column never fills old rows.
 
     Raises
@@ -34,17 +34,17 @@ def conformed(held: pa.Table, table: Table) -> pa.Table:
     columns = []
     for field in schema:
         name = field.name
-        if name not in held.column_names:
+        if name not in rows.column_names:
             name = FORMER_NAMES.get((table.name, name), name)
-        if name not in held.column_names:
-            if not field.nullable and held.num_rows:
+        if name not in rows.column_names:
+            if not field.nullable and rows.num_rows:
                 raise SchemaError(
                     f"{table.name}.{field.name} was added as never null, but rows published "
                     "earlier lack it; declare it nullable"
                 )
-            columns.append(pa.nulls(held.num_rows, field.type))
+            columns.append(pa.nulls(rows.num_rows, field.type))
             continue
-        column = held.column(name).combine_chunks()
+        column = rows.column(name).combine_chunks()
         try:
             columns.append(_fitted(column, field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -56,7 +56,7 @@ def conformed(held: pa.Table, table: Table) -> pa.Table:
 
 
 def _fitted(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Cast, reaching into lists and structs: Arrow itself does not add a field to a struct."""
+    """Cast, including lists and structs: Arrow itself does not add a field to a struct."""
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
     if values.type == kind:

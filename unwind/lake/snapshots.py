@@ -1,14 +1,14 @@
-"""The lake: immutable snapshots of the desk tables, put in force by one pointer.
+"""The lake: immutable snapshots of the desk tables, and a pointer to the current one.
 
     LAKE/LATEST                                     name of the newest snapshot
     LAKE/snapshots/000007-1f0c…/_manifest.json      files with checksums, parent, run
     LAKE/snapshots/000007-1f0c…/correlations/2026-02.parquet
     LAKE/market/…                                   vintages (unwind.market.store)
     LAKE/reports/…                                  desk reports
-    LAKE/settings/<digest>.json                     what each settings digest stands for
+    LAKE/settings/<digest>.json                     settings of each settings hash
 
-A reader resolves a snapshot once and stays with it. Every file is held against its checksum
-before a figure is taken from it. This module reads; unwind.lake.publish writes.
+A reader resolves a snapshot once and uses it throughout. Every file is checked against its
+checksum before it is read. This module reads; unwind.lake.publish writes.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ from unwind.files.location import (
     content,
     is_url,
     names,
-    place,
+    open_location,
     require_inside,
     sha256,
 )
@@ -47,7 +47,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One published version: where it lies and what its manifest says."""
+    """One published version: its location and manifest."""
 
     name: str
     lake: Path | str
@@ -55,24 +55,24 @@ class Snapshot:
 
     @property
     def path(self) -> PurePath:
-        """Its folder; of a copy behind a URL: on that file system."""
-        _, root = place(self.lake)
+        """Its folder; for a copy behind a URL, on that file system."""
+        _, root = open_location(self.lake)
         kind = PurePosixPath if is_url(self.lake) else Path
         return kind(root) / "snapshots" / self.name
 
     @property
     def terms(self) -> dict[str, str]:
-        """Source and settings digest of the run that published it: what readers get unasked."""
+        """Source and settings hash of the run that published it, the readers' default."""
         return dict(self.manifest["terms"])
 
     def schema_version(self, relative: str) -> int:
-        """Under which schema one of its files was written."""
+        """Schema version of one of its files."""
         entry = self.manifest["files"][relative]
         return int(entry.get("schema_version", self.manifest["schema_version"]))
 
     def address(self, relative: str) -> str:
         """Path of one of its files on the lake's file system."""
-        _, root = place(self.lake)
+        _, root = open_location(self.lake)
         return f"{root}/{self.inner(relative)}"
 
     def inner(self, relative: str) -> str:
@@ -89,16 +89,16 @@ class Snapshot:
         return f"{str(self.lake).split('://', 1)[0]}://{address}"
 
     def verified(self, relative: str) -> bytes:
-        """Content of one of its files, held against its checksum.
+        """Content of one of its files, compared with its checksum.
 
         Raises
         ------
         Damaged
-            The file is missing, or not as it was published.
+            The file is missing, or differs from what was published.
         LakeError
             It may not be read.
         """
-        storage, root = place(self.lake)
+        storage, root = open_location(self.lake)
         entry = self.manifest["files"][relative]
         try:
             data = content(storage, root, self.inner(relative), max_bytes=entry.get("bytes"))
@@ -114,12 +114,12 @@ class Snapshot:
         return data
 
     def table(self, relative: str) -> pa.Table:
-        """Rows of one file, laid out in the schema in force.
+        """Rows of one file in the current schema.
 
         Raises
         ------
         Damaged
-            The file is missing, or not as it was published.
+            The file is missing, or differs from what was published.
         LakeError
             It may not be read, or its schema cannot be read by this release.
         """
@@ -128,7 +128,7 @@ class Snapshot:
             return conformed(pq.read_table(BytesIO(data)), TABLES[relative.split("/")[0]])
         except SchemaError as error:
             raise LakeError(f"{relative} of snapshot {self.name}: {error}") from error
-        # As its manifest says, and still no table: whoever wrote the copy wrote both.
+        # The checksum matches, but the file is not Parquet: the copy's author wrote both.
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(
                 f"{relative} of snapshot {self.name} cannot be read as Parquet; "
@@ -137,7 +137,7 @@ class Snapshot:
 
 
 def latest(lake: Path | str) -> Snapshot:
-    """The snapshot in force.
+    """The current snapshot.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def latest(lake: Path | str) -> Snapshot:
 
 
 def pointed(lake: Path | str) -> str:
-    """Name that the pointer holds.
+    """Name of the current snapshot, from the pointer.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def pointed(lake: Path | str) -> str:
     LakeError
         Nothing was published here yet.
     """
-    storage, root = place(lake)
+    storage, root = open_location(lake)
     try:
         data = content(storage, root, LATEST, max_bytes=MAX_POINTER_BYTES)
     except FileNotFoundError as error:
@@ -177,8 +177,8 @@ def pointed(lake: Path | str) -> str:
 
 
 def snapshot_names(lake: Path | str) -> list[str]:
-    """Names of all snapshots, oldest first; whether they are intact is not looked at."""
-    storage, root = place(lake)
+    """Names of all snapshots, oldest first, intact or not."""
+    storage, root = open_location(lake)
     return [name for name in names(storage, f"{root}/snapshots") if NAME.fullmatch(name)]
 
 
@@ -190,7 +190,7 @@ def opened(lake: Path | str, name: str) -> Snapshot:
     Damaged
         The manifest is missing, torn, altered or outside its contract.
     """
-    storage, root = place(lake)
+    storage, root = open_location(lake)
     relative = f"snapshots/{name}/{MANIFEST}"
     try:
         data = content(storage, root, relative, max_bytes=MAX_MANIFEST_BYTES)
@@ -208,48 +208,48 @@ def served(
     *,
     known_by: pd.Timestamp | None = None,
 ) -> tuple[Answer, list[str]]:
-    """Answer from the snapshot in force, or from the newest before it that is intact.
+    """Answer from the current snapshot, or from the newest intact one before it.
 
     Parameters
     ----------
     lake : Path or str
     answer : callable
-        Reads what it needs from a snapshot; called again with an older one where that is damaged.
+        Reads what it needs from a snapshot; called again with an older one if that is damaged.
     known_by : Timestamp, optional
-        Only snapshots that stood on no later knowledge.
+        Only snapshots without later knowledge.
 
     Returns
     -------
     answer, list of str
-        What was damaged on the way, one sentence each: none where the answer is what was asked
-        for. To be said wherever the answer is shown.
+        Faults of the snapshots that were skipped, one sentence each. To be displayed with the
+        answer.
 
     Raises
     ------
     LakeError
         No snapshot answers.
     """
-    passed: list[str] = []
-    for name in _newest_first(lake, passed):
+    damage: list[str] = []
+    for name in _newest_first(lake, damage):
         try:
             snapshot = opened(lake, name)
             if known_by is not None and pd.Timestamp(snapshot.manifest["knowledge"]) > known_by:
                 continue
-            return answer(snapshot), passed
+            return answer(snapshot), damage
         except Damaged as error:
-            passed.append(str(error))
-    if passed:
-        raise LakeError(f"{lake} holds no intact snapshot that answers: {passed[0]}")
+            damage.append(str(error))
+    if damage:
+        raise LakeError(f"{lake} holds no intact snapshot that answers: {damage[0]}")
     raise LakeError(f"{lake} holds no snapshot from {known_by} or before; choose a later instant")
 
 
-def _newest_first(lake: Path | str, passed: list[str]) -> Iterator[str]:
-    """The snapshot in force, then all older ones; all there are where the pointer is damaged."""
+def _newest_first(lake: Path | str, damage: list[str]) -> Iterator[str]:
+    """The current snapshot, then all older ones; all of them if the pointer is damaged."""
     older = sorted(snapshot_names(lake), reverse=True)
     try:
         current = pointed(lake)
     except Damaged as error:
-        passed.append(str(error))
+        damage.append(str(error))
         yield from older
         return
     yield current
@@ -257,7 +257,7 @@ def _newest_first(lake: Path | str, passed: list[str]) -> Iterator[str]:
 
 
 def month_of(day: date) -> str:
-    """Which file of a table a session lies in."""
+    """Month of a session, the name of its file in a table."""
     return f"{day:%Y-%m}"
 
 
@@ -280,15 +280,15 @@ def read(
     since : date, optional
         From this session on. Months before it are not opened.
     cutoff : Timestamp, optional
-        The latest cut-off not after this instant, in place of the latest of all.
+        Use the latest cut-off not after this instant.
 
     Raises
     ------
     Damaged
-        A file is not as it was published.
+        A file differs from what was published.
     """
     days = (as_of or since or _EARLIEST, as_of or date.max)
-    return _standing(snapshot, table, _newest(snapshot, days, cutoff), days)
+    return _latest_rows(snapshot, table, _newest(snapshot, days, cutoff), days)
 
 
 def read_session(
@@ -299,11 +299,11 @@ def read_session(
     Raises
     ------
     Damaged
-        A file is not as it was published.
+        A file differs from what was published.
     """
     days = (as_of, as_of)
     newest = _newest(snapshot, days, cutoff)
-    return {table: _standing(snapshot, table, newest, days) for table in TABLES}
+    return {table: _latest_rows(snapshot, table, newest, days) for table in TABLES}
 
 
 def _newest(
@@ -311,8 +311,8 @@ def _newest(
 ) -> pd.DataFrame:
     """The latest cut-off of each session.
 
-    Every slot holds one regimes row, so that table alone says which cut-offs there are: a later
-    run that found no break must not leave an earlier run's breaks standing.
+    Every slot has one regimes row, so that table gives the cut-offs: a later run without a break
+    must replace the breaks of an earlier run.
     """
     slots = _rows(snapshot, "regimes", days)[["as_of", "cutoff"]]
     if cutoff is not None:
@@ -320,7 +320,7 @@ def _newest(
     return slots.groupby("as_of")[["cutoff"]].max().reset_index()
 
 
-def _standing(
+def _latest_rows(
     snapshot: Snapshot, table: str, newest: pd.DataFrame, days: tuple[date, date]
 ) -> pd.DataFrame:
     rows = _rows(snapshot, table, days).merge(newest, on=["as_of", "cutoff"])
@@ -329,21 +329,21 @@ def _standing(
 
 def _rows(snapshot: Snapshot, table: str, days: tuple[date, date]) -> pd.DataFrame:
     first, last = (f"{table}/{month_of(day)}.parquet" for day in days)
-    wanted = [
+    files = [
         relative
         for relative in snapshot.manifest["files"]
         if relative.startswith(f"{table}/") and first <= relative <= last
     ]
-    parts = [snapshot.table(relative) for relative in wanted]
-    held = pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
-    rows: pd.DataFrame = held.to_pandas()
+    parts = [snapshot.table(relative) for relative in files]
+    table_rows = pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
+    rows: pd.DataFrame = table_rows.to_pandas()
     for column, value in snapshot.terms.items():
         rows = rows[rows[column] == value]
     return rows[rows["as_of"].between(*days)]
 
 
 def schema_notes(snapshot: Snapshot) -> list[str]:
-    """Which schemas other than this release's the snapshot's files were written under."""
+    """Schema versions of the snapshot's files that differ from this release's."""
     files = snapshot.manifest["files"]
     versions = sorted({snapshot.schema_version(relative) for relative in files} - {SCHEMA_VERSION})
     return [
@@ -352,7 +352,7 @@ def schema_notes(snapshot: Snapshot) -> list[str]:
         + (
             "columns that they lack read as null"
             if version < SCHEMA_VERSION
-            else "columns that it does not know are left out"
+            else "columns that it does not know are excluded"
         )
         + " (docs/schema-changes.md)"
         for version in versions

@@ -1,4 +1,4 @@
-"""Is the lake as it was written? Checksums of snapshots, manifests and market segments."""
+"""Verification of a lake: checksums of snapshots, manifests and market segments."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from unwind.files.location import (
     LakeError,
     content,
     is_url,
-    place,
+    open_location,
     require_inside,
     sha256,
 )
@@ -26,24 +26,24 @@ from unwind.settings import digest_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was checked, and what was found.
+    """Result of a verification.
 
     Attributes
     ----------
     snapshot : str or None
-        The one in force; None where the pointer or its snapshot is damaged.
+        The current one; None if the pointer or its snapshot is damaged.
     snapshots, files, rows : int
-        Snapshots and distinct files that were checked; rows of the snapshot in force.
+        Snapshots and distinct files that were checked; rows of the current snapshot.
     faults : list of str
         One sentence each, with its remedy.
     leftovers : list of str
-        What killed runs left and the next run clears; a run may be writing it now.
+        Files of killed runs, which the next run removes; a run may be writing them now.
     retractions : list of str
         Sessions that a checked snapshot withdrew, with the reason.
     verdicts : int
         Lines of the forward log.
     newest_hash : str or None
-        Hash of its newest line: kept elsewhere, it proves later that no line was rewritten.
+        Hash of its newest line: a copy of it proves later that no line was rewritten.
     """
 
     snapshot: str | None
@@ -58,7 +58,7 @@ class Verification:
 
 
 def verify(lake: Path | str, *, every: bool) -> Verification:
-    """Check the snapshot in force, or every snapshot, and the market store.
+    """Check the current snapshot, or every snapshot, and the market store.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         A folder, or the URL of a published copy: its market segments are checked when
         they are pulled.
     every : bool
-        All snapshots. A file that many of them share is read once.
+        All snapshots. Files that several of them share are read once.
 
     Raises
     ------
@@ -79,10 +79,10 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         current = latest(lake)
     except Damaged as error:
         faults.append(str(error))
-    chosen = snapshot_names(lake) if every or current is None else [current.name]
+    names = snapshot_names(lake) if every or current is None else [current.name]
     seen: dict[object, str] = {}
     retractions = []
-    for name in chosen:
+    for name in names:
         try:
             snapshot = opened(lake, name)
         except Damaged as error:
@@ -106,7 +106,7 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
         leftovers = _leftovers(Path(lake), store)
     return Verification(
         snapshot=None if current is None else current.name,
-        snapshots=len(chosen),
+        snapshots=len(names),
         files=len(seen),
         rows=0
         if current is None
@@ -120,27 +120,27 @@ def verify(lake: Path | str, *, every: bool) -> Verification:
 
 
 def _snapshot_faults(snapshot: Snapshot, seen: dict[object, str]) -> list[str]:
-    found = []
+    faults = []
     for relative, entry in snapshot.manifest["files"].items():
-        told = f"{relative} of snapshot {snapshot.name}"
+        label = f"{relative} of snapshot {snapshot.name}"
         try:
             digest = _digest(snapshot, relative, seen)
         except FileNotFoundError:
-            found.append(f"{told} is missing; {_remedy(snapshot)}")
+            faults.append(f"{label} is missing; {_remedy(snapshot)}")
             continue
         except Damaged as error:
-            found.append(str(error))
+            faults.append(str(error))
             continue
         if digest != entry["sha256"]:
-            found.append(f"{told} differs from its checksum; {_remedy(snapshot)}")
+            faults.append(f"{label} differs from its checksum; {_remedy(snapshot)}")
     if not is_url(snapshot.lake):
         folder = Path(snapshot.path)
-        held = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-        found += [
+        files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        faults += [
             f"{name} of snapshot {snapshot.name} was not published; move it out of the lake"
-            for name in sorted(held - {MANIFEST} - set(snapshot.manifest["files"]))
+            for name in sorted(files - {MANIFEST} - set(snapshot.manifest["files"]))
         ]
-    return found
+    return faults
 
 
 def _ledger_faults(lake: Path) -> list[str]:
@@ -152,7 +152,7 @@ def _ledger_faults(lake: Path) -> list[str]:
 
 
 def is_settings(data: bytes, digest: str) -> bool:
-    """Whether settings are what their digest says; an address of a source is not covered."""
+    """Return True if settings match their hash, which does not cover a source's address."""
     try:
         return digest_of(json.loads(data)) == digest
     except (ValueError, AttributeError, RecursionError):
@@ -160,25 +160,25 @@ def is_settings(data: bytes, digest: str) -> bool:
 
 
 def _settings_faults(lake: Path) -> list[str]:
-    found = []
+    faults = []
     for path in sorted((lake / "settings").glob("*.json")):
         relative = f"settings/{path.name}"
         try:
-            intact = is_settings(content(*place(lake), relative), path.stem)
+            intact = is_settings(content(*open_location(lake), relative), path.stem)
         except Damaged as error:
-            found.append(str(error))
+            faults.append(str(error))
             continue
         if not intact:
-            found.append(
-                f"{relative} differs from the digest in its name; remove it: the next "
-                "run under those settings writes it anew"
+            faults.append(
+                f"{relative} differs from the hash in its name; remove it: the next "
+                "run under those settings writes it again"
             )
-    return found
+    return faults
 
 
 def _digest(snapshot: Snapshot, relative: str, seen: dict[object, str]) -> str:
-    """Checksum of a file; one that snapshots share is read once."""
-    storage, root = place(snapshot.lake)
+    """Checksum of a file; a file shared by snapshots is read once."""
+    storage, root = open_location(snapshot.lake)
     inner = snapshot.inner(relative)
     identity: object = inner
     if not is_url(snapshot.lake):
@@ -197,7 +197,7 @@ def _remedy(snapshot: Snapshot) -> str:
 
 
 def _leftovers(lake: Path, store: Path) -> list[str]:
-    left = [
+    paths = [
         path.relative_to(lake)
         for path in (
             *sorted(lake.glob(f"{DRAFT}*")),
@@ -209,30 +209,29 @@ def _leftovers(lake: Path, store: Path) -> list[str]:
             *sorted((lake / "reports").glob(f"*/{DRAFT}*")),
         )
     ]
-    found = [f"{path} was begun and not finished; the next run clears it" for path in left]
-    found += [
-        f"snapshot {name} was written and never put in force; the next run clears it"
-        for name in orphans(lake)
+    sentences = [f"{path} is an unfinished write; the next run removes it" for path in paths]
+    sentences += [
+        f"snapshot {name} never became current; the next run removes it" for name in orphans(lake)
     ]
     bare = sum(unsealed(path) for path in store.glob("*") if path.is_dir())
     if bare:
-        found.append(
+        sentences.append(
             f"{bare} market segments carry no checksum, from an earlier release; "
             "`unwind lake compact` gives them one"
         )
-    return found
+    return sentences
 
 
-def text(found: Verification) -> str:
-    """Return the finding for a person."""
-    verdict = "sound" if not found.faults else f"{len(found.faults)} faults"
+def text(result: Verification) -> str:
+    """Return the result as text."""
+    verdict = "sound" if not result.faults else f"{len(result.faults)} faults"
     lines = [
-        f"{found.snapshot or 'no snapshot in force'}: {found.snapshots} snapshots, "
-        f"{found.files} files, {found.rows} rows in force, {verdict}"
+        f"{result.snapshot or 'no current snapshot'}: {result.snapshots} snapshots, "
+        f"{result.files} files, {result.rows} current rows, {verdict}"
     ]
-    if found.newest_hash is not None:
-        lines.append(f"forward log: {found.verdicts} verdicts, newest hash {found.newest_hash}")
-    lines += [f"  fault     {fault}" for fault in found.faults]
-    lines += [f"  leftover  {left}" for left in found.leftovers]
-    lines += [f"  retracted {retraction}" for retraction in found.retractions]
+    if result.newest_hash is not None:
+        lines.append(f"forward log: {result.verdicts} verdicts, newest hash {result.newest_hash}")
+    lines += [f"  fault     {fault}" for fault in result.faults]
+    lines += [f"  leftover  {left}" for left in result.leftovers]
+    lines += [f"  retracted {retraction}" for retraction in result.retractions]
     return "\n".join(lines) + "\n"

@@ -1,1 +1,1 @@
-"""What is known: screening, precedence, restatement, the bitemporal store."""
+"""The known market: screening, precedence, restatement, the bitemporal store."""

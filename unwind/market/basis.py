@@ -1,4 +1,4 @@
-"""Restated prices: the ratio between two vintages of the same rows, and where it begins."""
+"""Restated prices: the ratio between two vintages of the same rows, and its first session."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 KEY = ["symbol", "session"]
 COLUMNS = ("close", "adj_close", "volume")
-# Rows that a restatement shows at least, how near their ratios lie, how far from 1 they are.
+# Least rows of a restatement, largest spread of their log ratios, least size of the ratio.
 MIN_ROWS, SPREAD, SMALLEST = 3, 1e-3, 1e-2
 
 
@@ -53,24 +53,26 @@ def restatements(vintages: pd.DataFrame) -> tuple[Restatement, ...]:
     ratios = logs - logs.groupby([ordered[name] for name in KEY], sort=False).shift()
     newest = ~ordered.duplicated(KEY, keep="last")
     ratios = ratios[newest].assign(symbol=ordered["symbol"], session=ordered["session"])
-    standing = vintages.drop_duplicates(KEY, keep="last")
+    newest_rows = vintages.drop_duplicates(KEY, keep="last")
     ratios["known_at"] = ordered["known_at"]
-    found = []
+    restated = []
     for symbol, rows in ratios[ratios["close"].abs() > SMALLEST].groupby("symbol", sort=True):
-        alike = (rows["close"].diff().abs() < SPREAD).to_numpy()
-        for _, run in rows.groupby(np.cumsum(~alike)):
-            later = (standing["symbol"] == symbol) & (standing["session"] > run["session"].iloc[-1])
-            # What a vendor restates reaches to its newest row; else a stretch was corrected.
-            left = (standing.loc[later, "known_at"] < run["known_at"].max()).any()
-            if len(run) >= MIN_ROWS and not left:
-                found.append(
+        same_ratio = (rows["close"].diff().abs() < SPREAD).to_numpy()
+        for _, run in rows.groupby(np.cumsum(~same_ratio)):
+            later = (newest_rows["symbol"] == symbol) & (
+                newest_rows["session"] > run["session"].iloc[-1]
+            )
+            # A restatement reaches to the newest row; a shorter stretch is a correction.
+            is_correction = (newest_rows.loc[later, "known_at"] < run["known_at"].max()).any()
+            if len(run) >= MIN_ROWS and not is_correction:
+                restated.append(
                     Restatement(
                         symbol=str(symbol),
                         first=run["session"].iloc[0],
                         **{name: _single(run[name], name) for name in COLUMNS},
                     )
                 )
-    return tuple(found)
+    return tuple(restated)
 
 
 def _single(ratios: pd.Series, column: str) -> float:

@@ -1,4 +1,4 @@
-"""Moves that a person or a second vendor confirmed: appended to the store like observations."""
+"""Moves confirmed by a person or a second vendor, appended to the store like observations."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from unwind.files.durable import folder_lock
 from unwind.files.segments import append, read_segments
 
 MAX_REASON = 160
-# Who confirms. Vendors share an unadjusted split: a person alone can confirm such a jump.
+# By whom. Vendors share an unadjusted split: only a person can confirm such a jump.
 PERSON, VENDOR = "person", "vendor"
-# Least log move that a second vendor's agreement is kept for.
+# Least move for which a second vendor's agreement is recorded.
 MIN_MOVE = 0.03
 
 
@@ -41,7 +41,7 @@ def read_confirmations(store: Path) -> pd.DataFrame:
 def confirm(
     store: Path, symbol: str, session: pd.Timestamp, *, reason: str, known_at: pd.Timestamp
 ) -> bool:
-    """Append the confirmation of one move; False where it is there already.
+    """Append the confirmation of one move; False if it is already recorded.
 
     Parameters
     ----------
@@ -69,7 +69,9 @@ def confirm(
             f"session of its quality rows{hint}"
         )
     if not 1 <= len(reason.strip()) <= MAX_REASON or not reason.isprintable():
-        raise SourceError(f"--reason must be 1 to {MAX_REASON} printed characters, got {reason!r}")
+        raise SourceError(
+            f"--reason must be 1 to {MAX_REASON} printable characters, got {reason!r}"
+        )
     with folder_lock(store):
         before = read_confirmations(store)
         same = (before["symbol"] == symbol) & (before["session"] == session)
@@ -104,11 +106,11 @@ def agreed_moves(
     """
     both = first.merge(second, on=["session", "symbol"], suffixes=("", "_other"))
     both = both.sort_values(["symbol", "session"], kind="stable", ignore_index=True)
-    alike = (both["close"] / both["close_other"] - 1).abs() <= bound
+    agree = (both["close"] / both["close_other"] - 1).abs() <= bound
     same = both["symbol"].eq(both["symbol"].shift())
     move = (both["close"] / both["close"].shift()).where(same)
     large = (move - 1).abs() >= MIN_MOVE
-    agreed = both[large & alike & alike.shift(fill_value=False)]
+    agreed = both[large & agree & agree.shift(fill_value=False)]
     return pd.DataFrame(
         {
             "symbol": agreed["symbol"],
@@ -120,10 +122,10 @@ def agreed_moves(
 
 
 def append_agreed(store: Path, agreed: pd.DataFrame) -> None:
-    """Append what two vendors agree on and the store does not hold yet; each with its known_at."""
+    """Append the moves that two vendors agree on, if the store does not have them yet."""
     before = read_confirmations(store)
-    held = pd.MultiIndex.from_frame(before.loc[before["by"] == VENDOR, ["symbol", "session"]])
-    new = agreed[~pd.MultiIndex.from_frame(agreed[["symbol", "session"]]).isin(held)]
+    recorded = pd.MultiIndex.from_frame(before.loc[before["by"] == VENDOR, ["symbol", "session"]])
+    new = agreed[~pd.MultiIndex.from_frame(agreed[["symbol", "session"]]).isin(recorded)]
     if not new.empty:
         rows = new[list(before.columns)]
         append(store / CONFIRMATIONS, pa.Table.from_pandas(rows, preserve_index=False))

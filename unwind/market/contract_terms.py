@@ -6,9 +6,9 @@ import pandas as pd
 from unwind.contract.source import Fault
 from unwind.market.price_jumps import RATIOS
 
-# A chain is quoted during the session: its price lies this near to the close, in logs …
+# A chain is quoted during the session: its price is within this log distance of the close …
 SAME_BASIS = 0.3
-# … or this near to it after one of the ratios of a split.
+# … or within this distance after one of the split ratios.
 EXPLAINED = 0.07
 DOLLARS = ["strike", "bid", "ask", "last", "underlying_price"]
 COUNTS = ["volume", "open_interest"]
@@ -29,7 +29,7 @@ def chains_on_one_basis(
     -------
     rows : DataFrame
         After a split of n the strikes and quotes are divided by n, the contracts multiplied. A
-        chain whose own underlying price contradicts the close without such a ratio is left out.
+        chain whose own underlying price contradicts the close without such a ratio is excluded.
     faults : tuple of Fault
     """
     faults: list[Fault] = []
@@ -59,8 +59,8 @@ def chains_on_one_basis(
                 entity=str(underlying), severity="warning", column="underlying_price", session=day,
                 rule="price_contradicts_close",
                 value=f"{price:.2f} in the chain of {at:%Y-%m-%dT%H:%MZ}, {known.iloc[-1]:.2f} at "
-                f"the close; {'left out' if ratio is None else f'brought onto it by {ratio:.4g}'}",
-                remedy="give a chain of after the split",
+                f"the close; {'excluded' if ratio is None else f'scaled to it by {ratio:.4g}'}",
+                remedy="provide a chain from after the split",
             )
         )  # fmt: skip
     return out, tuple(faults)
@@ -82,14 +82,14 @@ def barriers_on_one_basis(
     Returns
     -------
     rows : DataFrame
-        A barrier is scaled as the close has been since the note was known: the close as it was
-        known then against what it is now. A history that the store holds in one vintage tells
-        nothing of a split before it.
+        A barrier is scaled by the restatement of the close since the note was known: the close
+        known then against the close known now. A history with one vintage has no information on
+        a split before it.
     faults : tuple of Fault
     """
     faults: list[Fault] = []
     scale = pd.Series(1.0, index=notes.index)
-    for place, note in enumerate(notes.to_dict("records")):
+    for position, note in enumerate(notes.to_dict("records")):
         underlying = note["underlying"]
         if underlying not in closes.columns or pd.isna(note["barrier"]):
             continue
@@ -103,21 +103,21 @@ def barriers_on_one_basis(
         ratio = float(now.loc[session]) / before
         if not abs(np.log(ratio)) > SAME_BASIS:
             continue
-        scale.iloc[place] = ratio
+        scale.iloc[position] = ratio
         faults.append(
             Fault(
                 entity=str(note["note"]), severity="warning", column="barrier", session=session,
                 rule="barrier_on_old_basis",
                 value=f"{underlying} was {before:.2f} when the note was known and is "
-                f"{now.loc[session]:.2f} now; brought onto it by {ratio:.4g}",
-                remedy="write the barrier as it is after the split",
+                f"{now.loc[session]:.2f} now; scaled to it by {ratio:.4g}",
+                remedy="write the barrier after the split",
             )
         )  # fmt: skip
     return (notes.assign(barrier=notes["barrier"] * scale) if faults else notes), tuple(faults)
 
 
 def _split(change: float) -> float | None:
-    """Ratio of the split that explains a log change; None where none does."""
+    """Ratio of the split that explains a log change; None if none does."""
     gaps = np.abs(abs(change) - RATIOS)
     if gaps.min() > EXPLAINED:
         return None

@@ -1,18 +1,18 @@
-"""Hourly closes that lie beyond any move of a day: a change of unit, a slip, another coin."""
+"""Hourly closes beyond any daily move: a change of unit, a typing error, another coin."""
 
 import numpy as np
 import pandas as pd
 
 from unwind.contract.source import Fault
 
-# Bars of the median that a bar is compared with; a new level is taken for true after half of them.
+# Bars of the reference median; a new level is accepted after half of them.
 WINDOW = 24
 
 
 def plausible_hours(
     hourly: pd.DataFrame, *, impossible_jump: float
 ) -> tuple[pd.DataFrame, tuple[Fault, ...]]:
-    """Hourly bars without those that lie beyond `impossible_jump` of the day before them.
+    """Hourly bars without those beyond `impossible_jump` of the previous day's median.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def plausible_hours(
         Fault(
             entity=str(symbol), rule="unconfirmed_move", severity="warning", column="close",
             session=pd.Timestamp(str(day)),
-            value=f"{len(group)} bars, times {group['ratio'].iloc[0]:.4g}; left out",
+            value=f"{len(group)} bars, times {group['ratio'].iloc[0]:.4g}; excluded",
             remedy="ask the venue for its unit",
         )
         for (symbol, day), group in bars.groupby(["symbol", days], sort=True)

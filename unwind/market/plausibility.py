@@ -1,10 +1,9 @@
-"""Prices as a run may use them: on one basis, without what no market can have printed.
+"""Prices on one basis, without values that no market can have.
 
-The screens read the vintages that were known at a cut-off, never one extract: a history in one file
-and the same rows one per day give the same answer, and nothing later is seen. A jump is a *seam*:
-rows before it are brought onto the basis after it. Where one ratio explains the jump, the return
-over it is what is left; where none does, that return is set aside until a second observation or a
-person confirms it.
+The screens read the vintages known at a cut-off, never one extract: a history in one file and the
+same rows one per day give the same result, without look-ahead. A jump is a *seam*: rows before it
+are scaled to the basis after it. If one ratio explains the jump, the return over it is the
+remainder; otherwise that return is set aside until a second observation or a person confirms it.
 """
 
 from dataclasses import dataclass
@@ -59,7 +58,7 @@ def plausible_prices(
     prices : DataFrame
         The newest of them, one row per key, up to the session of the run.
     symbols : tuple of str
-        Series that the run uses; rows of others stay as they are.
+        Series that the run uses; rows of others are unchanged.
     confirmations : DataFrame
         From `read_confirmations`: moves that are not judged.
     cutoff : Timestamp, UTC
@@ -76,10 +75,10 @@ def plausible_prices(
         matrix, settings.plausibility, unsplit=leaping | set(clock.weekday), leaping=leaping
     )
     restated = {
-        (int(row), int(column)): found
-        for found in restatements(vintages[vintages["symbol"].isin(symbols)])
-        for row in [matrix.sessions.searchsorted(found.first)]
-        for column in [symbols.index(found.symbol)]
+        (int(row), int(column)): restatement
+        for restatement in restatements(vintages[vintages["symbol"].isin(symbols)])
+        for row in [matrix.sessions.searchsorted(restatement.first)]
+        for column in [symbols.index(restatement.symbol)]
         if row < len(matrix.sessions)
     }
     known = confirmations[
@@ -103,7 +102,7 @@ def _moves(rows: pd.DataFrame) -> dict[tuple[str, pd.Timestamp], str]:
 
 
 def _unusable(jumps: Jumps, settings: Settings) -> tuple[NDArray[np.bool_], list[Fault]]:
-    """Rows whose price belongs to another session, and who they are."""
+    """Rows whose price belongs to another session, and their faults."""
     matrix, rules = jumps.matrix, settings.plausibility
     repeated = repeated_opens(matrix, rows=rules.repeat_rows, share=rules.repeat_share)
     late = misdated(

@@ -1,7 +1,7 @@
-"""Several providers of one table: per key the first that has it stands, and what differs is said.
+"""Merge providers by precedence and report where their values differ.
 
-Where the contract has a column for the vendor or the venue it is part of the key, so that each
-vendor's rows stand beside the others'; elsewhere the losing value goes into the quality rows.
+If the contract has a column for the vendor or the venue, it is part of the key and every vendor's
+rows are used; otherwise the value of lower precedence goes into the quality rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def united(
     Parameters
     ----------
     parts : sequence of Extract
-        One a provider, in falling precedence.
+        One per provider, in falling precedence.
     screened : sequence of Observations
         Their screened rows, in the same order.
     table : InputTable
@@ -39,24 +39,24 @@ def united(
     -------
     Observations
         All vintages of a key are those of one provider. `fills` marks rows of entities that an
-        earlier provider undertakes to give: they add to the store and never revise it. The order
+        earlier provider promises: they add to the store and never revise it. The order
         of the rows inside a part does not matter.
 
     Notes
     -----
-    An adjusted close is brought onto the scale of the provider before, and left out where the two
-    share no session of that symbol: two scales in one series are a return that nobody earned.
+    An adjusted close is scaled to the provider before, and excluded if the two share no session of
+    that symbol: two scales in one series would show a return that does not exist.
     """
     key = list(table.key)
-    chosen: list[pd.DataFrame] = []
+    selected: list[pd.DataFrame] = []
     fills: list[pd.Series] = []
-    doubts: list[Fault] = []
+    faults: list[Fault] = []
     promised: set[str] = set()
     agreed: list[pd.DataFrame] = []
     for (part, rows), (other, others) in combinations(
-        [(part, held.rows) for part, held in zip(parts, screened, strict=True)], 2
+        [(part, observations.rows) for part, observations in zip(parts, screened, strict=True)], 2
     ):
-        doubts += _conflicts(
+        faults += _conflicts(
             rows, others, table, names=(part.label, other.label), agreement=agreement
         )
         if table.name == "prices" and "close" in agreement:
@@ -66,35 +66,37 @@ def united(
                     bound=agreement["close"],
                 )
             )  # fmt: skip
-    for part, held in zip(parts, screened, strict=True):
-        rows = held.rows
-        standing = pd.concat(chosen, ignore_index=True) if chosen else rows.iloc[:0]
-        if not standing.empty and not rows.empty:
+    for part, observations in zip(parts, screened, strict=True):
+        rows = observations.rows
+        primary = pd.concat(selected, ignore_index=True) if selected else rows.iloc[:0]
+        if not primary.empty and not rows.empty:
             if table.name == "prices":
-                rows = _on_one_scale(rows, standing)
-            taken = pd.MultiIndex.from_frame(standing[key])
+                rows = _on_one_scale(rows, primary)
+            taken = pd.MultiIndex.from_frame(primary[key])
             rows = rows[~pd.MultiIndex.from_frame(rows[key]).isin(taken)]
-        stands_in = rows[table.entity].astype("str").isin(promised)
-        chosen.append(rows)
-        fills.append(stands_in)
+        is_fallback = rows[table.entity].astype("str").isin(promised)
+        selected.append(rows)
+        fills.append(is_fallback)
         promised |= part.promised
-        doubts += _stand_ins(rows[stands_in], table, label=part.label)
-    rejected = [held.rejected for held in screened if not held.rejected.empty]
+        faults += _fallback_faults(rows[is_fallback], table, label=part.label)
+    rejected = [
+        observations.rejected for observations in screened if not observations.rejected.empty
+    ]
     return Observations(
         table.name,
-        pd.concat(chosen, ignore_index=True),
+        pd.concat(selected, ignore_index=True),
         pd.concat(rejected, ignore_index=True)
         if rejected
         else pd.DataFrame({name: [] for name in REJECTED_COLUMNS}),
-        doubts=tuple(doubts),
+        doubts=tuple(faults),
         fills=pd.concat(fills, ignore_index=True).astype(bool),
         agreed=pd.concat(agreed, ignore_index=True) if agreed else None,
     )
 
 
-def _on_one_scale(rows: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
+def _on_one_scale(rows: pd.DataFrame, primary: pd.DataFrame) -> pd.DataFrame:
     everyone = pd.Series(True, index=rows.index)
-    return rebased(rows, standing, stand_ins=everyone).rows.assign(known_at=rows["known_at"])
+    return rebased(rows, primary, stand_ins=everyone).rows.assign(known_at=rows["known_at"])
 
 
 def _conflicts(
@@ -111,7 +113,7 @@ def _conflicts(
     key = list(table.key)
     first, second = _newest(rows, key), _newest(others, key)
     both = first.merge(second, on=key, suffixes=("", "_other"))
-    found = []
+    faults = []
     for column, bound in sorted(agreement.items()):
         mine, theirs = both[column], both[f"{column}_other"]
         apart = (mine - theirs).abs() > bound * pd.concat([mine.abs(), theirs.abs()], axis=1).max(
@@ -120,19 +122,19 @@ def _conflicts(
         for at in both.index[apart]:
             stamp = pd.Timestamp(both.loc[at, table.event])
             day = stamp.tz_localize(None).normalize() if stamp.tzinfo else stamp
-            found.append(
+            faults.append(
                 Fault(
                     entity=str(both.loc[at, table.entity]),
                     rule="providers_disagree",
                     severity="warning",
-                    value=f"{names[0]} {mine[at]:.10g} stands, {names[1]} has {theirs[at]:.10g}"
+                    value=f"{names[0]} {mine[at]:.10g} is used, {names[1]} has {theirs[at]:.10g}"
                     + (f" at {stamp:%H:%M} UTC" if stamp.tzinfo else ""),
-                    remedy="ask both; change the precedence, or sources.agreement where both hold",
+                    remedy="ask both; change the precedence, or sources.agreement if both hold",
                     column=column,
                     session=day,
                 )
             )
-    return found
+    return faults
 
 
 def _newest(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
@@ -140,8 +142,8 @@ def _newest(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return ordered.drop_duplicates(key, keep="last")
 
 
-def _stand_ins(rows: pd.DataFrame, table: InputTable, *, label: str) -> list[Fault]:
-    """Say whose newest rows stand in for a provider that did not give them."""
+def _fallback_faults(rows: pd.DataFrame, table: InputTable, *, label: str) -> list[Fault]:
+    """Name the entities whose rows come from a fallback provider."""
     days = rows[table.event]
     if table.instant:
         days = days.dt.tz_localize(None)
@@ -151,7 +153,7 @@ def _stand_ins(rows: pd.DataFrame, table: InputTable, *, label: str) -> list[Fau
             rule="fallback_provider_used",
             severity="info",
             value=f"{len(group)} rows from {label}, the newest of {group.max():%Y-%m-%d}",
-            remedy="nothing to do: they stand where nothing else does",
+            remedy="nothing to do: no other provider has these rows",
         )
         for entity, group in days.groupby(rows[table.entity].astype("str"))
     ]

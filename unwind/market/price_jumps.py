@@ -1,7 +1,7 @@
-"""Moves of one price series that no market makes: judged by its own σ, its class and its bar.
+"""Implausible moves of one price series, judged by its own σ, its peers and its bar.
 
-A crash is spread over its bar, trades a multiple of the usual volume, or takes its class along. A
-split, a change of unit or a slip of the pen happens overnight, alone, and in an ordinary bar.
+A crash spans its bar, trades a multiple of the usual volume, or moves its peers too. A split, a
+change of unit or a typing error happens overnight, in one series, and in an ordinary bar.
 """
 
 from dataclasses import dataclass, field
@@ -12,30 +12,30 @@ import pandas as pd
 from unwind.market.price_matrix import Floats, PriceMatrix, moves
 from unwind.settings.plausibility import Plausibility
 
-# Shares after over shares before a split; below 3:2 a day's own move may pass for another ratio.
+# Shares after over shares before a split; below 3:2 a daily move may look like another ratio.
 # Units: pence and pounds, and thousands.
 SPLITS = (1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50)
 UNITS = (100.0, 1000.0)
 RATIOS = np.log(np.array(sorted((*SPLITS, *UNITS))))
-# Peers of a series: so many of the series that it is most correlated with, from this |ρ| on.
+# Peers of a series: the number of its most correlated series, and their least |ρ|.
 N_PEERS, MIN_PEER_CORRELATION = 4, 0.35
-# Earlier bars that a bar's range and volume are compared with, and the fewest of them.
+# Earlier bars for the usual range and volume, and their minimum number.
 BAR_WINDOW, MIN_BARS = 63, 10
 # Least residual σ, relative to the series' own: two series of one asset still differ.
 MIN_RESIDUAL = 0.3
-# A ratio explains a jump when what is left lies within so many σ, or is so small a share of what
-# the next ratio leaves; it is at most this log return, and no other ratio comes within so many σ.
+# A ratio explains a jump if the remainder is within EXPLAINED_SIGMAS σ, or within CLEAR times the
+# remainder of the next ratio; at most EXPLAINED, and no other ratio within APART_SIGMAS σ.
 EXPLAINED_SIGMAS, CLEAR, EXPLAINED, APART_SIGMAS = 3.0, 0.1, 0.06, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peers:
-    """The series that one series moves with, on one session.
+    """Moves of a series' peers on one session.
 
     Attributes
     ----------
     expected : float
-        Log return that they let expect.
+        Expected log return given the peers.
     support : float
         Their second largest move in the direction of the jump, in σ.
     residual : float
@@ -58,7 +58,7 @@ class Jumps:
     unsplit : frozenset of str
         Currencies, coins and index levels: only a change of unit explains a jump of theirs.
     leaping : frozenset of str
-        Those of them that leap as no fund does: a move below `impossible_jump` stands.
+        Those of them with larger jumps than funds: a move below `impossible_jump` is accepted.
 
     Notes
     -----
@@ -85,13 +85,13 @@ class Jumps:
             .shift()
             .to_numpy()
         )
-        # A series that mostly stands still has no σ to judge by.
+        # A series that is mostly unchanged has no usable σ.
         sigma = np.where(median > 0, 1.4826 * median, np.nan)
         object.__setattr__(self, "sigma", sigma)
         object.__setattr__(self, "z", returns / sigma)
 
     def is_fault(self, row: int, column: int, change: float, *, sessions: int) -> bool:
-        """Whether a move is one that no market makes.
+        """Return True if a move is implausible in a market.
 
         Parameters
         ----------
@@ -116,11 +116,11 @@ class Jumps:
         excess = (size / sigma - max(peers.support, 0.0)) / peers.residual
         if not excess > (rules.large_sigmas if large else rules.sigmas):
             return False
-        # Closes alone show neither a gap nor a quiet bar: only an exact ratio speaks against them.
+        # Closes alone show neither a gap nor a quiet bar: only an exact ratio shows a fault.
         return self._has_bar(row, column) or self.ratio(row, column, change) is not None
 
     def peers(self, row: int, column: int, change: float) -> Peers:
-        """Moves on one session of the series that this one moved with before it."""
+        """Moves of the peers on one session; peers are selected on earlier sessions."""
         past = np.nan_to_num(np.clip(self.z[max(0, row - self.rules.window) : row], -4, 4))
         own = past[:, column]
         norms = np.sqrt((past**2).sum(axis=0) * (own**2).sum())
@@ -132,16 +132,16 @@ class Jumps:
         if not len(closest):
             return Peers(expected=0.0, support=0.0, residual=1.0)
         z = self.z[row, closest]
-        alike = np.sort(np.sign(rho[closest]) * z * np.sign(change))[::-1]
+        support = np.sort(np.sign(rho[closest]) * z * np.sign(change))[::-1]
         sigma = self.sigma[row, column]
         return Peers(
             expected=float(np.median(rho[closest] * z)) * (sigma if np.isfinite(sigma) else 0.0),
-            support=float(alike[min(1, len(alike) - 1)]),
+            support=float(support[min(1, len(support) - 1)]),
             residual=float(max(MIN_RESIDUAL, np.sqrt(1 - min(1.0, np.abs(rho).max()) ** 2))),
         )
 
     def ratio(self, row: int, column: int, change: float) -> float | None:
-        """Log ratio of the split or the unit that explains a jump; None where none alone does."""
+        """Log ratio of the split or unit that explains a jump; None if none or several do."""
         sigma = self.sigma[row, column]
         sigma = float(sigma) if np.isfinite(sigma) else 0.01
         ratios = np.log(UNITS) if self.matrix.symbols[column] in self.unsplit else RATIOS
@@ -153,7 +153,7 @@ class Jumps:
         return float(np.sign(change) * ratios[best]) if explained else None
 
     def _supported(self, row: int, column: int, size: float, *, large: bool) -> bool:
-        """Whether a bar shows that the market itself made the move."""
+        """Return True if a bar shows that the move was traded."""
         span, breadth, trade = self._bar(row, column)
         if span >= self.rules.spanned_share * size:
             return True
@@ -179,7 +179,7 @@ class Jumps:
             spans = np.log(values["high"][:, column] / values["low"][:, column])
         shares = values["volume"][:, column]
         dollars = shares * values["close"][:, column]
-        # A split multiplies shares and leaves dollars; a change of unit the other way round.
+        # A split multiplies shares and leaves dollars; a change of unit does the opposite.
         trade = min(_over_usual(shares, row, past), _over_usual(dollars, row, past))
         return float(spans[row]), _over_usual(spans, row, past), trade
 
@@ -193,17 +193,17 @@ def _over_usual(values: Floats, row: int, past: slice) -> float:
 
 
 def nearest_ratio(change: float) -> float:
-    """Log of the ratio of a split or a unit that lies nearest to a log change."""
+    """Log of the split or unit ratio nearest to a log change."""
     return float(np.sign(change) * RATIOS[np.argmin(np.abs(abs(change) - RATIOS))])
 
 
 def is_unit(log_ratio: float) -> bool:
-    """Whether a ratio is a change of unit, which no volume follows."""
+    """Return True if a ratio is a change of unit, which leaves the volume unchanged."""
     return bool(np.isclose(np.exp(abs(log_ratio)), UNITS, rtol=1e-9).any())
 
 
 def ratio_text(log_ratio: float) -> str:
-    """Write a ratio as a desk names it."""
+    """Write a ratio in words."""
     size = np.exp(abs(log_ratio))
     if is_unit(log_ratio):
         return f"like a change of unit by {size:.0f}"

@@ -16,7 +16,7 @@ COLUMNS = (*BAR, "adj_close", "volume")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PriceMatrix:
-    """One row per key of `prices`, laid out by exchange session and symbol.
+    """Prices by exchange session and symbol, one row per key.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Moves:
 
 
 def price_matrix(prices: pd.DataFrame, symbols: tuple[str, ...]) -> PriceMatrix:
-    """Lay out rows of `prices`, one per key; rows of closed days stay out."""
+    """Arrange rows of `prices`, one per key, by session and symbol; closed days are excluded."""
     sessions = sessions_between(prices["session"].min().date(), prices["session"].max().date())
     row = sessions.get_indexer(pd.DatetimeIndex(prices["session"]))
     column = pd.Index(symbols).get_indexer(pd.Index(prices["symbol"]))
@@ -61,7 +61,7 @@ def price_matrix(prices: pd.DataFrame, symbols: tuple[str, ...]) -> PriceMatrix:
 
 
 def moves(levels: Floats) -> Moves:
-    """Log changes from each observation to the next; a missing one is passed over."""
+    """Log changes from each observation to the next; missing ones are skipped."""
     priced = np.isfinite(levels) & (levels > 0)
     rows = np.arange(len(levels))[:, None]
     last = np.maximum.accumulate(np.where(priced, rows, -1), axis=0)

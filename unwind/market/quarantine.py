@@ -1,4 +1,4 @@
-"""What went wrong with a source or between sources, as rows of the quarantine log."""
+"""Faults of a source, or between sources, as rows of the quarantine log."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from unwind.contract.source import Fault
 from unwind.market.screening import REJECTED_COLUMNS
 from unwind.settings.shared import Publication
 
-# A row that is in no file of the desk's.
+# Row number of a fault without a row in a file.
 NO_ROW = 0
 
 
@@ -21,15 +21,15 @@ def fault_rows(
     received_at: pd.Timestamp,
     publication: Publication,
 ) -> pd.DataFrame:
-    """Lay faults out as quarantined rows.
+    """Return faults as quarantined rows.
 
     Parameters
     ----------
     faults : iterable of Fault
     table, origin : str
     received_at : Timestamp, UTC
-        When the run stands. A fault of the asking belongs to the newest session published by then
-        and to that session's own run, however late that run is at work.
+        Scheduled start time of the run. A fault of a request belongs to the newest session
+        published by then and to that session's own run, even if that run is late.
     publication : Publication
 
     Returns
@@ -38,8 +38,8 @@ def fault_rows(
         Columns `REJECTED_COLUMNS`, sorted; a faulty number without a known_at of its own gets that
         of its table's lag rule.
     """
-    held = list(faults)
-    if not held:
+    listed = list(faults)
+    if not listed:
         return pd.DataFrame({name: [] for name in REJECTED_COLUMNS})
     served = _served(received_at, publication)
     known = publication_instant(served.date(), publication)
@@ -58,7 +58,7 @@ def fault_rows(
                 "session": served if fault.session is None else fault.session,
                 "known_at": known if fault.session is None else pd.NaT,
             }
-            for fault in held
+            for fault in listed
         ]
     )
     rows["session"] = rows["session"].astype("datetime64[us]")
@@ -70,7 +70,7 @@ def _served(received_at: pd.Timestamp, publication: Publication) -> pd.Timestamp
     """Return the newest session published by an instant."""
     days = all_sessions()
     day = received_at.tz_convert(publication.zone).tz_localize(None).normalize()
-    place = int(days.searchsorted(day, side="right")) - 1
-    if publication_instant(days[place].date(), publication) > received_at:
-        place -= 1
-    return pd.Timestamp(days[max(place, 0)])
+    position = int(days.searchsorted(day, side="right")) - 1
+    if publication_instant(days[position].date(), publication) > received_at:
+        position -= 1
+    return pd.Timestamp(days[max(position, 0)])

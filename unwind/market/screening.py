@@ -1,7 +1,7 @@
 """The screening of rows against the input contract (`unwind.contract.inputs`).
 
-A row that breaks a rule is quarantined and named with file, row, rule, value and remedy; nothing
-is dropped in silence. Pandera holds the column checks; this module holds what a row means.
+A row that breaks a rule is quarantined with file, row, rule, value and remedy; no row is dropped
+without a record. Pandera checks columns; this module checks rows.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from unwind.contract.text import plain
 EARLIEST = pd.Timestamp("1970-01-01")
 # No digit can be matched in two ways: the time is linear in the length.
 NUMBER = r"\s*[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|Infinity)\s*"
-# Past this many faults a table is not market data, and naming each would fill the memory.
+# With more faults a table is not market data, and a record of each would fill the memory.
 MAX_FAULTS = 1_000_000
 VALIDATED_ROWS = 100_000
 
@@ -38,13 +38,13 @@ class Observations:
     ----------
     table : str
     rows : DataFrame
-        Declared columns, and known_at (UTC; NaT: the lag rule will say).
+        Declared columns, and known_at (UTC; NaT: to be set by the lag rule).
     rejected : DataFrame
-        One row a fault, columns `REJECTED_COLUMNS`; `row` counts data rows from 1.
+        One row per fault, columns `REJECTED_COLUMNS`; `row` counts data rows from 1.
     doubts : tuple of Fault
-        Where providers disagree, and which one stands.
+        Disagreements of providers, with the value used.
     fills : Series of bool, or None
-        Rows of a stand-in for the provider that undertakes to give them.
+        Rows of a fallback for the provider that promises them.
     agreed : DataFrame, or None
         Moves that two providers report alike: rows of confirmations without their known_at.
     """
@@ -65,7 +65,7 @@ def screen(
     closed_days: pd.DatetimeIndex,
     everyday_symbols: frozenset[str],
 ) -> Observations:
-    """Separate the rows of an extract that keep the contract from those that break it.
+    """Separate the rows of an extract that meet the contract from those that break it.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def screen(
     closed_days : DatetimeIndex
         Weekdays and weekends on which the exchange did not trade.
     everyday_symbols : frozenset of str
-        Symbols that may print on closed days.
+        Symbols that may have prices on closed days.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def screen(
     Raises
     ------
     SourceError
-        The rows break more rules than can be named one by one.
+        The rows have more faults than can be recorded one by one.
     """
     raw = extract.rows.reset_index(drop=True).apply(_legible)
     ledger = _Ledger(extract.origin, table)
@@ -110,10 +110,12 @@ def screen(
 
     rows = pd.DataFrame(index=raw.index)
     bad = pd.Series(False, index=raw.index)
-    given, long = _within_cells(raw, table)
+    readable, long = _within_cells(raw, table)
     for name in (table.event, *table.dates):
         rows[name], faults = (
-            _instants(given[name]) if table.instant and name == table.event else _dates(given[name])
+            _instants(readable[name])
+            if table.instant and name == table.event
+            else _dates(readable[name])
         )
         # Unlike known_at, none of these may be missing.
         faults = (faults | rows[name].isna()) & ~long.get(name, faults & False)
@@ -124,7 +126,7 @@ def screen(
     for name in table.texts:
         rows[name] = raw[name].astype("str").where(raw[name].notna(), "")
     for name in table.numbers:
-        cells = given[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
+        cells = readable[name] if name in raw.columns else pd.Series(float("nan"), index=raw.index)
         rows[name] = _numbers(cells)
         faults = rows[name].isna() & cells.notna()
         bad |= ledger.add(
@@ -134,7 +136,7 @@ def screen(
         ledger.add(raw, rows, codes, name, MISSING, MISSING_REMEDY, "warning")
         rows[name] = rows[name].mask(codes)
     rows["known_at"], faults = (
-        _instants(given["known_at"])
+        _instants(readable["known_at"])
         if "known_at" in raw.columns
         else (pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]"), bad & False)
     )
@@ -174,30 +176,30 @@ def screen(
     bad |= blank
 
     key = [*table.key, "known_at"]
-    kept = rows[~bad]
-    doubled = kept.duplicated(key, keep=False)
-    identical = kept.duplicated(keep=False) & doubled
-    repeats = kept.duplicated(keep="first") & identical
-    conflicts = doubled & ~identical
+    accepted = rows[~bad]
+    duplicate = accepted.duplicated(key, keep=False)
+    identical = accepted.duplicated(keep=False) & duplicate
+    repeats = accepted.duplicated(keep="first") & identical
+    conflicts = duplicate & ~identical
     everywhere = pd.Series(False, index=raw.index)
     ledger.add(
         raw, rows, everywhere | repeats.reindex(raw.index, fill_value=False), table.key[-1],
-        "duplicate_row", "remove the repeated row; the first was kept", "info",
+        "duplicate_row", "remove the repeated row; the first is used", "info",
     )  # fmt: skip
     ledger.add(
         raw, rows, everywhere | conflicts.reindex(raw.index, fill_value=False), table.key[-1],
-        "duplicate_key", "keep one row a key, or give each its known_at",
+        "duplicate_key", "keep one row per key, or give each its known_at",
     )  # fmt: skip
-    return Observations(table.name, kept[~(repeats | conflicts)].copy(), ledger.frame())
+    return Observations(table.name, accepted[~(repeats | conflicts)].copy(), ledger.frame())
 
 
 def _legible(values: pd.Series) -> pd.Series:
-    """Decode bytes, which Parquet may hold in place of text; what is no UTF-8 shows as escapes."""
+    """Decode bytes, which Parquet may hold instead of text; invalid UTF-8 becomes escapes."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype("object")
     if values.dtype != "object":
         return values
-    # Of a long one only the beginning: a character is four bytes at most.
+    # Only the beginning of a long cell: a character is four bytes at most.
     return values.map(
         lambda cell: (
             cell[: 4 * (MAX_CELL + 1)].decode("utf-8", "backslashreplace")
@@ -210,11 +212,11 @@ def _legible(values: pd.Series) -> pd.Series:
 def _within_cells(
     raw: pd.DataFrame, table: InputTable
 ) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
-    """Blank the dates and numbers of too many characters, which no parser then reads.
+    """Mask dates and numbers with too many characters, so that no parser reads them.
 
     Texts have a rule of their own.
     """
-    given, long = raw.copy(), {}
+    readable, long = raw.copy(), {}
     for name in (table.event, *table.dates, *table.numbers, "known_at"):
         if name not in raw.columns or raw[name].dtype.kind not in "OSU":
             continue
@@ -224,8 +226,8 @@ def _within_cells(
             faults = raw[name].map(lambda cell: isinstance(cell, str) and len(cell) > MAX_CELL)
             faults = faults.astype(bool)
         if faults.any():
-            given[name], long[name] = raw[name].mask(faults), faults
-    return given, long
+            readable[name], long[name] = raw[name].mask(faults), faults
+    return readable, long
 
 
 def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -235,19 +237,19 @@ def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def _written(values: pd.Series) -> pd.Series:
-    """Dates and times, or text of them; a number or a duration names no day and no instant."""
+    """Dates and times, or their text; a number or a duration is not a date."""
     if pd.api.types.is_numeric_dtype(values) or values.dtype.kind == "m":
         return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us, UTC]")
     if values.dtype != "object":
         return values
-    return values.map(lambda held: held if isinstance(held, str | date | np.datetime64) else None)
+    return values.map(lambda cell: cell if isinstance(cell, str | date | np.datetime64) else None)
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Parse plain decimal numbers; NaN for all else.
+    """Parse plain decimal numbers; NaN otherwise.
 
-    Python would also read "36_1", "３６", a truth value as 1 and a date as nanoseconds since 1970:
-    figures that nobody wrote.
+    Python would also read "36_1", "３６", a boolean as 1 and a date as nanoseconds since 1970:
+    figures that are not in the file.
     """
     ordinary = not (pd.api.types.is_bool_dtype(values) or pd.api.types.is_complex_dtype(values))
     if pd.api.types.is_numeric_dtype(values) and ordinary:
@@ -279,14 +281,14 @@ def _check_values(
     checks = table.checks()
     faulty: dict[tuple[str, str], list[pd.Series]] = {}
     failures = 0
-    # A part at a time: pandera lays out every failure before any can be counted.
+    # In parts: pandera builds every failure before any can be counted.
     for start in range(0, len(rows), VALIDATED_ROWS):
         try:
             checks.validate(rows.iloc[start : start + VALIDATED_ROWS], lazy=True)
         except pa.errors.SchemaErrors as error:
             for (column, check), group in error.failure_cases.groupby(["column", "check"]):
-                places = group["index"].dropna().astype("int64")
-                faulty.setdefault((str(column), str(check)), []).append(places)
+                positions = group["index"].dropna().astype("int64")
+                faulty.setdefault((str(column), str(check)), []).append(positions)
             failures += len(error.failure_cases)
             ledger.refuse_beyond(failures)
     for (column, check), parts in sorted(faulty.items()):
@@ -299,10 +301,10 @@ def _check_values(
 def _blank_impossible_ranges(
     raw: pd.DataFrame, rows: pd.DataFrame, ledger: "_Ledger", bad: pd.Series
 ) -> None:
-    """Null the open, high and low of a bar whose close lies outside it; the close itself stands.
+    """Set open, high and low of a bar to null if open or close is outside the range.
 
     Some vendors sample the close after the range was frozen. The close agrees with other
-    vendors, the range does not, so the range is what is given up – and said.
+    vendors, the range does not: so the range is set to null, with a fault.
     """
     last = rows["close"] if "close" in rows.columns else rows["settle"]
     slack = 1e-6 * last.abs()
@@ -311,13 +313,13 @@ def _blank_impossible_ranges(
     outside &= ~bad
     ledger.add(
         raw, rows, outside, "close", "open_or_close_outside_range",
-        "open, high and low were left out, the close was kept: ask the vendor", "warning",
+        "open, high and low are set to missing, the close is used: ask the vendor", "warning",
     )  # fmt: skip
     rows.loc[outside, ["open", "high", "low"]] = float("nan")
 
 
 class _Ledger:
-    """Collects faults while one extract is screened."""
+    """Faults of one extract during screening."""
 
     def __init__(self, origin: str, table: InputTable) -> None:
         self.origin = origin
@@ -325,7 +327,7 @@ class _Ledger:
         self.parts: list[pd.DataFrame] = []
 
     def refuse_beyond(self, more: int) -> None:
-        """Refuse a table with more faults than can be named one by one."""
+        """Refuse a table with more faults than can be recorded one by one."""
         if sum(len(part) for part in self.parts) + more > MAX_FAULTS:
             raise SourceError(
                 f"{self.origin} breaks rules more than {MAX_FAULTS:,} times, which is not market "
@@ -333,7 +335,7 @@ class _Ledger:
             )
 
     def whole_file(self, rule: str, value: str, remedy: str, *, severity: str = "error") -> None:
-        """Name a fault of the file itself; `row` is 0."""
+        """Add a fault of the file itself; `row` is 0."""
         self.parts.append(
             pd.DataFrame(
                 {
@@ -360,7 +362,7 @@ class _Ledger:
         remedy: str,
         severity: str = "error",
     ) -> pd.Series:
-        """Name every faulty row and hand the mask back."""
+        """Add a fault per faulty row; return the mask."""
         if not faults.any():
             return faults
         self.refuse_beyond(int(faults.sum()))
@@ -372,7 +374,7 @@ class _Ledger:
         event = rows[self.table.event][faults]
         if self.table.instant:
             event = event.dt.tz_localize(None)
-        given = raw[column][faults] if column in raw.columns else pd.Series("", raw.index[faults])
+        cells = raw[column][faults] if column in raw.columns else pd.Series("", raw.index[faults])
         self.parts.append(
             pd.DataFrame(
                 {
@@ -381,7 +383,7 @@ class _Ledger:
                     "severity": severity,
                     "row": raw.index[faults] + 1,
                     "column": column,
-                    "value": given.astype("str").str.slice(0, MAX_CELL),
+                    "value": cells.astype("str").str.slice(0, MAX_CELL),
                     "remedy": remedy,
                     "session": event.dt.normalize(),
                     "known_at": rows["known_at"][faults]

@@ -1,7 +1,7 @@
-"""Where the basis of a price series changes: jumps, contradictions, restated stretches.
+"""Search for changes of basis in a price series: jumps, contradictions, restatements.
 
-Where one ratio explains a jump, the return over the seam is what is left; where none does, that
-return is set aside.
+If one ratio explains a jump, the return over the seam is the remainder; otherwise that return is
+set aside.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from unwind.market.price_jumps import Jumps, is_unit, nearest_ratio, ratio_text
 from unwind.market.price_matrix import Floats, moves
 from unwind.market.seams import Cell, Seams
 
-# Two slips that cancel agree to this share of their size.
+# Two errors that cancel agree to this share of their size.
 REVERTED = 0.25
-# Below it a day's own move hides whether a restated stretch begins with a jump.
+# Below it a daily move hides whether a restated stretch begins with a jump.
 SMALL_RATIO = 0.1
 
 
@@ -28,17 +28,17 @@ def find_seams(
     confirmed: Mapping[tuple[str, pd.Timestamp], str],
     agreed: Mapping[tuple[str, pd.Timestamp], str],
 ) -> Seams:
-    """Judge every suspect row in the order of sessions.
+    """Classify every suspect row in the order of sessions.
 
     Parameters
     ----------
     jumps : Jumps
     restated : dict of (row, column) to Restatement
-        Where a restated stretch begins.
+        First rows of restated stretches.
     confirmed : mapping of (symbol, session) to str
-        Moves that a person confirmed, with the reason: they are not judged.
+        Moves that a person confirmed, with the reason: they are accepted.
     agreed : mapping of the same form
-        Moves that two vendors report alike. They share what nobody adjusted: a ratio stays one.
+        Moves that two vendors report alike. Both may lack one adjustment: a ratio is still a fault.
     """
     matrix, rules = jumps.matrix, jumps.rules
     seams = Seams(matrix)
@@ -99,7 +99,7 @@ def find_seams(
 
 
 def _slips(excess: Floats, *, tolerance: float) -> NDArray[np.bool_]:
-    """Mark both rows of an adjusted close that leaves its close and comes back."""
+    """Mark both rows of an adjusted close that leaves its close and returns."""
     large = np.abs(excess) > tolerance
     back = large[1:] & large[:-1]
     back &= np.abs(excess[1:] + excess[:-1]) < REVERTED * np.abs(excess[:-1])
@@ -119,18 +119,18 @@ def _contradict(
     contradicts: bool,
     slip: bool,
 ) -> None:
-    """Find which of close and adjusted close is wrong where they contradict each other."""
+    """Decide which of close and adjusted close is wrong if they contradict each other."""
     close_fault, own_fault = faulty
     both = f"adj_close {np.expm1(own):+.2%}, close {np.expm1(plain):+.2%}"
     if close_fault and not slip:
         if not contradicts:
-            return  # a distribution, which the adjusted close took in
+            return  # a distribution, included in the adjusted close
         seams.close[at] = plain - own
         if not is_unit(nearest_ratio(plain - own)):
             seams.volume[at] = own - plain
         seams.name(
             at, "close", rule="unadjusted_split",
-            value=f"{both}; earlier closes and volumes were brought onto the new basis",
+            value=f"{both}; earlier closes and volumes are scaled to the new basis",
             remedy="ask the vendor: close must be adjusted for splits",
         )  # fmt: skip
         return
@@ -148,9 +148,9 @@ def _contradict(
 def _jump(
     jumps: Jumps, seams: Seams, at: Cell, plain: float, own: float, *, explained: bool
 ) -> None:
-    """Take the ratio out of a jump, or set its return aside."""
+    """Remove the ratio from a jump, or set its return aside."""
     of, change = ("adj_close", own) if np.isfinite(own) else ("close", plain)
-    # Two columns that jump by different ratios are explained by none.
+    # No ratio explains two columns that jump differently.
     ratio = jumps.ratio(*at, change) if explained else None
     seams.jumped[at], seams.set_aside[at] = True, ratio is None
     for steps, move in ((seams.close, plain), (seams.adj_close, own)):
@@ -180,9 +180,9 @@ def _jump(
 def _revert(
     jumps: Jumps, seams: Seams, before: Cell, at: Cell, first: float, second: float, *, faulty: bool
 ) -> bool:
-    """Drop the one price between a jump and its way back; False where there is no such price.
+    """Drop the one price between a jump and its reversal; False if there is no such price.
 
-    A change of unit for one row is taken out exactly, by the rule of its ratio.
+    A change of unit for one row is removed exactly, by its ratio.
     """
     known = bool(seams.jumped[before])
     if not (faulty or known) or not abs(first + second) < REVERTED * abs(second):
@@ -205,24 +205,26 @@ def _revert(
     return True
 
 
-def _restate(seams: Seams, at: Cell, found: Restatement, plain: float, own: float) -> bool:
-    """Bring the rows before a restated stretch onto its basis; False where it was a correction.
+def _restate(seams: Seams, at: Cell, restatement: Restatement, plain: float, own: float) -> bool:
+    """Scale the rows before a restated stretch to its basis; False if it was a correction.
 
-    A correction of a wrong stretch leaves no jump at its beginning, a restatement does.
+    A correction of a wrong stretch leaves no jump at its beginning; a restatement does.
     """
     if not np.isfinite(plain):
         return False
-    if abs(found.close) > SMALL_RATIO and abs(plain - found.close) > abs(plain):
+    if abs(restatement.close) > SMALL_RATIO and abs(plain - restatement.close) > abs(plain):
         return False
-    seams.close[at] = found.close
-    seams.volume[at] = found.volume if np.isfinite(found.volume) else 0.0
+    seams.close[at] = restatement.close
+    seams.volume[at] = restatement.volume if np.isfinite(restatement.volume) else 0.0
     if np.isfinite(own):
-        # An adjusted close is kept on the basis of the rows before it where the two overlap.
-        adjusted = found.adj_close if np.isfinite(found.adj_close) else found.close
+        # An adjusted close keeps the basis of earlier rows if the two overlap.
+        adjusted = (
+            restatement.adj_close if np.isfinite(restatement.adj_close) else restatement.close
+        )
         seams.adj_close[at] = adjusted if abs(own - adjusted) < abs(own) else 0.0
     seams.name(
         at, "close", rule="partial_restatement",
-        value=f"times {np.exp(found.close):.4g} from here on; earlier rows were brought onto it",
+        value=f"times {np.exp(restatement.close):.4g} from here on; earlier rows are scaled to it",
         remedy="ask the vendor for the whole history",
     )  # fmt: skip
     return True
@@ -230,4 +232,4 @@ def _restate(seams: Seams, at: Cell, found: Restatement, plain: float, own: floa
 
 def _in_sigmas(jumps: Jumps, at: Cell, change: float) -> str:
     sigma = jumps.sigma[at]
-    return f"{abs(change) / sigma:.0f} σ" if np.isfinite(sigma) else "without a σ to judge it by"
+    return f"{abs(change) / sigma:.0f} σ" if np.isfinite(sigma) else "no σ available"

@@ -1,4 +1,4 @@
-"""Seams of a price series: sessions at which its basis changes, and what becomes of the rows.
+"""Seams of a price series: sessions at which its basis changes, and the scaling of its rows.
 
 Rows before a seam are multiplied onto the basis after it.
 """
@@ -17,12 +17,12 @@ Cell = tuple[int, int]
 
 @dataclass(slots=True, eq=False)
 class Seams:
-    """Log ratios by which the rows before a session are multiplied, and the faults behind them.
+    """Log ratios that scale the rows before a session, and the faults behind them.
 
     Attributes
     ----------
     close, adj_close, volume : array of shape (n_sessions, n_symbols)
-        `close` holds for open, high and low as well; 0 where there is no seam.
+        `close` also applies to open, high and low; 0 without a seam.
     set_aside : array of bool
         Returns that await confirmation.
     jumped : array of bool
@@ -56,7 +56,7 @@ class Seams:
         )  # fmt: skip
 
     def confirm(self, at: Cell, reason: str) -> None:
-        """Say that a suspect move stands, and why."""
+        """Record that a suspect move is accepted, with the reason."""
         self.faults.append(
             Fault(
                 entity=self.matrix.symbols[at[1]], rule="confirmed_move", severity="info",
@@ -66,7 +66,7 @@ class Seams:
         )  # fmt: skip
 
     def on_one_basis(self, prices: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows on the basis of the newest; without the prices that are wrong."""
+        """Return the rows on the newest basis, without wrong prices."""
         steps = (self.close, self.adj_close, self.volume)
         columns = np.flatnonzero(
             self.wrong.any(axis=0) | np.any([(s != 0).any(axis=0) for s in steps], axis=0)

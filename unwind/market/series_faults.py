@@ -9,40 +9,42 @@ from unwind.market.price_matrix import COLUMNS, Floats, PriceMatrix
 
 # Sessions from one test for wrong dates to the next, and the share of a window that it needs.
 EVERY, MIN_SHARE = 21, 0.8
-# Series that each is compared with: a universe of thousands would take minutes.
+# Series in each comparison: a universe of thousands would take minutes.
 MAX_PEERS = 256
 # Rows of the session before and of the session after, within a window.
 CUTS = (slice(None, -2), slice(2, None))
-# Open and close nearer than this share of the bar's range are two prints of one instant.
+# Open and close within this share of the bar's range are one price.
 SAME_PRICE = 0.1
-# Share of the series with a repeated open from which on the vendor has no opens at all.
+# From this share of series with repeated opens on, the vendor has no opens at all.
 MAX_LONE = 0.4
 Mask = NDArray[np.bool_]
 
 
 def frozen_faults(matrix: PriceMatrix, *, sessions: int) -> tuple[Fault, ...]:
-    """Name every price row that ends a run of equal bars.
+    """Find every price row that ends a run of equal bars.
 
     Parameters
     ----------
     matrix : PriceMatrix
     sessions : int
-        Consecutive rows, at least 2, from which a run is named.
+        Consecutive rows, at least 2, from which a run is a fault.
 
     Returns
     -------
     tuple of Fault
         One per row; the fault at *t* uses rows up to *t*. A missing number equals a missing one; a
-        session without a row is passed over.
+        session without a row is skipped.
     """
     bars = np.stack([matrix.values[name] for name in COLUMNS], axis=2)
     faults = []
     for column, symbol in enumerate(matrix.symbols):
         priced = np.isfinite(bars[:, column]).any(axis=1)
         rows, own = np.flatnonzero(priced), bars[priced, column]
-        alike = np.zeros(len(rows), dtype=bool)
-        alike[1:] = np.all((own[1:] == own[:-1]) | (np.isnan(own[1:]) & np.isnan(own[:-1])), axis=1)
-        starts = np.maximum.accumulate(np.where(alike, 0, np.arange(len(rows))))
+        unchanged = np.zeros(len(rows), dtype=bool)
+        unchanged[1:] = np.all(
+            (own[1:] == own[:-1]) | (np.isnan(own[1:]) & np.isnan(own[:-1])), axis=1
+        )
+        starts = np.maximum.accumulate(np.where(unchanged, 0, np.arange(len(rows))))
         length = np.arange(len(rows)) - starts + 1
         faults += [
             Fault(
@@ -50,7 +52,7 @@ def frozen_faults(matrix: PriceMatrix, *, sessions: int) -> tuple[Fault, ...]:
                 rule="frozen_series",
                 severity="warning",
                 value=f"{length[at]} equal bars since {matrix.sessions[rows[starts[at]]]:%Y-%m-%d}",
-                remedy="ask the vendor: the feed may stand still",
+                remedy="check with the vendor whether the feed has stalled",
                 column="close",
                 session=matrix.sessions[rows[at]],
             )
@@ -62,7 +64,7 @@ def frozen_faults(matrix: PriceMatrix, *, sessions: int) -> tuple[Fault, ...]:
 def repeated_opens(matrix: PriceMatrix, *, rows: int, share: float) -> Mask:
     """Rows of stretches in which close repeats open while the bar itself has a range.
 
-    One of the two is wrong, and nothing in the bar says which. A bar without a range is a series
+    One of the two is wrong, and the bar does not show which. A bar without a range is a series
     that did not trade; a vendor without opens fills them in every series: neither is a fault.
     """
     values = matrix.values
@@ -97,7 +99,7 @@ def misdated(z: Floats, *, window: int, lagged: float, same_day: float) -> Mask:
     late = np.zeros(z.shape, dtype=bool)
     clipped = np.clip(z, -4, 4)
     peers = np.unique(np.linspace(0, z.shape[1] - 1, MAX_PEERS).astype(int))
-    # Twice the rows need a tenth less: the noise of a correlation shrinks with them.
+    # Twice the rows need 0.1 less: the noise of a correlation falls with the rows.
     for rows, less in ((window, 0.0), (2 * window, 0.1)):
         for end in range(len(z), rows - 1, -EVERY):
             span = slice(end - rows, end)

@@ -1,9 +1,9 @@
-"""The market store: every observation as one vendor printed it, with the instant it was known.
+"""The market store: every observation as a vendor reported it, with its known_at.
 
-Vintages are appended, never overwritten; reading names a cut-off and sees only what was known by
+Vintages are appended, never overwritten; a read with a cut-off returns only what was known by
 then. Each table is a log of Parquet segments (unwind.files.segments).
-DuckDB was tried beside it (docs/operations.md): it reads as fast, but its single file shuts
-readers out while a run writes.
+DuckDB was tried instead (docs/operations.md): it reads as fast, but its single file locks readers
+out while a run writes.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ REJECTED_KEY = ["table", "origin", "row", "column", "rule", "entity", "session"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """What one reading of a source added, per table."""
+    """Rows added by one reading of a source, per table."""
 
     source: str
     received: dict[str, int]
@@ -43,12 +43,12 @@ class Ingested:
 def ingest(
     store: Path, source: Source, *, settings: Settings, received_at: pd.Timestamp
 ) -> Ingested:
-    """Screen every table of a source and append what the store does not hold yet.
+    """Screen every table of a source and append new vintages to the store.
 
     Parameters
     ----------
     store : Path
-        Folder of the store; made when missing.
+        Folder of the store; created if missing.
     source : Source
     settings : Settings
         Lag rules and clocks.
@@ -60,12 +60,12 @@ def ingest(
     SourceError
         A table cannot be read, or `prices` holds no usable row.
     Damaged
-        A segment of the store is not as it was written.
+        A segment of the store differs from what was written.
     Unwritable
-        The disk refuses; the store holds the tables that were read before.
+        The disk refuses a write; the store has the tables appended before.
     """
     received, added, quarantined = {}, {}, {}
-    # All of it is there before the store is held: a slow provider keeps no other run waiting.
+    # Read before the lock: a slow provider must not block other runs.
     extracts = {name: source.extract(name) for name in source.tables()}
     with folder_lock(store):
         for draft in drafts(store):
@@ -77,19 +77,19 @@ def ingest(
             observed = _observed(extract, name, settings=settings, received_at=arrived)
             if name == "prices" and observed.rows.empty:
                 raise SourceError(f"{extract.origin} holds no usable row; {_first_fault(observed)}")
-            held = _vintages(store, name)
+            stored = _vintages(store, name)
             faults = fault_rows(
-                _doubts(extract, observed, held), table=name, origin=extract.origin,
+                _faults(extract, observed, stored), table=name, origin=extract.origin,
                 received_at=received_at, publication=settings.publication,
             )  # fmt: skip
             received[name] = sum(len(part.rows) for part in extract.parts or (extract,))
             if observed.agreed is not None:
                 _append_agreed(store, observed.agreed, settings=settings, received_at=arrived)
             added[name] = _append(
-                store, observed, held, settings=settings, published=published, received_at=arrived
+                store, observed, stored, settings=settings, published=published, received_at=arrived
             )
-            found = [rows for rows in (observed.rejected, faults) if not rows.empty]
-            rejected = pd.concat(found, ignore_index=True) if found else faults
+            quarantine = [rows for rows in (observed.rejected, faults) if not rows.empty]
+            rejected = pd.concat(quarantine, ignore_index=True) if quarantine else faults
             _append_rejected(store, rejected, INPUT_TABLES[name], settings=settings)
             quarantined[name] = int((rejected["severity"] == "error").sum())
     return Ingested(source=source.label, received=received, added=added, quarantined=quarantined)
@@ -98,7 +98,7 @@ def ingest(
 def _observed(
     extract: Extract, table: str, *, settings: Settings, received_at: pd.Timestamp
 ) -> Observations:
-    """Screen an extract, or each provider's part of it, and let the precedence choose."""
+    """Screen an extract, or each provider's part, and merge the parts by precedence."""
     clock, shut = settings.clock, closed_days()
     everyday = frozenset((*clock.crypto_daily, *clock.weekday, *clock.index_levels))
     terms: dict[str, Any] = {
@@ -111,7 +111,7 @@ def _observed(
     for part in extract.parts:
         try:
             screened.append(screen(part, INPUT_TABLES[table], **terms))
-        # What one provider gave never takes the others' rows with it.
+        # A fault of one provider must not lose the others' rows.
         except Exception as error:
             failures.append(provider_failed(part.label, table, error))
             empty = replace(part, rows=no_rows(table))
@@ -119,20 +119,20 @@ def _observed(
     bounds = settings.sources.agreement.get(table, {})
     for name, columns in settings.sources.agreement.items():
         known = INPUT_TABLES[name].numbers if name in INPUT_TABLES else ()
-        if strangers := sorted(set(columns) - set(known)) or ([] if known else [name]):
+        if unknown := sorted(set(columns) - set(known)) or ([] if known else [name]):
             raise SettingsError(
-                f"sources.agreement.{name} names {', '.join(strangers)}, which is no number of an "
-                f"input table; known there: {', '.join(known or INPUT_TABLES)}"
+                f"sources.agreement.{name} names {', '.join(unknown)}, which is not a number of "
+                f"an input table; known: {', '.join(known or INPUT_TABLES)}"
             )
     rows = united(extract.parts, screened, INPUT_TABLES[table], agreement=bounds)
     return replace(rows, doubts=(*rows.doubts, *failures))
 
 
-def _doubts(extract: Extract, observed: Observations, held: pd.DataFrame) -> list[Fault]:
+def _faults(extract: Extract, observed: Observations, stored: pd.DataFrame) -> list[Fault]:
     doubts = [*extract.faults, *observed.doubts]
     for part in extract.parts:
         doubts += part.faults
-    whole = observed.rows if held.empty else pd.concat([held, observed.rows], ignore_index=True)
+    whole = observed.rows if stored.empty else pd.concat([stored, observed.rows], ignore_index=True)
     doubts += unit_faults(whole, INPUT_TABLES[observed.table])
     return doubts
 
@@ -146,18 +146,18 @@ def _first_fault(observed: Observations) -> str:
 
 
 def _sessions_of_prices(store: Path, settings: Settings) -> pd.DatetimeIndex:
-    """Sessions of which the store holds prices of the exchange."""
-    held = _vintages(store, "prices")
-    if held.empty:
+    """Sessions for which the store has exchange prices."""
+    stored = _vintages(store, "prices")
+    if stored.empty:
         return pd.DatetimeIndex([])
     everyday = (*settings.clock.crypto_daily, *settings.clock.weekday)
-    return pd.DatetimeIndex(held.loc[~held["symbol"].isin(everyday), "session"].unique())
+    return pd.DatetimeIndex(stored.loc[~stored["symbol"].isin(everyday), "session"].unique())
 
 
 def _append(
     store: Path,
     observed: Observations,
-    held: pd.DataFrame,
+    stored: pd.DataFrame,
     *,
     settings: Settings,
     published: pd.DatetimeIndex,
@@ -169,88 +169,90 @@ def _append(
     own = rows["known_at"].notna()
     rule = default_known_at(rows, table, settings)
     rows["known_at"] = rows["known_at"].where(own, rule)
-    if not held.empty:
-        late = ~own & _overdue(rows, held, table, published=published, settings=settings)
+    if not stored.empty:
+        late = ~own & _overdue(rows, stored, table, published=published, settings=settings)
         arrival = rows["known_at"].where(rows["known_at"] > received_at, received_at)
         rows["known_at"] = rows["known_at"].where(~late, arrival)
         if table.name == "prices":
-            restated = rebased(rows, held, stand_ins=observed.fills)
+            restated = rebased(rows, stored, stand_ins=observed.fills)
             rows, own = restated.rows, own | restated.dated
         if observed.fills is not None:
-            # A stand-in adds what nobody gave; it never revises what stands.
+            # A fallback adds missing rows; it never revises stored ones.
             keys = pd.MultiIndex.from_frame(rows[key])
-            idle = observed.fills & keys.isin(pd.MultiIndex.from_frame(held[key]))
+            idle = observed.fills & keys.isin(pd.MultiIndex.from_frame(stored[key]))
             rows, own = rows[~idle], own[~idle]
-        rows = _new_vintages(rows, held, own=own, key=key, received_at=received_at)
+        rows = _new_vintages(rows, stored, own=own, key=key, received_at=received_at)
     _add(store, table.name, rows)
     return len(rows)
 
 
 def _overdue(
     rows: pd.DataFrame,
-    held: pd.DataFrame,
+    stored: pd.DataFrame,
     table: InputTable,
     *,
     published: pd.DatetimeIndex,
     settings: Settings,
 ) -> pd.Series:
-    """Mark first prints that were due in a session that the store has seen without them.
+    """Mark first reports that were due in a session that the store already has without them.
 
-    The rule of their table would date them before they arrived. A series that is new to the store,
-    the part of one before its first row, and the rows of a session that is new are history that is
-    loaded at once: for them the rule is all that is known.
+    The lag rule would date them before they arrived. A series that is new to the store, the part
+    before its first row, and the rows of a new session are loaded as history: for them the rule
+    applies.
     """
     due = sessions_served(pd.DatetimeIndex(rows["known_at"]), settings.publication)
     overdue = due.isin(published)
     first: pd.Series | pd.Timestamp
     if table.series:
-        starts = held.groupby(table.series)[table.event].min().rename("first").reset_index()
+        starts = stored.groupby(table.series)[table.event].min().rename("first").reset_index()
         first = rows[table.series].merge(starts, on=table.series, how="left")["first"]
         overdue &= rows[table.event].to_numpy() > first.to_numpy()
     else:
-        overdue &= (rows[table.event] > held[table.event].min()).to_numpy()
+        overdue &= (rows[table.event] > stored[table.event].min()).to_numpy()
     key = list(table.key)
-    overdue &= ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(held[key]))
+    overdue &= ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(stored[key]))
     return pd.Series(overdue, index=rows.index)
 
 
 def _append_agreed(
     store: Path, agreed: pd.DataFrame, *, settings: Settings, received_at: pd.Timestamp
 ) -> None:
-    """Date what two providers agree on as their rows: by rule where these are new, else now."""
+    """Date moves that two providers agree on: by rule if their rows are new, otherwise now."""
     known = default_known_at(agreed, INPUT_TABLES["prices"], settings)
-    held = _vintages(store, "prices")
-    if not held.empty:
+    stored = _vintages(store, "prices")
+    if not stored.empty:
         key = ["session", "symbol"]
-        there = pd.MultiIndex.from_frame(agreed[key]).isin(pd.MultiIndex.from_frame(held[key]))
-        known = known.mask(there, received_at)
+        is_stored = pd.MultiIndex.from_frame(agreed[key]).isin(
+            pd.MultiIndex.from_frame(stored[key])
+        )
+        known = known.mask(is_stored, received_at)
     append_agreed(store, agreed.assign(known_at=known))
 
 
 def _new_vintages(
     rows: pd.DataFrame,
-    held: pd.DataFrame,
+    stored: pd.DataFrame,
     *,
     own: pd.Series,
     key: list[str],
     received_at: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Keep rows that say something new; date a silent revision at its arrival."""
-    echo = _originals(rows, held, own=own, key=key)
+    """Return rows with new values; date a silent revision at its arrival."""
+    echo = _originals(rows, stored, own=own, key=key)
     rows, own = rows[~echo], own[~echo]
     values = [name for name in rows.columns if name not in (*key, "known_at")]
     marked = pd.concat(
-        [held[[*key, "known_at", *values]].assign(new=False), rows.assign(new=True, own=own)],
+        [stored[[*key, "known_at", *values]].assign(new=False), rows.assign(new=True, own=own)],
         ignore_index=True,
     )
     seen = marked.groupby(key, sort=False)["new"].transform("min") == 0
-    # A revision without a known_at was first seen now: dating it back would be look-ahead. So would
-    # be other values under a known_at that is on file already: those were known then, these not.
+    # A revision without a known_at is known from now: dating it back would be look-ahead. The same
+    # holds for other values under a stored known_at: the stored ones were known then, these not.
     dated = marked["own"].fillna(False).astype(bool) & ~_contradicting(marked, key, values)
     revised = marked["new"] & seen & ~dated
     late = marked["known_at"].where(marked["known_at"] > received_at, received_at)
     marked["known_at"] = marked["known_at"].where(~revised, late)
-    known_later = _known_later(marked, held, revised, key=[*key, *values])
+    known_later = _known_later(marked, stored, revised, key=[*key, *values])
     marked = marked.sort_values([*key, "known_at", "new"], kind="stable")
     before = marked.groupby(key, sort=False)[values].shift()
     same = pd.Series(True, index=marked.index)
@@ -262,27 +264,27 @@ def _new_vintages(
 
 
 def _known_later(
-    marked: pd.DataFrame, held: pd.DataFrame, revised: pd.Series, *, key: list[str]
+    marked: pd.DataFrame, stored: pd.DataFrame, revised: pd.Series, *, key: list[str]
 ) -> pd.Series:
-    """Mark revisions whose very values are on file as known later than now.
+    """Mark revisions whose values are stored with a later known_at.
 
-    A run that stands before the store's newest rows, after a clock was set back or a slot is run
-    again, would date back what was not known then.
+    A run with a cut-off before the store's newest rows, after a clock was set back or a slot is
+    rerun, would otherwise date them back.
     """
-    found = pd.Series(False, index=marked.index)
+    known_later = pd.Series(False, index=marked.index)
     if revised.any():
         own = marked.loc[revised, [*key, "known_at"]]
-        last = held.groupby(key, dropna=False, as_index=False)["known_at"].max()
-        both = own.merge(last, on=key, how="left", suffixes=("", "_held"))
-        found.loc[own.index] = (both["known_at_held"] > both["known_at"]).to_numpy()
-    return found
+        last = stored.groupby(key, dropna=False, as_index=False)["known_at"].max()
+        both = own.merge(last, on=key, how="left", suffixes=("", "_stored"))
+        known_later.loc[own.index] = (both["known_at_stored"] > both["known_at"]).to_numpy()
+    return known_later
 
 
 def _contradicting(marked: pd.DataFrame, key: list[str], values: list[str]) -> pd.Series:
-    """Mark new rows whose key and known_at are on file with other values."""
+    """Mark new rows whose key and known_at are stored with other values."""
     at = [*key, "known_at"]
-    held = marked.loc[~marked["new"]].drop_duplicates(at, keep="last")
-    both = marked[at].merge(held[[*at, *values]], on=at, how="left", indicator=True)
+    stored = marked.loc[~marked["new"]].drop_duplicates(at, keep="last")
+    both = marked[at].merge(stored[[*at, *values]], on=at, how="left", indicator=True)
     both.index = marked.index
     differs = pd.Series(False, index=marked.index)
     for name in values:
@@ -292,22 +294,22 @@ def _contradicting(marked: pd.DataFrame, key: list[str], values: list[str]) -> p
 
 
 def _originals(
-    rows: pd.DataFrame, held: pd.DataFrame, *, own: pd.Series, key: list[str]
+    rows: pd.DataFrame, stored: pd.DataFrame, *, own: pd.Series, key: list[str]
 ) -> pd.Series:
-    """Undated rows that are on file as they stand, delivered beside a dated one of their key.
+    """Undated rows that are stored unchanged, delivered with a dated one of their key.
 
-    Alone, such a row would take a later vintage back. Beside its own dated revision it is the
-    original, said again.
+    Alone, such a row would reverse a later vintage. With its own dated revision it is the
+    original, repeated.
     """
     beside = own.groupby([rows[name] for name in key]).transform("any") & ~own
     if not beside.any():
         return beside
-    matched = rows.merge(held, on=list(rows.columns), how="left", indicator=True)["_merge"]
+    matched = rows.merge(stored, on=list(rows.columns), how="left", indicator=True)["_merge"]
     return beside & (matched == "both").to_numpy()
 
 
 def default_known_at(rows: pd.DataFrame, table: InputTable, settings: Settings) -> pd.Series:
-    """When rows without a known_at of their own count as known, by the rules of the settings."""
+    """Default known_at of rows without their own, by the lag rules of the settings."""
     known = known_instants(rows[table.event], settings.known_at[table.name])
     if table.name == "cftc_positions":
         return report_instants(rows[table.event], settings.known_at[table.name])
@@ -336,10 +338,10 @@ def _append_rejected(
     if rule.minutes is not None:
         late = late.dt.tz_localize("UTC")
     rows["known_at"] = rows["known_at"].where(rows["known_at"].notna(), late.reindex(rows.index))
-    held = _vintages(store, REJECTED)
-    if not held.empty:
-        both = pd.concat([held, rows], ignore_index=True)
-        rows = both[~both.duplicated(REJECTED_KEY)].iloc[len(held) :]
+    stored = _vintages(store, REJECTED)
+    if not stored.empty:
+        both = pd.concat([stored, rows], ignore_index=True)
+        rows = both[~both.duplicated(REJECTED_KEY)].iloc[len(stored) :]
     _add(store, REJECTED, rows[list(REJECTED_COLUMNS)])
 
 
@@ -349,21 +351,21 @@ def _add(store: Path, table: str, rows: pd.DataFrame) -> None:
 
 
 def _vintages(store: Path, table: str) -> pd.DataFrame:
-    held = read_segments(store / table)
-    return pd.DataFrame() if held is None else held.to_pandas()
+    rows = read_segments(store / table)
+    return pd.DataFrame() if rows is None else rows.to_pandas()
 
 
 def read_vintages(store: Path, table: str) -> pd.DataFrame:
     """Every vintage of a table, sorted by key and known_at."""
-    held = _vintages(store, table)
-    if held.empty:
+    rows = _vintages(store, table)
+    if rows.empty:
         return pd.DataFrame({name: [] for name in (*INPUT_TABLES[table].columns, "known_at")})
     order = [*INPUT_TABLES[table].key, "known_at"]
-    return held.sort_values(order, kind="stable", ignore_index=True)
+    return rows.sort_values(order, kind="stable", ignore_index=True)
 
 
 def known_by(vintages: pd.DataFrame, table: str, *, cutoff: pd.Timestamp) -> pd.DataFrame:
-    """One row a key: the newest vintage with known_at ≤ `cutoff`.
+    """One row per key: the newest vintage with known_at ≤ `cutoff`.
 
     Parameters
     ----------
@@ -378,9 +380,9 @@ def known_by(vintages: pd.DataFrame, table: str, *, cutoff: pd.Timestamp) -> pd.
 
 def read_rejected(store: Path) -> pd.DataFrame:
     """Every quarantined row; known_at is NaT for faults of a file as a whole."""
-    held = _vintages(store, REJECTED)
-    if held.empty:
+    rows = _vintages(store, REJECTED)
+    if rows.empty:
         return pd.DataFrame({name: [] for name in REJECTED_COLUMNS}).astype(
             {"known_at": "datetime64[us, UTC]", "session": "datetime64[us]"}
         )
-    return held
+    return rows

@@ -7,23 +7,23 @@ from unwind.contract.inputs import InputTable
 from unwind.contract.quantities import Quantity
 from unwind.contract.source import Fault
 
-# A rate or a flow is noisy: its size is the median of so many rows, against so many before them.
+# A rate or a flow is noisy: its size is the median of ROWS rows, against BASELINE before them.
 ROWS, BASELINE = 5, 20
-# In decades. Seventeen years of factors, funding and flows changed their size by 1.4 at most, and
-# the smallest step of such a column is 2.
+# In powers of ten. Over seventeen years, factors, funding and flows changed their size by 1.4 at
+# most, and the smallest step of such a column is 2.
 SLACK = 0.4
-# One row is enough where it lies so far above the largest of the last sixty: 10 times for rates and
-# 100 for flows, where real ones reached 6.4 and 11.3.
+# One row is enough far above the largest of the last sixty: 10 times for rates and 100 for flows;
+# real ones reached 6.4 and 11.3.
 LARGEST_OF, MIN_LARGEST_OF, ONE_ROW_SLACK = 60, 40, 1.0
 
 
 def unit_faults(rows: pd.DataFrame, table: InputTable) -> tuple[Fault, ...]:
-    """Name each value whose size differs from the rows before it as two units do.
+    """Find each value whose size differs from the rows before it by a ratio of units.
 
     Parameters
     ----------
     rows : DataFrame
-        Screened rows of one table, what is stored of it included; their order does not matter.
+        Screened rows of one table, including stored ones; their order does not matter.
         The newest vintage of a key counts.
     table : InputTable
 
@@ -33,7 +33,7 @@ def unit_faults(rows: pd.DataFrame, table: InputTable) -> tuple[Fault, ...]:
         One per row of a series; the fault at t uses rows up to t. Of a level it is the row that
         jumps. Of a rate or a flow it is a row far beyond all of the last sixty, and each row at
         which most of the last five are in the other unit; the value names the first of them. Zeros
-        and missing values are passed over.
+        and missing values are skipped.
     """
     watched = {name: one for name, one in table.numbers.items() if one.step is not None}
     if not watched or rows.empty:
@@ -47,7 +47,7 @@ def unit_faults(rows: pd.DataFrame, table: InputTable) -> tuple[Fault, ...]:
         for column, quantity in watched.items():
             sizes = series.set_index(table.event)[column].abs()
             sizes = np.log10(sizes[sizes > 0])
-            found = _jumps(sizes, quantity) if quantity.level else _shifts(sizes, quantity)
+            changes = _jumps(sizes, quantity) if quantity.level else _shifts(sizes, quantity)
             faults += [
                 Fault(
                     entity=str(named),
@@ -58,7 +58,7 @@ def unit_faults(rows: pd.DataFrame, table: InputTable) -> tuple[Fault, ...]:
                     column=column,
                     session=row["at"],
                 )
-                for row in found.to_dict("records")
+                for row in changes.to_dict("records")
             ]
     return tuple(faults)
 
@@ -72,26 +72,26 @@ def _jumps(sizes: pd.Series, quantity: Quantity) -> pd.DataFrame:
 
 
 def _shifts(sizes: pd.Series, quantity: Quantity) -> pd.DataFrame:
-    """Rows at which the median size of the last rows lies a step from that of the rows before."""
+    """Rows at which the median size of recent rows is a step from that of the rows before."""
     assert quantity.step is not None
     after = sizes.rolling(ROWS).median()
     before = sizes.rolling(BASELINE).median().shift(ROWS)
     change = after - before
     decades = np.log10(quantity.step)
-    places = np.flatnonzero((change.abs() >= decades - SLACK).to_numpy())
+    positions = np.flatnonzero((change.abs() >= decades - SLACK).to_numpy())
     largest = sizes.rolling(LARGEST_OF, min_periods=MIN_LARGEST_OF).max().shift()
     alone = np.flatnonzero((sizes - largest >= decades - ONE_ROW_SLACK).to_numpy())
-    alone = np.setdiff1d(alone, places)
+    alone = np.setdiff1d(alone, positions)
     usual = sizes.rolling(BASELINE).median().shift()
     since = []
-    for place in places:
-        recent = sizes.iloc[place - ROWS + 1 : place + 1]
-        nearer = (recent - after.iloc[place]).abs() < (recent - before.iloc[place]).abs()
+    for position in positions:
+        recent = sizes.iloc[position - ROWS + 1 : position + 1]
+        nearer = (recent - after.iloc[position]).abs() < (recent - before.iloc[position]).abs()
         since.append(recent.index[nearer.to_numpy()][0])
     return pd.DataFrame(
         {
-            "at": sizes.index[[*alone, *places]],
+            "at": sizes.index[[*alone, *positions]],
             "since": [*sizes.index[alone], *since],
-            "decades": [*(sizes - usual).iloc[alone], *change.iloc[places]],
+            "decades": [*(sizes - usual).iloc[alone], *change.iloc[positions]],
         }
     ).sort_values("at", ignore_index=True)

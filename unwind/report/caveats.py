@@ -8,23 +8,23 @@ from unwind.contract.text import NULL, number, plain
 from unwind.report.digest import LARGEST, Verdict, read_verdict
 from unwind.report.format import Row, by_severity, correlation_grid, fault_text, records
 
-# What a reader takes in at once; the tables hold the rest.
+# Entries on one screen; the tables have all.
 LISTED = 5
 
 
-def uncertainties(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+def caveats(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Write the caveats, the most severe first."""
     verdict = read_verdict(tables["regimes"])
     return (
-        *_doubts_on_score(verdict),
-        *_doubts_on_data(tables["quality"]),
-        *_doubts_on_mechanisms(tables.get("mechanisms")),
-        *_doubts_on_volatility(tables["volatility"]),
-        *_doubts_on_correlation(tables["correlations"]),
+        *_score_caveats(verdict),
+        *_data_caveats(tables["quality"]),
+        *_mechanism_caveats(tables.get("mechanisms")),
+        *_volatility_caveats(tables["volatility"]),
+        *_correlation_caveats(tables["correlations"]),
     )
 
 
-def _doubts_on_score(verdict: Verdict | None) -> list[str]:
+def _score_caveats(verdict: Verdict | None) -> list[str]:
     if verdict is None:
         return ["No verdict: the regimes table has no row for this session."]
     if not verdict.missing:
@@ -45,16 +45,16 @@ def _doubts_on_score(verdict: Verdict | None) -> list[str]:
     return [f"{reach}, which spans {' and '.join(spanned)}. The state is uncertain."]
 
 
-def brief_uncertainties(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    """Write one sentence per kind of caveat, for a page with room for no more."""
+def brief_caveats(tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Write one sentence per kind of caveat, for the front page."""
     verdict = read_verdict(tables["regimes"])
     return (
-        *_doubts_on_score(verdict),
+        *_score_caveats(verdict),
         *_data_in_brief(tables["quality"]),
-        *_doubts_on_mechanisms(tables.get("mechanisms")),
+        *_mechanism_caveats(tables.get("mechanisms")),
         *_fits_in_brief(tables["volatility"]),
-        *_doubts_on_attribution(tables.get("attribution")),
-        *_doubts_on_correlation(tables["correlations"]),
+        *_attribution_caveats(tables.get("attribution")),
+        *_correlation_caveats(tables["correlations"]),
     )
 
 
@@ -65,10 +65,10 @@ def _data_in_brief(quality: pd.DataFrame) -> list[str]:
     counts: dict[str, int] = {}
     for row in rows:
         counts[plain(row["severity"])] = counts.get(plain(row["severity"]), 0) + 1
-    told = ", ".join(f"{count} {severity}" for severity, count in counts.items())
+    severities = ", ".join(f"{count} {severity}" for severity, count in counts.items())
     first = rows[0]
     return [
-        f"Data quality: {told}. First: {plain(first['table'])}, {plain(first['entity'])}: "
+        f"Data quality: {severities}. First: {plain(first['table'])}, {plain(first['entity'])}: "
         f"{fault_text(first['rule'])}."
     ]
 
@@ -84,7 +84,7 @@ def _fits_in_brief(volatility: pd.DataFrame) -> list[str]:
     return [f"{len(failed)} of {len(rows)} volatility fits did not converge: {named}."]
 
 
-def _doubts_on_attribution(attribution: pd.DataFrame | None) -> list[str]:
+def _attribution_caveats(attribution: pd.DataFrame | None) -> list[str]:
     if attribution is None or attribution.empty:
         return []
     row = records(attribution)[0]
@@ -96,8 +96,8 @@ def _doubts_on_attribution(attribution: pd.DataFrame | None) -> list[str]:
     ]
 
 
-def _doubts_on_mechanisms(mechanisms: pd.DataFrame | None) -> list[str]:
-    """Count the indicators that are not good measurements, and name those vendors dispute."""
+def _mechanism_caveats(mechanisms: pd.DataFrame | None) -> list[str]:
+    """Count the indicators by quality, and name those on which vendors disagree."""
     if mechanisms is None or mechanisms.empty:
         return []
     rows = records(mechanisms)
@@ -105,28 +105,28 @@ def _doubts_on_mechanisms(mechanisms: pd.DataFrame | None) -> list[str]:
     for row in rows:
         if row["quality"] in counts:
             counts[row["quality"]] += 1
-    told = ", ".join(f"{count} {quality}" for quality, count in counts.items() if count)
-    if not told:
+    qualities = ", ".join(f"{count} {quality}" for quality, count in counts.items() if count)
+    if not qualities:
         return []
-    contested = dict.fromkeys(
+    disputed = dict.fromkeys(
         f"{plain(row['indicator']).replace('_', ' ')} {plain(row['item'])}"
         for row in rows
         if row["quality"] == "conflicted"
     )
-    named = list(contested)[:LARGEST]
-    more = f" and {len(contested) - LARGEST} more" if len(contested) > LARGEST else ""
+    named = list(disputed)[:LARGEST]
+    more = f" and {len(disputed) - LARGEST} more" if len(disputed) > LARGEST else ""
     conflict = f" (vendors disagree on {', '.join(named)}{more})" if named else ""
-    return [f"Mechanism indicators ({len(rows)}): {told}{conflict}."]
+    return [f"Mechanism indicators ({len(rows)}): {qualities}{conflict}."]
 
 
-def _doubts_on_data(quality: pd.DataFrame) -> list[str]:
-    grave = [row for row in by_severity(quality) if row["severity"] in ("error", "warning")]
+def _data_caveats(quality: pd.DataFrame) -> list[str]:
+    severe = [row for row in by_severity(quality) if row["severity"] in ("error", "warning")]
     sentences = [
         f"Data {plain(row['severity'])}: {plain(row['table'])}, {plain(row['entity'])}: "
         f"{fault_text(row['rule'])} ({_rows(row['count'])})."
-        for row in grave[:LISTED]
+        for row in severe[:LISTED]
     ]
-    if left := len(grave) - len(sentences):
+    if left := len(severe) - len(sentences):
         sentences.append(f"{left} more data warnings: see data quality.")
     return sentences
 
@@ -135,21 +135,21 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{number(count, decimals=0)} rows"
 
 
-def _doubts_on_volatility(volatility: pd.DataFrame) -> list[str]:
+def _volatility_caveats(volatility: pd.DataFrame) -> list[str]:
     failed = [row for row in records(volatility) if not row["converged"]]
     failed.sort(key=lambda row: (row["asset"], row["model"]))
-    sentences = [_volatility_doubt(row) for row in failed[:LISTED]]
+    sentences = [_volatility_caveat(row) for row in failed[:LISTED]]
     if left := len(failed) - len(sentences):
         sentences.append(f"{left} more volatility fits did not converge: see volatility.")
     return sentences
 
 
-def _volatility_doubt(row: Row) -> str:
+def _volatility_caveat(row: Row) -> str:
     reason = f": {plain(row['reason'])}" if row["reason"] is not None else ""
     return f"{plain(row['asset'])} volatility did not converge ({plain(row['model'])}){reason}."
 
 
-def _doubts_on_correlation(correlations: pd.DataFrame) -> list[str]:
+def _correlation_caveats(correlations: pd.DataFrame) -> list[str]:
     lines = correlation_grid(correlations).lines
     known = next((line.cells for line in lines if line.cells[2] != NULL), None)
     if known is None:

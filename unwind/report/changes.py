@@ -1,4 +1,4 @@
-"""What changed since the session before, in short sentences."""
+"""Changes since the previous session, in short sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,40 +16,39 @@ Tables = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that may change, and what became of it."""
+    """One entry: its subject and how it changed."""
 
-    what: str
-    told: str
+    subject: str
+    text: str
 
 
 def changes(today: Tables, before: Tables | None, *, previous: date) -> tuple[Change, ...]:
-    """Say what changed between two sessions: state, score, drivers, links, breaks, attribution.
+    """List the changes: state, score, drivers, correlations, change points, attribution.
 
     Parameters
     ----------
     today, before : mapping of str to DataFrame
-        Published rows of the two sessions, as they were known at the same cut-off; `before` is None
-        where the session before was not published. What today's rows say by themselves is told all
-        the same.
+        Published rows of the two sessions as of the same cut-off; `before` is None if the previous
+        session was not published. State, correlations and change points need today's rows alone.
     previous : date
-        The session before.
+        The previous session.
     """
     verdict = read_verdict(today["regimes"])
     earlier = None if before is None else read_verdict(before["regimes"])
-    unknown = f"{session(previous)} was not published, so there is nothing to compare with"
-    told = [
+    no_comparison = f"{session(previous)} was not published, so there is nothing to compare with"
+    entries = [
         Change("State", _state(verdict)),
-        Change("Score", unknown if earlier is None else _score(verdict, earlier)),
+        Change("Score", no_comparison if earlier is None else _score(verdict, earlier)),
     ]
     if earlier is not None:
-        told.append(Change("Drivers", _drivers(verdict, earlier)))
-    told += [
+        entries.append(Change("Drivers", _drivers(verdict, earlier)))
+    entries += [
         Change("Correlations", _correlations(today["correlations"])),
         Change("Change points", _breaks(today["changepoints"])),
     ]
     if before is not None:
-        told.append(Change("Attribution", _attribution(today, before)))
-    return tuple(told)
+        entries.append(Change("Attribution", _attribution(today, before)))
+    return tuple(entries)
 
 
 def _state(verdict: Verdict | None) -> str:
@@ -69,50 +68,54 @@ def _score(verdict: Verdict | None, earlier: Verdict) -> str:
 
 
 def _drivers(verdict: Verdict | None, earlier: Verdict) -> str:
-    """Contributions that moved, the largest move first."""
+    """Changes of the contributions, the largest first."""
     now = {driver.name: driver.contribution for driver in verdict.drivers} if verdict else {}
     was = {driver.name: driver.contribution for driver in earlier.drivers}
-    moved = []
+    differences = []
     for name in dict.fromkeys((*now, *was)):
         first, last = was.get(name), now.get(name)
         if (first is None) != (last is None):
-            moved.append((float("inf"), f"{name} {'lost' if last is None else 'is back'}"))
+            differences.append(
+                (float("inf"), f"{name} {'is missing' if last is None else 'is available again'}")
+            )
         elif first is not None and last is not None and abs(last - first) >= 0.005:
             gap = last - first
-            moved.append((abs(gap), f"{name} {number(gap, decimals=2, signed=True)}"))
-    moved.sort(key=lambda entry: -entry[0])
-    return ", ".join(text for _, text in moved[:LARGEST]) or "none moved"
+            differences.append((abs(gap), f"{name} {number(gap, decimals=2, signed=True)}"))
+    differences.sort(key=lambda entry: -entry[0])
+    return ", ".join(text for _, text in differences[:LARGEST]) or "unchanged"
 
 
 def _correlations(rows: pd.DataFrame) -> str:
     window = short_window(rows)
-    held = [
+    pearson = [
         row
         for row in records(rows)
         if (row["method"], row["window"]) == ("pearson", window) and row["change"] is not None
     ]
-    held.sort(key=lambda row: (-abs(row["change"]), row["asset"]))
-    if not held:
-        return "no change is known"
+    pearson.sort(key=lambda row: (-abs(row["change"]), row["asset"]))
+    if not pearson:
+        return "no change available"
     listed = [
         f"{plain(row['asset'])} {number(row['value'] - row['change'], decimals=2)} → "
         f"{number(row['value'], decimals=2)}"
-        for row in held[:LARGEST]
+        for row in pearson[:LARGEST]
     ]
-    return f"{', '.join(listed)} (largest of {len(held)}, {window} sessions)"
+    return f"{', '.join(listed)} (largest of {len(pearson)}, {window} sessions)"
 
 
 def _breaks(rows: pd.DataFrame) -> str:
-    """Breaks that were first seen in the session itself."""
-    found = [row for row in records(rows) if session(row["first_seen"]) == session(row["as_of"])]
+    """Change points detected in this session."""
+    new_breaks = [
+        row for row in records(rows) if session(row["first_seen"]) == session(row["as_of"])
+    ]
     named = list(
         dict.fromkeys(
             f"{plain(row['pair'])} at {session(row['break_at'])} ({plain(row['method'])})"
-            for row in sorted(found, key=lambda row: (row["pair"], row["method"]))
+            for row in sorted(new_breaks, key=lambda row: (row["pair"], row["method"]))
         )
     )
     if not named:
-        return "none is new"
+        return "no new break"
     more = f" and {len(named) - LARGEST} more" if len(named) > LARGEST else ""
     return ", ".join(named[:LARGEST]) + more
 
@@ -125,11 +128,11 @@ def _attribution(today: Tables, before: Tables) -> str:
 def _finding(rows: pd.DataFrame | None) -> str:
     if rows is None or rows.empty:
         return "none"
-    held = records(rows)
-    first = held[0]
+    hypotheses = records(rows)
+    first = hypotheses[0]
     if first["named"] is not None:
         posterior = next(
-            (row["posterior"] for row in held if row["hypothesis"] == first["named"]), None
+            (row["posterior"] for row in hypotheses if row["hypothesis"] == first["named"]), None
         )
         words = WORDS.get(first["named"], plain(first["named"]))
         return f"{words} ({number(posterior, decimals=2)})"

@@ -1,7 +1,7 @@
-"""What changed in the conclusion on one session between two instants, and what had arrived.
+"""Changes of one session's conclusion between two instants, and the inputs that arrived.
 
-Both sides are read as they stood: the outputs of the latest run not after each instant, and the
-vintages of the market store that became known in between. Nothing is computed anew.
+Both sides are read as of their instant: the outputs of the latest run with a cut-off not after it,
+and the vintages of the market store that became known in between. No figure is recomputed.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from unwind.files.location import LakeError
 from unwind.lake.snapshots import Snapshot, read, read_session
 from unwind.market.store import known_by, read_vintages
 
-# Which input tables the blocks of evidence are read from, beside the prices.
+# Input tables of each evidence block, besides the prices.
 FEEDS = {
     "flows": ("etf_flows",),
     "cme": ("futures", "open_interest", "cftc_positions"),
@@ -27,15 +27,15 @@ FEEDS = {
     "crowding": ("published_zscores", "equity_factors_pct", "prices"),
     "hours": ("crypto_hourly", "prices"),
 }
-# Whose rows an indicator is read from, where that is not the base.
+# Entity of an indicator's rows, if it is not the base.
 ENTITIES = {"flow_total": "TOTAL", "bitcoin_gap": "DVOL", "equity_gap": "VIX"}
 
-# Say where a run stood, or repeat other columns in words: not a change of their own.
-_SILENT = frozenset(
+# Run context, or other columns repeated in words: not a change by themselves.
+_CONTEXT = frozenset(
     {"known_at", "cutoff", "settings_digest", "source", "as_of", "sentence", "headline", "drivers"}
 )
 
-# Changed alone, they are of no size.
+# A change of these alone has size 0.
 _REMARKS = frozenset({"describes", "detail", "reason", "n"})
 
 
@@ -53,8 +53,8 @@ class RowChange:
     columns : dict
         Column → (old, new), those that differ.
     size : float
-        Largest |new − old| / (|old| + |new|) of its numbers, in [0, 1]; 1 where a number came or
-        went, or a class changed; 0 where only a remark did.
+        Largest |new − old| / (|old| + |new|) of its numbers, in [0, 1]; 1 if a number was added or
+        removed, or a class changed; 0 if only a remark did.
     """
 
     table: str
@@ -66,7 +66,7 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One observation that became known in between; `old` is null where it was not known before."""
+    """One observation that became known in between; `old` is null if it was unknown before."""
 
     table: str
     key: dict[str, Any]
@@ -79,7 +79,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What changed in the conclusion on a session, and what had arrived.
+    """Changes of a session's conclusion, and the inputs that arrived.
 
     Attributes
     ----------
@@ -87,11 +87,11 @@ class Difference:
     blocks : dict
         Indicator of the evidence → its block.
     between : tuple of str
-        The two instants asked for.
+        The two requested instants.
     before, after : str or None
-        Cut-offs of the runs that the two sides are read from; None where no run stood by then.
+        Cut-offs of the two runs; None if no run had a cut-off by then.
     notes : tuple of str
-        Where a side is not what was asked for, and the command that makes it.
+        Where a side is not the requested instant, and the command that publishes it.
     rows : tuple of RowChange
         Verdict first, then by size.
     arrivals : tuple of Arrival
@@ -118,7 +118,7 @@ def difference(
     first: pd.Timestamp,
     second: pd.Timestamp,
 ) -> Difference:
-    """Compare what was said on a session at two instants.
+    """Compare the conclusions on a session at two instants.
 
     Parameters
     ----------
@@ -139,11 +139,13 @@ def difference(
             f"--from must be earlier than --to, got {_clock(first)} and {_clock(second)}"
         )
     if read(snapshot, "regimes", as_of=as_of).empty:
-        raise LakeError(f"{as_of} is not published; make it: {_replay(as_of, first, second)}")
+        raise LakeError(
+            f"{as_of} is not published; publish it with: {_replay(as_of, first, second)}"
+        )
     sides = [read_session(snapshot, as_of, cutoff=instant) for instant in (first, second)]
-    stood = [_cutoff(side) for side in sides]
-    since = first if stood[0] is None else stood[0]
-    same = stood[0] == stood[1]
+    cutoffs = [_cutoff(side) for side in sides]
+    since = first if cutoffs[0] is None else cutoffs[0]
+    same = cutoffs[0] == cutoffs[1]
     rows = [] if same else _row_changes(sides[0], sides[1])
     regimes, evidence = sides[1]["regimes"], sides[1]["evidence"]
     return Difference(
@@ -152,17 +154,17 @@ def difference(
         base="" if regimes.empty else str(regimes["base"].iloc[0]),
         blocks=dict(zip(evidence["indicator"], evidence["block"], strict=True)),
         between=(_clock(first), _clock(second)),
-        before=None if stood[0] is None else _clock(stood[0]),
-        after=None if stood[1] is None else _clock(stood[1]),
-        notes=tuple(_notes(as_of, (first, second), stood)),
+        before=None if cutoffs[0] is None else _clock(cutoffs[0]),
+        after=None if cutoffs[1] is None else _clock(cutoffs[1]),
+        notes=tuple(_notes(as_of, (first, second), cutoffs)),
         rows=tuple(rows),
         arrivals=tuple(_arrivals(lake / "market", since, second)),
     )
 
 
-def machine(found: Difference) -> dict[str, Any]:
-    """Lay a difference out for JSON."""
-    return asdict(found)
+def as_json(change: Difference) -> dict[str, Any]:
+    """Return a difference as JSON."""
+    return asdict(change)
 
 
 def _cutoff(side: dict[str, pd.DataFrame]) -> pd.Timestamp | None:
@@ -177,50 +179,51 @@ def _replay(as_of: date, *instants: pd.Timestamp) -> str:
 
 def _notes(
     as_of: date,
-    asked: tuple[pd.Timestamp, pd.Timestamp],
-    stood: list[pd.Timestamp | None],
+    instants: tuple[pd.Timestamp, pd.Timestamp],
+    cutoffs: list[pd.Timestamp | None],
 ) -> list[str]:
-    if stood[1] is not None and stood[0] == stood[1]:
+    if cutoffs[1] is not None and cutoffs[0] == cutoffs[1]:
         return [
-            f"no run stood after {_clock(stood[1])}: both sides are that run, and only what "
-            f"arrived since is listed; make the later one: {_replay(as_of, asked[1])}"
+            f"no run has a cut-off after {_clock(cutoffs[1])}: both sides are that run, and only "
+            f"later inputs are listed; publish the later one with: {_replay(as_of, instants[1])}"
         ]
-    told = []
-    for instant, found in zip(asked, stood, strict=True):
-        if found is None:
-            told.append(
-                f"nothing was said by {_clock(instant)}; make it: {_replay(as_of, instant)}"
+    notes = []
+    for instant, cutoff in zip(instants, cutoffs, strict=True):
+        if cutoff is None:
+            notes.append(
+                f"no run has a cut-off by {_clock(instant)}; publish one with: "
+                f"{_replay(as_of, instant)}"
             )
-        elif found != instant:
-            told.append(
-                f"no run stood at {_clock(instant)}, the latest before it stood at "
-                f"{_clock(found)}; make it: {_replay(as_of, instant)}"
+        elif cutoff != instant:
+            notes.append(
+                f"no run has the cut-off {_clock(instant)}, the latest before it has "
+                f"{_clock(cutoff)}; publish it with: {_replay(as_of, instant)}"
             )
-    return told
+    return notes
 
 
 def _row_changes(
     before: dict[str, pd.DataFrame], after: dict[str, pd.DataFrame]
 ) -> list[RowChange]:
-    found = _table_changes("drivers", ("driver",), _drivers(before), _drivers(after))
+    rows = _table_changes("drivers", ("driver",), _drivers(before), _drivers(after))
     order = {"regimes": 0, "attribution": 1, "drivers": 2, "evidence": 3, "mechanisms": 4}
     for name, table in TABLES.items():
-        found += _table_changes(name, table.entity, before[name], after[name])
-    return sorted(found, key=lambda row: (order.get(row.table, 5), -row.size, row.table))
+        rows += _table_changes(name, table.entity, before[name], after[name])
+    return sorted(rows, key=lambda row: (order.get(row.table, 5), -row.size, row.table))
 
 
 def _drivers(side: dict[str, pd.DataFrame]) -> pd.DataFrame:
     regimes = side["regimes"]
-    held = [] if regimes.empty else list(regimes["drivers"].iloc[0])
+    drivers = [] if regimes.empty else list(regimes["drivers"].iloc[0])
     columns = ["driver", "contribution", "value", "evidence"]
-    return pd.DataFrame(held, columns=columns)
+    return pd.DataFrame(drivers, columns=columns)
 
 
 def _table_changes(
     name: str, entity: tuple[str, ...], before: pd.DataFrame, after: pd.DataFrame
 ) -> list[RowChange]:
     key = list(entity)
-    values = [column for column in after.columns if column not in _SILENT and column not in key]
+    values = [column for column in after.columns if column not in _CONTEXT and column not in key]
     old, new = (
         {
             tuple(row[column] for column in key): row
@@ -228,9 +231,9 @@ def _table_changes(
         }
         for side in (before, after)
     )
-    found = []
-    for place in {**old, **new}:
-        was, now = old.get(place), new.get(place)
+    rows = []
+    for entity_key in {**old, **new}:
+        was, now = old.get(entity_key), new.get(entity_key)
         columns = {
             column: (
                 None if was is None else _plain(was[column]),
@@ -242,20 +245,20 @@ def _table_changes(
         if not columns:
             continue
         change = "added" if was is None else "removed" if now is None else "changed"
-        found.append(
+        rows.append(
             RowChange(
                 table=name,
-                key={column: _plain(value) for column, value in zip(key, place, strict=True)},
+                key={column: _plain(value) for column, value in zip(key, entity_key, strict=True)},
                 change=change,
                 columns=columns,
                 size=_size(columns),
             )
         )
-    return found
+    return rows
 
 
 def _plain(value: Any) -> Any:
-    """Lay one cell out so that equal cells compare equal: a missing figure is None."""
+    """Return one cell in a form that compares equal: a missing figure is None."""
     if not pd.api.types.is_scalar(value):
         return value
     if pd.isna(value):
@@ -266,7 +269,7 @@ def _plain(value: Any) -> Any:
 
 
 def _size(columns: dict[str, tuple[Any, Any]]) -> float:
-    """Judge by the figures, where there are any, and a class otherwise."""
+    """Return the largest relative change of the figures, or of a class without figures."""
     moves = [
         1.0 if None in pair else abs(pair[1] - pair[0]) / (abs(pair[0]) + abs(pair[1]))
         for pair in columns.values()
@@ -280,25 +283,25 @@ def _is_number(value: Any) -> bool:
 
 
 def _arrivals(store: Path, since: pd.Timestamp, until: pd.Timestamp) -> list[Arrival]:
-    found: list[Arrival] = []
+    arrivals: list[Arrival] = []
     for name, table in INPUT_TABLES.items():
         vintages = read_vintages(store, name)
         if vintages.empty:
             continue
         arrived = vintages[(vintages["known_at"] > since) & (vintages["known_at"] <= until)]
         arrived = arrived.drop_duplicates(list(table.key), keep="last")
-        held = known_by(vintages, name, cutoff=since)
-        found += _arrived(table, arrived, held)
-    return found
+        known = known_by(vintages, name, cutoff=since)
+        arrivals += _arrived(table, arrived, known)
+    return arrivals
 
 
-def _arrived(table: InputTable, arrived: pd.DataFrame, held: pd.DataFrame) -> list[Arrival]:
+def _arrived(table: InputTable, arrived: pd.DataFrame, known: pd.DataFrame) -> list[Arrival]:
     values = [name for name in (*table.numbers, *table.dates) if name in arrived.columns]
     key = list(table.key)
     both = arrived.merge(
-        held[[*key, *values]], on=key, how="left", suffixes=("", "|old"), indicator=True
+        known[[*key, *values]], on=key, how="left", suffixes=("", "|old"), indicator=True
     )
-    found = []
+    arrivals = []
     for row in both.to_dict("records"):
         revised = row["_merge"] == "both"
         columns = {
@@ -306,7 +309,7 @@ def _arrived(table: InputTable, arrived: pd.DataFrame, held: pd.DataFrame) -> li
             for name in values
         }
         columns = {name: pair for name, pair in columns.items() if pair[0] != pair[1]}
-        found.append(
+        arrivals.append(
             Arrival(
                 table=table.name,
                 key={name: _plain(row[name]) for name in key},
@@ -317,7 +320,7 @@ def _arrived(table: InputTable, arrived: pd.DataFrame, held: pd.DataFrame) -> li
                 revised=revised,
             )
         )
-    return sorted(found, key=lambda arrival: not arrival.revised)
+    return sorted(arrivals, key=lambda arrival: not arrival.revised)
 
 
 def _event(value: pd.Timestamp, table: InputTable) -> str:

@@ -1,4 +1,4 @@
-"""The verdict of one session as readers take it: state, score, drivers, what the score means."""
+"""The verdict of one session: state, score, drivers and the meaning of the score."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from unwind.contract.text import NULL, interval, is_null, number, percent, plain
 from unwind.report.format import records
 
 SIMULATED = "SIMULATED DATA"
-# What a reader takes in at once; the tables hold the rest.
+# Entries on one screen; the tables have all.
 LARGEST = 3
 
 
@@ -19,7 +19,7 @@ LARGEST = 3
 class Driver:
     """One contribution to the evidence score; null where its input is missing.
 
-    `meaning` says in words what `value` measures; it is the name where the row has no words.
+    `meaning` describes what `value` measures; without a description it is the name.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Driver:
 class Verdict:
     """The regimes row of one session.
 
-    `return_period` and `episode_share` are out of sample (years left out) where the row has them.
+    `return_period` and `episode_share` are leave-one-year-out figures if the row has them.
     """
 
     base: str
@@ -140,13 +140,13 @@ def odds(
 
 
 def _two_figures(period: float) -> str:
-    """Write a return period as coarsely as it is known."""
+    """Write a return period to two significant figures."""
     digits = 1 - math.floor(math.log10(max(period, 1.0)))
     return number(round(period, digits), decimals=0)
 
 
 def best_known(row: Mapping[str, Any]) -> dict[str, float | None]:
-    """Rarity and base rate of a regimes row: from years left out, or in sample in older rows."""
+    """Rarity and base rate of a regimes row: leave-one-year-out, or in sample in older rows."""
     rarity = row.get("observed_return_period")
     names = ("base_rate_in_band", "base_rate_in_band_lower", "base_rate_in_band_upper")
     shares = [row.get(name) for name in names]
@@ -208,9 +208,9 @@ def _driver(entry: Mapping[str, Any]) -> Driver:
 
 def remainder(verdict: Verdict) -> str:
     """Sum up the drivers beyond the largest, so that the list adds up to the score."""
-    rest = verdict.largest[LARGEST:]
-    if not rest:
+    smaller = verdict.largest[LARGEST:]
+    if not smaller:
         return ""
-    total = sum(driver.contribution or 0.0 for driver in rest)
-    noun = "driver" if len(rest) == 1 else "drivers"
-    return f"{len(rest)} more {noun}, together {number(total, decimals=2, signed=True)}"
+    total = sum(driver.contribution or 0.0 for driver in smaller)
+    noun = "driver" if len(smaller) == 1 else "drivers"
+    return f"{len(smaller)} more {noun}, together {number(total, decimals=2, signed=True)}"

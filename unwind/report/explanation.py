@@ -46,45 +46,45 @@ def explanation(day: SessionDay) -> dict[str, Any]:
 
 def explanation_text(day: SessionDay) -> str:
     """Return the arithmetic of the verdict as text."""
-    told = explanation(day)
+    account = explanation(day)
     lines = [str(day.regime["headline"]), ""]
     lines.append(f"  {'driver':<16}{'value':>7}{'evidence':>10}{'share':>8}")
-    for driver in told["drivers"]:
-        shown = (
+    for driver in account["drivers"]:
+        cells = (
             number(driver[name], decimals=2, signed=name == "contribution")
             for name in ("value", "evidence", "contribution")
         )
-        value, evidence, share = shown
+        value, evidence, share = cells
         lines.append(
             f"  {driver['driver']:<16}{value:>7}{evidence:>10}{share:>8}  {driver['meaning']}"
         )
-    score = "none" if told["score"] is None else number(told["score"], decimals=2)
-    lines += [f"  {'score':<16}{score:>25}", "", *_rule(told)]
+    score = "none" if account["score"] is None else number(account["score"], decimals=2)
+    lines += [f"  {'score':<16}{score:>25}", "", *_rule(account)]
     lines.append(
-        f"State {told['state']}, session {told['sessions_in_state']} in it; previous state "
-        f"{told['previous_state']}."
+        f"State {account['state']}, session {account['sessions_in_state']} in it; previous state "
+        f"{account['previous_state']}."
     )
     return "\n".join(lines)
 
 
-def _rule(told: dict[str, Any]) -> list[str]:
+def _rule(account: dict[str, Any]) -> list[str]:
     """Write what the score means and how often the rule is wrong."""
-    limits = told["thresholds"]
+    limits = account["thresholds"]
     lines = [
         "Evidence of a driver: −log₁₀ of the share of ordinary sessions that reach its value.",
         "Evidence score: −log₁₀ of the weighted harmonic mean of the drivers' p-values; the shares",
         "add up to it. Ordinary session: outside every labelled episode and its buffer.",
     ]
-    if told["score"] is not None:
-        left_out = told["base_rate_in_band"]
-        share = told["episode_share"] if left_out["share"] is None else left_out
+    if account["score"] is not None:
+        out_of_sample = account["base_rate_in_band"]
+        share = account["episode_share"] if out_of_sample["share"] is None else out_of_sample
         lines.append(
             odds(
-                told["observed_return_period"] or told["return_period"],
+                account["observed_return_period"] or account["return_period"],
                 share["share"],
                 share["lower"],
                 share["upper"],
-                in_sample=told["calibration_sample"] == "in sample",
+                in_sample=account["calibration_sample"] == "in sample",
             )
         )
     release, watch, raised = (
@@ -94,34 +94,34 @@ def _rule(told: dict[str, Any]) -> list[str]:
         f"Thresholds: WATCH {watch}, DELEVERAGING {raised}. DELEVERAGING goes to RELEASE below "
         f"{watch}, and RELEASE to CALM after consecutive sessions below {release}.",
     ]
-    if told["cross_asset_score"] is not None:
+    if account["cross_asset_score"] is not None:
         lines.append(
             f"Without the factor spreads the score is "
-            f"{number(told['cross_asset_score'], decimals=2)}; below {watch} a score above "
+            f"{number(account['cross_asset_score'], decimals=2)}; below {watch} a score above "
             f"{raised} is DEGROSSING, not DELEVERAGING."
         )
     lines.append(
-        f"Target of calibration {told['calibration']}: "
-        f"{number(told['false_alarms_per_year'], decimals=2)} false alarms per year of ordinary "
+        f"Target of calibration {account['calibration']}: "
+        f"{number(account['false_alarms_per_year'], decimals=2)} false alarms per year of ordinary "
         "sessions."
     )
-    if told["false_alarms_per_year_bound"] is not None:
+    if account["false_alarms_per_year_bound"] is not None:
         lines.append(
-            f"Stated rate: at most {number(told['false_alarms_per_year_bound'], decimals=2)} false "
-            "alarms per year (upper 90 % bound, from years left out)."
+            f"Stated rate: at most {number(account['false_alarms_per_year_bound'], decimals=2)} "
+            "false alarms per year (upper 90 % bound, leave-one-year-out)."
         )
     return lines
 
 
 def explanation_markdown(day: SessionDay) -> str:
     """Return the arithmetic of the verdict as markdown, for the Prefect artifact."""
-    told = explanation(day)
+    account = explanation(day)
     lines = ["| driver | value | evidence | share |", "|---|---:|---:|---:|"]
     lines += [
         f"| {escape_markdown(plain(driver['meaning']))} | {number(driver['value'], decimals=2)} | "
         f"{number(driver['evidence'], decimals=2)} | "
         f"{number(driver['contribution'], decimals=2, signed=True)} |"
-        for driver in told["drivers"]
+        for driver in account["drivers"]
     ]
-    lines += [f"| **score** | | | **{number(told['score'], decimals=2)}** |", ""]
-    return "\n".join([*lines, *(escape_markdown(plain(line)) for line in _rule(told))])
+    lines += [f"| **score** | | | **{number(account['score'], decimals=2)}** |", ""]
+    return "\n".join([*lines, *(escape_markdown(plain(line)) for line in _rule(account))])

@@ -1,4 +1,4 @@
-"""Where the desk report of a session lies, and its writing: whole or not at all."""
+"""Path of a session's desk report, and its atomic writing."""
 
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,7 @@ from unwind.files.location import LakeError, require_inside
 from unwind.indicators.context import RunContext, Slot
 from unwind.lake.snapshots import Snapshot, read
 from unwind.pipeline import Views
-from unwind.report.charts.report_pictures import WATCHED, shown_probabilities
+from unwind.report.charts.report_pictures import WATCHED, filtered_probabilities
 from unwind.report.page import Histories, render_report
 from unwind.report.session import session_day
 
@@ -22,7 +22,7 @@ def write_report_file(
     context: RunContext,
     views: Views,
 ) -> Path:
-    """Render the report of a published session and put it at reports/<session>/<cutoff>.html.
+    """Render the report of a published session to reports/<session>/<cutoff>.html.
 
     The tables are read back from the snapshot: what is drawn is what was published.
     """
@@ -46,14 +46,14 @@ def write_report_file(
 
 
 def put_page(lake: Path, page: str, slot: Slot) -> Path:
-    """Put a page in the place of its session and cut-off; clear what a killed run left there.
+    """Write a page to the path of its session and cut-off; remove drafts of killed runs.
 
     Raises
     ------
     Busy
         Another run holds the lake for too long.
     Unwritable
-        The disk refuses; the page that was there still is.
+        The disk refuses the write; the previous page is unchanged.
     Damaged
         A link leads out of the lake.
     """
@@ -69,7 +69,7 @@ def put_page(lake: Path, page: str, slot: Slot) -> Path:
 def _tables_before(
     snapshot: Snapshot, previous: date, slot: Slot
 ) -> dict[str, pd.DataFrame] | None:
-    """Rows of the session before, as the run's cut-off saw them; None where it has none."""
+    """Rows of the previous session as of the run's cut-off; None if it has none."""
     try:
         return session_day(snapshot, as_of=previous, cutoff=slot.cutoff).tables
     except LakeError:
@@ -77,16 +77,16 @@ def _tables_before(
 
 
 def _histories(snapshot: Snapshot, context: RunContext, views: Views) -> Histories:
-    shown = context.settings.report.history
-    link = views.links[0]
-    value, n = link.value.iloc[-shown:], link.n.iloc[-shown:]
+    n_sessions = context.settings.report.history
+    short_window = views.links[0]
+    value, n = short_window.value.iloc[-n_sessions:], short_window.n.iloc[-n_sessions:]
     lower, upper = (
         pd.DataFrame(end, index=value.index, columns=value.columns)
         for end in fisher_interval(
             value.to_numpy(), n.to_numpy(), confidence=context.settings.correlation.confidence
         )
     )
-    first = context.panel.sessions[-min(shown, len(context.panel.sessions))].date()
+    first = context.panel.sessions[-min(n_sessions, len(context.panel.sessions))].date()
     states = read(snapshot, "regime_models", since=first, cutoff=context.cutoff)
     return Histories(
         correlation=value,
@@ -94,15 +94,15 @@ def _histories(snapshot: Snapshot, context: RunContext, views: Views) -> Histori
         upper=upper,
         score=pd.DataFrame(
             {"score": views.verdict.scores.score, "state": views.verdict.states["state"]}
-        ).iloc[-shown:],
-        prices=context.panel.close[list(context.settings.universe.symbols)].iloc[-shown:],
+        ).iloc[-n_sessions:],
+        prices=context.panel.close[list(context.settings.universe.symbols)].iloc[-n_sessions:],
         volatility=_volatility_history(snapshot, first, context),
-        probabilities=shown_probabilities(states[states["as_of"].between(first, context.as_of)]),
+        probabilities=filtered_probabilities(states[states["as_of"].between(first, context.as_of)]),
     )
 
 
 def _volatility_history(snapshot: Snapshot, first: date, context: RunContext) -> pd.DataFrame:
-    """What was published, by the run's cut-off, on the base and the first counterparts."""
+    """Published volatility of the base and the first counterparts, as of the cut-off."""
     universe = context.settings.universe
     drawn = [universe.base, *universe.counterparts[:WATCHED]]
     rows = read(snapshot, "volatility", since=first, cutoff=context.cutoff)
@@ -111,9 +111,9 @@ def _volatility_history(snapshot: Snapshot, first: date, context: RunContext) ->
         (tails["asset"] == universe.base)
         & (tails["level"] == max(context.settings.tail_risk.levels))
     ]
-    shown = rows["as_of"].between(first, context.as_of) & rows["asset"].isin(drawn)
-    rows = rows.loc[shown, ["as_of", "asset", "sigma_annual", "converged"]]
+    selected = rows["as_of"].between(first, context.as_of) & rows["asset"].isin(drawn)
+    rows = rows.loc[selected, ["as_of", "asset", "sigma_annual", "converged"]]
     rows = rows.merge(tails[["as_of", "asset", "breach"]], on=["as_of", "asset"], how="left")
-    order = rows["asset"].map({name: place for place, name in enumerate(drawn)})
+    order = rows["asset"].map({name: rank for rank, name in enumerate(drawn)})
     ordered = rows.assign(order=order).sort_values(["order", "as_of"], ignore_index=True)
     return ordered.drop(columns="order")

@@ -1,4 +1,4 @@
-"""Numbers, dates and desk rows as a reader sees them: one form for page, markdown and terminal.
+"""Display format of numbers, dates and desk rows, for page, markdown and terminal.
 
 A null is an en dash that carries the row's reason; it is never a zero and never "nan".
 """
@@ -23,7 +23,7 @@ from unwind.contract.text import (
 
 Row = dict[str, Any]
 
-_GRAVITY = {"error": 0, "warning": 1}
+_SEVERITY = {"error": 0, "warning": 1}
 _MEASURES = {
     "return": "return, simple",
     "volume_shares": "volume, shares",
@@ -50,7 +50,7 @@ def fault_text(rule: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The head of a column; numbers stand to the right, prose may break its lines."""
+    """The head of a column; numbers are right-aligned, prose may wrap."""
 
     text: str
     numeric: bool = False
@@ -61,7 +61,7 @@ class Heading:
 class Line:
     """One formatted row, named by its first cell.
 
-    `reason` says why values are null ("" where none is), `strong` marks a record or an error.
+    `reason` explains null values ("" without one), `strong` marks a record or an error.
     """
 
     cells: tuple[str, ...]
@@ -80,13 +80,11 @@ class Grid:
 def correlation_grid(rows: pd.DataFrame) -> Grid:
     """Format equal-weight correlations of the shortest window, highest first, nulls last."""
     window = short_window(rows)
-    chosen = [
-        row for row in records(rows) if row["method"] == "pearson" and row["window"] == window
-    ]
-    chosen.sort(key=lambda row: (row["value"] is None, -(row["value"] or 0.0), row["asset"]))
+    short = [row for row in records(rows) if row["method"] == "pearson" and row["window"] == window]
+    short.sort(key=lambda row: (row["value"] is None, -(row["value"] or 0.0), row["asset"]))
     title = "Correlation" if window is None else f"{window} sessions"
     return grid_of(
-        chosen,
+        short,
         {
             Heading("Pair"): lambda row: f"{plain(row['base'])}~{plain(row['asset'])}",
             Heading(title, numeric=True): lambda row: number(row["value"], decimals=2),
@@ -149,7 +147,7 @@ def _baseline(row: Row) -> str:
 
 
 def _rank(row: Row) -> str:
-    """Where the value stands among earlier ones: a record's multiple, or the last lower return."""
+    """Rank among earlier values: multiple of the record, or date of the last lower return."""
     if row["value"] is None:
         return NULL
     if row["record_multiple"] is not None:
@@ -159,19 +157,21 @@ def _rank(row: Row) -> str:
         return ""
     if row["worst_since"] is not None:
         return f"lowest since {session(row['worst_since'])}"
-    return "lowest on file" if row["reason"] is None else NULL
+    return "lowest available" if row["reason"] is None else NULL
 
 
 def quality_grid(rows: pd.DataFrame) -> Grid:
-    """Format what was wrong with the data, the gravest first; errors are strong."""
+    """Format data faults, the most severe first; errors are strong."""
     return grid_of(
         by_severity(rows),
         {
             Heading("Severity"): lambda row: plain(row["severity"]),
-            Heading("Where"): lambda row: f"{plain(row['table'])}: {plain(row['entity'])}",
-            Heading("What", prose=True): lambda row: fault_text(row["rule"]),
+            Heading("Table and entity"): lambda row: (
+                f"{plain(row['table'])}: {plain(row['entity'])}"
+            ),
+            Heading("Fault", prose=True): lambda row: fault_text(row["rule"]),
             Heading("Rows", numeric=True): lambda row: number(row["count"], decimals=0),
-            Heading("First of them", prose=True): lambda row: plain(row["example"]),
+            Heading("Example", prose=True): lambda row: plain(row["example"]),
             Heading("Remedy", prose=True): lambda row: plain(row["remedy"]),
         },
         strong=lambda row: row["severity"] == "error",
@@ -179,9 +179,9 @@ def quality_grid(rows: pd.DataFrame) -> Grid:
 
 
 def by_severity(rows: pd.DataFrame) -> list[Row]:
-    """Order quality rows: errors, warnings, then the rest; inside each by table and entity."""
+    """Order quality rows: errors, warnings, then the others; inside each by table and entity."""
     ordered = sorted(records(rows), key=lambda row: (row["table"], row["entity"], row["rule"]))
-    ordered.sort(key=lambda row: _GRAVITY.get(row["severity"], len(_GRAVITY)))
+    ordered.sort(key=lambda row: _SEVERITY.get(row["severity"], len(_SEVERITY)))
     return ordered
 
 

@@ -1,4 +1,4 @@
-"""Tables of the desk report that no other reader shows."""
+"""Tables of the desk report alone."""
 
 import pandas as pd
 
@@ -30,7 +30,9 @@ def tail_grid(rows: pd.DataFrame) -> Grid:
                 row["conditional_p"], decimals=3
             ),
             Heading("p, size", numeric=True): lambda row: number(row["shortfall_p"], decimals=3),
-            Heading("Law"): lambda row: f"{plain(row['model'])}, {plain(row['tail'] or NULL)}",
+            Heading("Distribution"): lambda row: (
+                f"{plain(row['model'])}, {plain(row['tail'] or NULL)}"
+            ),
         },
     )
 
@@ -64,9 +66,9 @@ def changepoint_grid(rows: pd.DataFrame) -> Grid:
     return grid_of(
         ordered,
         {
-            Heading("Watched"): lambda row: plain(row["pair"]),
+            Heading("Monitored"): lambda row: plain(row["pair"]),
             Heading("Break at"): lambda row: session(row["break_at"]),
-            Heading("First seen"): lambda row: session(row["first_seen"]),
+            Heading("Detected"): lambda row: session(row["first_seen"]),
             Heading("Delay", numeric=True): lambda row: number(row["delay"], decimals=0),
             Heading("Before", numeric=True): lambda row: number(row["before"], decimals=2),
             Heading("After", numeric=True): lambda row: number(row["after"], decimals=2),

@@ -1,4 +1,4 @@
-"""Markdown that no text from outside can turn into anything else."""
+"""Markdown with external text escaped."""
 
 import re
 
@@ -6,11 +6,11 @@ from unwind.report.format import Grid
 
 
 def escape_markdown(text: str) -> str:
-    """Disarm markdown and HTML in a text that does not begin a line.
+    """Escape markdown and HTML in a text that does not begin a line.
 
     Emphasis, code, links, tables, formulas, bare addresses and short codes need one of the
-    characters escaped here (CommonMark §2.4 lets a backslash stand before any of them); marks
-    that act only at the beginning of a line (#, -, 1.) never stand there in these artifacts.
+    characters escaped here (CommonMark §2.4 allows a backslash before any of them). Marks that act
+    only at the beginning of a line (#, -, 1.) never begin one in these artifacts.
     """
     disarmed = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A bare www. is a link where GitHub's extensions are on, as they are in Prefect's pages.
@@ -18,7 +18,7 @@ def escape_markdown(text: str) -> str:
 
 
 def markdown_table(grid: Grid) -> str:
-    """Write a grid as a table; the reason of a null stands in a column of its own."""
+    """Write a grid as a table, with a column for the reason of a null."""
     heads = [escape_markdown(heading.text) for heading in grid.headings]
     lines = [
         f"| {' | '.join([*heads, 'Note'])} |",

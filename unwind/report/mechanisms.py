@@ -1,4 +1,4 @@
-"""The mechanisms for people: a table of what was measured, and why the rest was not."""
+"""The mechanism indicators as a table, with the reason of each missing value."""
 
 from collections.abc import Mapping
 
@@ -13,8 +13,7 @@ from unwind.report.charts.spot import barrier_text, flip_text, gamma_text
 from unwind.report.format import Grid, Heading, Row, grid_of, records
 from unwind.report.markdown import escape_markdown, markdown_table
 
-# Blocks with a row for each of many items: the desk's own item is shown, the others stay in the
-# table.
+# A block with one row per note: only the row of the base is displayed.
 ITEMISED = "notes"
 SHARES = ("share", "probability", "decimal")
 
@@ -22,7 +21,7 @@ SHARES = ("share", "probability", "decimal")
 def mechanism_grid(rows: pd.DataFrame, *, base: str) -> Grid:
     """Format the indicators that have a value, block by block."""
     return grid_of(
-        [row for row in _shown(rows, base) if row["quality"] != MISSING],
+        [row for row in _desk_rows(rows, base) if row["quality"] != MISSING],
         {
             Heading("Block"): lambda row: plain(row["block"]),
             Heading("Indicator", prose=True): lambda row: plain(row["indicator"]).replace("_", " "),
@@ -41,9 +40,9 @@ def mechanism_grid(rows: pd.DataFrame, *, base: str) -> Grid:
 
 
 def mechanism_gaps(rows: pd.DataFrame, *, base: str) -> tuple[str, ...]:
-    """Say what has no value and why, one sentence a reason."""
+    """List indicators without a value, one sentence per reason."""
     gaps: dict[tuple[str, str], list[str]] = {}
-    for row in _shown(rows, base):
+    for row in _desk_rows(rows, base):
         if row["quality"] == MISSING:
             key = plain(row["block"]), plain(row["reason"])
             name = f"{plain(row['indicator']).replace('_', ' ')} {plain(row['item'])}"
@@ -54,15 +53,18 @@ def mechanism_gaps(rows: pd.DataFrame, *, base: str) -> tuple[str, ...]:
     )
 
 
-def left_out(rows: pd.DataFrame, *, base: str) -> str:
-    """Say how many rows of single items are in the table alone."""
-    count = len(rows) - len(_shown(rows, base))
-    return f"{count} rows of single notes stand in the table mechanisms." if count else ""
+def single_notes(rows: pd.DataFrame, *, base: str) -> str:
+    """Write the number of single-note rows that are only in the table."""
+    count = len(rows) - len(_desk_rows(rows, base))
+    noun = "row" if count == 1 else "rows"
+    return f"{count} {noun} of single notes: see the table mechanisms." if count else ""
 
 
-def _shown(rows: pd.DataFrame, base: str) -> list[Row]:
-    held = [row for row in records(rows) if row["block"] != ITEMISED or row["item"] in (base, None)]
-    return sorted(held, key=lambda row: (row["block"], row["indicator"], row["item"]))
+def _desk_rows(rows: pd.DataFrame, base: str) -> list[Row]:
+    selected = [
+        row for row in records(rows) if row["block"] != ITEMISED or row["item"] in (base, None)
+    ]
+    return sorted(selected, key=lambda row: (row["block"], row["indicator"], row["item"]))
 
 
 def _level(value: float | None, unit: str) -> str:
@@ -76,7 +78,7 @@ def _level(value: float | None, unit: str) -> str:
 
 
 def _unit(row: Row) -> str:
-    """Name the unit; a decimal share was written in percent."""
+    """Name the unit; decimal shares are displayed in percent."""
     return plain(row["unit"]).removeprefix("decimal").lstrip(", ")
 
 
@@ -86,7 +88,7 @@ def _band(row: Row) -> str:
 
 
 def chart_texts(views: MechanismViews) -> Mapping[str, str]:
-    """Write what each chart shows in a sentence; where there is none, the reason."""
+    """Write one sentence per chart; without a chart, the reason."""
     gamma, basis, flow, barriers = views.gamma, views.basis, views.flow, views.barriers
     return {
         "gamma exposure": f"no chart: {gamma}."
@@ -104,15 +106,18 @@ def chart_texts(views: MechanismViews) -> Mapping[str, str]:
 
 
 def mechanisms_markdown(rows: pd.DataFrame, views: MechanismViews, *, base: str) -> str:
-    """Write what the charts show, the table and its gaps as markdown."""
-    told = "\n".join(
+    """Write chart sentences, indicator table and missing values as markdown."""
+    captions = "\n".join(
         f"- **{name}**: {escape_markdown(plain(text))}" for name, text in chart_texts(views).items()
     )
     grid = mechanism_grid(rows, base=base)
-    blocks = [told, markdown_table(grid) if grid.lines else "No mechanism could be measured."]
+    blocks = [
+        captions,
+        markdown_table(grid) if grid.lines else "No mechanism indicator has a value.",
+    ]
     if gaps := mechanism_gaps(rows, base=base):
         listed = "\n".join(f"- {escape_markdown(plain(gap))}" for gap in gaps)
-        blocks.append(f"**Not measured, and why**\n\n{listed}")
-    if rest := left_out(rows, base=base):
-        blocks.append(rest)
+        blocks.append(f"****Not available, and why**\n\n{listed}")
+    if remark := single_notes(rows, base=base):
+        blocks.append(remark)
     return "\n\n".join(blocks) + "\n"

@@ -25,10 +25,10 @@ from unwind.contract.text import (
 )
 from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.report.attribution import attribution_grid, vote_grid
-from unwind.report.caveats import brief_uncertainties, uncertainties
+from unwind.report.caveats import brief_caveats, caveats
 from unwind.report.changes import changes
 from unwind.report.charts.captions import Picture
-from unwind.report.charts.mechanism_pictures import mechanism_pictures, votes_picture
+from unwind.report.charts.mechanism_pictures import contributions_picture, mechanism_pictures
 from unwind.report.charts.palette import PALETTE, PANEL, PAPER, SHADED, TINT
 from unwind.report.charts.report_pictures import (
     correlations_picture,
@@ -41,7 +41,7 @@ from unwind.report.charts.report_pictures import (
 from unwind.report.digest import LARGEST, SIMULATED, Verdict, read_verdict, remainder
 from unwind.report.format import Grid, correlation_grid, quality_grid, records, shock_grid
 from unwind.report.grids import changepoint_grid, tail_grid, volatility_grid
-from unwind.report.mechanisms import left_out, mechanism_gaps, mechanism_grid
+from unwind.report.mechanisms import mechanism_gaps, mechanism_grid, single_notes
 
 REQUIRED = (
     "correlations", "shocks", "volatility", "tail_risk", "changepoints", "regimes", "quality",
@@ -53,7 +53,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Histories:
-    """What the charts draw; sessions down, none after the report's.
+    """Data of the charts by session, none after the report's.
 
     Attributes
     ----------
@@ -61,11 +61,11 @@ class Histories:
         Correlation of the base with each counterpart, short window, and its interval; columns in
         the desk's order: the first two are highlighted.
     score : DataFrame of shape (n_sessions, 2)
-        Columns score (decades) and state.
+        Columns score (evidence score) and state.
     prices : DataFrame of shape (n_sessions, n_symbols)
         Closes in the desk's order; the base and the first five others are drawn.
     volatility : DataFrame
-        Published rows, one an asset and session: as_of, asset, sigma_annual (decimal), converged,
+        Published rows, one per asset and session: as_of, asset, sigma_annual (decimal), converged,
         breach (of the base's value at risk); base and counterparts that are to be drawn.
     probabilities : DataFrame of shape (n_published, n_items)
         Filtered probability of the stressed state, as published.
@@ -100,7 +100,7 @@ def render_report(
     as_of : date
         The session.
     cutoff : Timestamp
-        Where the run stood, with its time zone.
+        The run's cut-off, with its time zone.
     source, settings_digest : str
         As in every desk row; a source that begins with "simulated" raises a banner.
     snapshot : str
@@ -159,8 +159,8 @@ def render_report(
         changes=changes(tables, before, previous=previous),
         largest=verdict.largest[:LARGEST] if verdict else (),
         remainder=remainder(verdict) if verdict else "",
-        brief=brief_uncertainties(tables),
-        uncertainties=uncertainties(tables),
+        brief=brief_caveats(tables),
+        caveats=caveats(tables),
         heat=heat_picture(tables["correlations"], base=base),
         correlations=correlations_picture(
             histories.correlation,
@@ -184,7 +184,7 @@ def render_report(
         mechanisms=mechanism_pictures(views, base=base),
         mechanism_grid=mechanism_grid(tables["mechanisms"], base=base),
         mechanism_gaps=mechanism_gaps(tables["mechanisms"], base=base),
-        left_out=left_out(tables["mechanisms"], base=base),
+        single_notes=single_notes(tables["mechanisms"], base=base),
         attribution=_attribution(tables),
         quality_grid=quality_grid(tables["quality"]),
         null=NULL,
@@ -193,7 +193,7 @@ def render_report(
 
 
 def _digest(style: str) -> str:
-    """Return what the page's policy names the style by: no other style may act."""
+    """Return the hash that the page's policy allows as its only style."""
     return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
 
@@ -205,25 +205,28 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["decades"] = lambda value: number(value, decimals=2, signed=True)
+    environment.filters["contribution"] = lambda value: number(value, decimals=2, signed=True)
     environment.filters["amount"] = lambda value: number(value, decimals=2)
     return environment
 
 
 def _require_session(as_of: date, tables: Mapping[str, pd.DataFrame]) -> None:
     if missing := [name for name in REQUIRED if name not in tables]:
-        raise ValueError(f"tables misses {missing}; pass an empty frame where there are no rows")
+        raise ValueError(
+            f"tables {missing} are missing; pass an empty frame where there are no rows"
+        )
     for name in REQUIRED:
-        strangers = {session(row["as_of"]) for row in records(tables[name])} - {session(as_of)}
-        if strangers:
+        other_sessions = {session(row["as_of"]) for row in records(tables[name])} - {session(as_of)}
+        if other_sessions:
             raise ValueError(
-                f"table {name} holds rows of {min(strangers)}; pass rows of {session(as_of)} only"
+                f"table {name} holds rows of {min(other_sessions)}; pass rows of {session(as_of)} "
+                "only"
             )
 
 
 def _require_past(histories: Histories, as_of: date) -> None:
-    held = {name: getattr(histories, name) for name in Histories.__slots__}
-    for name, history in held.items():
+    frames = {name: getattr(histories, name) for name in Histories.__slots__}
+    for name, history in frames.items():
         index = history["as_of"] if name == "volatility" else history.index
         if len(history) and (last := pd.DatetimeIndex(index).max()) > pd.Timestamp(as_of):
             raise ValueError(
@@ -232,31 +235,31 @@ def _require_past(histories: Histories, as_of: date) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """Which mechanism fits: the finding in words, its picture and its two tables."""
+class Attribution:
+    """Attribution section: sentence, picture and two tables."""
 
     sentence: str
     picture: Picture
     posterior: Grid
-    votes: Grid
+    contributions: Grid
 
 
-def _attribution(tables: Mapping[str, pd.DataFrame]) -> Story | None:
-    """What the ledger says; None for a session that was published before there was one."""
+def _attribution(tables: Mapping[str, pd.DataFrame]) -> Attribution | None:
+    """Attribution of the session; None if it has no attribution rows."""
     rows, evidence = (tables.get(name, pd.DataFrame()) for name in ("attribution", "evidence"))
     if rows.empty or evidence.empty:
         return None
-    return Story(
+    return Attribution(
         sentence=plain(rows["sentence"].iloc[0]),
-        picture=votes_picture(evidence),
+        picture=contributions_picture(evidence),
         posterior=attribution_grid(rows),
-        votes=vote_grid(evidence),
+        contributions=vote_grid(evidence),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The headline's score line; places in percent of its length."""
+    """The headline's score line; positions in percent of its length."""
 
     marks: tuple[tuple[str, str, float], ...]
     score: float
@@ -268,17 +271,17 @@ def _scale(verdict: Verdict) -> Scale | None:
     """Place score, range and thresholds on one line; None without a score."""
     if verdict.score is None:
         return None
-    shown = [level for _, level in verdict.thresholds] + [verdict.score]
-    shown += [end for end in (verdict.lowest, verdict.highest) if end is not None]
-    low, high = min(0.0, *shown), max(1.0, *shown)
+    levels = [level for _, level in verdict.thresholds] + [verdict.score]
+    levels += [end for end in (verdict.lowest, verdict.highest) if end is not None]
+    low, high = min(0.0, *levels), max(1.0, *levels)
     length = 1.08 * (high - low)
 
-    def place(level: float) -> float:
+    def share(level: float) -> float:
         return round(100 * (level - low) / length, 2)
 
     return Scale(
-        marks=tuple((name, number(at, decimals=1), place(at)) for name, at in verdict.thresholds),
-        score=place(verdict.score),
-        lowest=None if verdict.lowest is None else place(verdict.lowest),
-        highest=None if verdict.highest is None else place(verdict.highest),
+        marks=tuple((name, number(at, decimals=1), share(at)) for name, at in verdict.thresholds),
+        score=share(verdict.score),
+        lowest=None if verdict.lowest is None else share(verdict.lowest),
+        highest=None if verdict.highest is None else share(verdict.highest),
     )

@@ -1,4 +1,4 @@
-"""One session as the reading commands print it, from the published tables alone."""
+"""One session as text and as JSON, from the published tables alone."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,12 +10,12 @@ import pandas as pd
 from unwind.contract.columns import Table
 from unwind.contract.faults import FAULTS
 from unwind.contract.text import magnitude, multiple, number, percent
-from unwind.files.location import LakeError, names, place
+from unwind.files.location import LakeError, names, open_location
 from unwind.lake.snapshots import Snapshot, read, read_session
 from unwind.report.format import Row, records
 from unwind.report.verdict import headline_lines
 
-# Sessions printed before and after the one asked for, in the correlation path.
+# Sessions before and after the requested one, in the correlation path.
 PATH_BEFORE, PATH_AFTER = 4, 1
 
 
@@ -45,8 +45,8 @@ class SessionDay:
     def shocks(self, measure: str) -> pd.DataFrame:
         """Shock rows of one measure."""
         rows = self.tables["shocks"]
-        chosen: pd.DataFrame = rows[rows["measure"] == measure]
-        return chosen
+        shocks: pd.DataFrame = rows[rows["measure"] == measure]
+        return shocks
 
 
 def session_day(
@@ -69,8 +69,8 @@ def session_day(
             f"{day} is not published; {len(published)} sessions are, from {published[0]} to "
             f"{published[-1]}"
         )
-    place = published.index(day)
-    near = published[max(0, place - PATH_BEFORE) : place + PATH_AFTER + 1]
+    index = published.index(day)
+    near = published[max(0, index - PATH_BEFORE) : index + PATH_AFTER + 1]
     links = read(snapshot, "correlations", since=near[0], cutoff=cutoff)
     links = links[links["as_of"].isin(near) & (links["method"] == "pearson")]
     return SessionDay(
@@ -82,7 +82,7 @@ def session_day(
 
 
 def json_number(value: Any) -> Any:
-    """JSON has no NaN, and neither has an honest table: a missing figure is null."""
+    """Return a figure for JSON, which has no NaN: a missing figure is null."""
     if isinstance(value, (list, tuple)) or not pd.api.types.is_scalar(value):
         return value
     if pd.isna(value):
@@ -93,7 +93,7 @@ def json_number(value: Any) -> Any:
 
 
 def json_drivers(day: SessionDay) -> list[dict[str, Any]]:
-    """Lay the drivers of the verdict out for a machine."""
+    """Return the drivers of the verdict as JSON."""
     return [
         {name: json_number(value) for name, value in driver.items()}
         for driver in day.regime["drivers"]
@@ -173,7 +173,7 @@ def summary(day: SessionDay) -> dict[str, Any]:
 
 
 def _published(rows: pd.DataFrame, day: SessionDay) -> list[dict[str, Any]]:
-    """All columns of a table but those that the whole answer shares."""
+    """All columns of a table except the run context."""
     shared = ("as_of", "cutoff", "source", "settings_digest", "known_at")
     return _records(rows, [name for name in rows.columns if name not in shared])
 
@@ -188,14 +188,14 @@ def text(day: SessionDay) -> str:
         ),
         f"snapshot {day.snapshot.name}",
         "",
-        "Moves (simple returns; robust z against the previous sessions)",
+        "Returns (simple; robust z against the previous sessions)",
     ]
     for row in records(day.shocks("return").sort_values("z")):
         since = row["worst_since"]
-        told = f", lowest since {since}" if since is not None and (row["z"] or 0) < -1 else ""
+        record = f", lowest since {since}" if since is not None and (row["z"] or 0) < -1 else ""
         lines.append(
             f"  {row['asset']:<8}{percent(row['simple_return'], decimals=2, signed=True):>10}  "
-            f"z {number(row['z'], decimals=1, signed=True):>6}{told}{_because(row['reason'])}"
+            f"z {number(row['z'], decimals=1, signed=True):>6}{record}{_because(row['reason'])}"
         )
     lines += ["", f"Volume of {base}"]
     for measure, currency in (("volume_shares", ""), ("volume_dollars", "$")):
@@ -258,32 +258,32 @@ def _because(reason: str | None) -> str:
 
 
 def quarantined(lake: Path) -> list[dict[str, Any]]:
-    """Rows that screening set aside, the most severe first, in the order of their files."""
-    # The store brings the schema library with it; no other reading command should wait for that.
+    """Quarantined rows, the most severe first, in the order of their files."""
+    # The store imports the schema library, which no other reading command needs.
     from unwind.market.store import read_rejected
 
     rows = read_rejected(lake / "market")
-    rows = rows.assign(grave=rows["severity"].map({"error": 0, "warning": 1, "info": 2}))
-    ordered = rows.sort_values(["grave", "origin", "row"], kind="stable")
+    rows = rows.assign(severity_rank=rows["severity"].map({"error": 0, "warning": 1, "info": 2}))
+    ordered = rows.sort_values(["severity_rank", "origin", "row"], kind="stable")
     columns = ["origin", "row", "table", "entity", "rule", "severity", "value", "remedy"]
     return records(ordered[columns])
 
 
 def report_path(snapshot: Snapshot, *, as_of: date | None) -> str:
-    """Path of the newest report of a session; of a copy behind a URL, on its file system.
+    """Path of the newest report of a session; for a remote copy, on its file system.
 
     Raises
     ------
     LakeError
-        None was written for that session.
+        The session has no report.
     """
     day = as_of or max(read(snapshot, "regimes")["as_of"])
-    storage, root = place(snapshot.lake)
+    storage, root = open_location(snapshot.lake)
     folder = f"{root}/reports/{day.isoformat()}"
-    found = [name for name in names(storage, folder) if name.endswith(".html")]
-    if not found:
+    reports = [name for name in names(storage, folder) if name.endswith(".html")]
+    if not reports:
         raise LakeError(f"no report for {day}; run `unwind run --as-of {day}` to write it")
-    return f"{folder}/{found[-1]}"
+    return f"{folder}/{reports[-1]}"
 
 
 def sessions_json(regimes: pd.DataFrame) -> list[dict[str, Any]]:

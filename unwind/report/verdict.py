@@ -9,7 +9,7 @@ from datetime import date
 import pandas as pd
 
 from unwind.contract.text import both_clocks, is_simulated, long_session, number, plain, session
-from unwind.report.caveats import uncertainties
+from unwind.report.caveats import caveats
 from unwind.report.digest import (
     LARGEST,
     SIMULATED,
@@ -42,7 +42,7 @@ def headline_lines(
         ]
         if verdict.score is None:
             lines.append(verdict.headline)
-    lines += [f"Caveat: {sentence}" for sentence in uncertainties(tables)]
+    lines += [f"Caveat: {sentence}" for sentence in caveats(tables)]
     lines.append(f"Data cut-off {' = '.join(both_clocks(cutoff))}; source {plain(source)}")
     return tuple(lines)
 
@@ -72,8 +72,8 @@ def verdict_markdown(
             f"{escape_markdown(verdict.duration)}.",
             _driver_list(verdict),
         ]
-    doubts = "\n".join(f"- {escape_markdown(sentence)}" for sentence in uncertainties(tables))
-    blocks.append(f"**Caveats**\n\n{doubts}" if doubts else "No missing data and no warnings.")
+    listed = "\n".join(f"- {escape_markdown(sentence)}" for sentence in caveats(tables))
+    blocks.append(f"**Caveats**\n\n{listed}" if listed else "No missing data and no warnings.")
     origin, settings = (escape_markdown(plain(text)) for text in (source, settings_digest))
     blocks.append(
         f"Session {long_session(as_of)}, data cut-off {' = '.join(both_clocks(cutoff))}, "
@@ -89,6 +89,6 @@ def _driver_list(verdict: Verdict) -> str:
         f"({escape_markdown(driver.name)}, input {number(driver.value, decimals=2)})"
         for driver in verdict.largest[:LARGEST]
     ]
-    if rest := remainder(verdict):
-        items.append(f"- {rest}")
+    if smaller := remainder(verdict):
+        items.append(f"- {smaller}")
     return "**Largest contributions to the score**\n\n" + "\n".join(items) if items else ""

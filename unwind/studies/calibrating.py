@@ -1,4 +1,4 @@
-"""Calibration of the verdict over histories, what it states, and the artefact that is stored."""
+"""Calibration of the verdict over histories, its statement, and its artefact."""
 
 import hashlib
 import json
@@ -37,16 +37,16 @@ from unwind.studies.sample import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What a calibration states of years to come, from sessions left out of it.
+    """Out-of-sample statement of a calibration, from leave-one-out sessions.
 
     Attributes
     ----------
     rate : FalseAlarmRate
-        From blocks of years, each judged by the other blocks.
+        Leave-one-block-out, over blocks of years.
     rarity : tuple of Rarity
-        From calendar years left out.
+        Leave-one-year-out.
     bands : tuple of Band
-        Share of sessions inside an episode, from calendar years left out.
+        Share of sessions inside an episode, leave-one-year-out.
     """
 
     rate: FalseAlarmRate
@@ -74,7 +74,7 @@ def calibrate_on(
     Returns
     -------
     tuple
-        The calibration and its statement; None where the years are too few to leave some out.
+        The calibration and its statement; None if there are too few years.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def calibrate_on(
 def statement_of(
     sample: Sample, fit: Calibration, years: Judgement, blocks: Judgement, settings: Settings
 ) -> Statement | None:
-    """Statement of a calibration, from its years and its blocks of years left out."""
+    """Statement of a calibration, leave-one-year-out and leave-one-block-out."""
     counts, lengths = block_counts(sample, blocks, settings)
     ordinary = sample.ordinary & years.judged
     calendar = sample.sessions.year.to_numpy()
@@ -137,7 +137,7 @@ def artefact(
     *,
     until: int | None = None,
 ) -> dict[str, Any]:
-    """Lay a calibration out as the file that settings name; its version is its own digest."""
+    """Return the artefact of a calibration; its version is its content hash."""
     last = pd.Timestamp.max if until is None else pd.Timestamp(year=until, month=12, day=31)
     spans = [
         (history.name, history.first_scored, history.drivers.loc[:last].index[-1])
@@ -161,7 +161,7 @@ def artefact(
 
 
 def _rounded(value: Any) -> Any:
-    """Round to what the sample can tell, so that another machine writes the same file."""
+    """Round to six decimals, so that every machine writes the same file."""
     if isinstance(value, float):
         return round(value, 6)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Dated labels: deleveraging episodes, calm periods, other sell-offs; a folder of CSV files."""
+"""Labels: deleveraging episodes, calm periods, other sell-offs, from a folder of CSV files."""
 
 import os
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class LabelError(UserError, ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What happened when, by hand."""
+    """Manually labelled episodes and periods."""
 
     episodes: tuple[Episode, ...]
     calm: tuple[Period, ...]
@@ -29,7 +29,7 @@ def read_label_folders(folders: str) -> Labels:
     """Read one folder of label files, or several separated by the system's path separator (:)."""
     read = [read_labels(Path(folder)) for folder in folders.split(os.pathsep) if folder]
     if not read:
-        raise LabelError("no folder of label files was named; name one")
+        raise LabelError("no folder of label files given; name one")
     return Labels(
         episodes=tuple(episode for labels in read for episode in labels.episodes),
         calm=tuple(period for labels in read for period in labels.calm),
@@ -46,7 +46,7 @@ def read_labels(folder: Path) -> Labels:
         Holds deleveraging_episodes.csv (id, name, acute_start, end), and may hold
         calm_periods.csv and other_selloffs.csv (id, start, end). An optional column `cross_asset`
         that begins with "no" marks an episode of one asset class or strategy. Other columns are
-        left alone.
+        ignored.
 
     Raises
     ------
@@ -88,14 +88,14 @@ def _read(path: Path, columns: tuple[str, ...], *, required: bool) -> pd.DataFra
     except (OSError, ValueError) as error:
         raise LabelError(f"label file {path} cannot be read: {error}") from error
     if missing := [name for name in columns if name not in rows.columns]:
-        raise LabelError(f"label file {path} misses the columns {missing}; add them")
+        raise LabelError(f"label file {path} lacks the columns {missing}; add them")
     dates = [name for name in columns if name not in ("id", "name")]
     for name in dates:
         read = pd.to_datetime(rows[name], format="%Y-%m-%d", errors="coerce")
         if read.isna().any():
             row = int(read.isna().to_numpy().argmax())
             raise LabelError(
-                f"{path.name}, row {row + 1}: {name} {rows[name].iloc[row]!r} is no date; "
+                f"{path.name}, row {row + 1}: {name} {rows[name].iloc[row]!r} is not a date; "
                 "write YYYY-MM-DD"
             )
         rows[name] = read.dt.as_unit("us")

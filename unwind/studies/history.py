@@ -1,4 +1,4 @@
-"""A drop folder as the verdict saw it, session by session: panel, drivers and rival rules."""
+"""History of a drop folder as known per session: panel, drivers and benchmark rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,13 +18,13 @@ from unwind.pipeline import load_market, to_sessions
 from unwind.settings import Settings
 from unwind.settings.shared import Lag
 
-# Sessions before the first that is scored: every baseline that the desk uses by default is full.
+# Sessions before the first scored one: every default baseline is then full.
 WARM_UP = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class History:
-    """What one drop folder gives a backtest.
+    """Inputs of a backtest from one drop folder.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class History:
         The folder's name.
     drivers : DataFrame of shape (n_sessions, n_drivers)
     rules : dict of str to Series of shape (n_sessions,)
-        Values of the rival rules.
+        Values of the benchmark rules.
     base : Series of shape (n_sessions,)
-        Close of the base, or of SPY where the folder has no base; for pictures.
+        Close of the base, or of SPY if the folder has no base; for charts.
     first_scored : Timestamp
     returns, shares, factors : DataFrame
-        From which the drivers were measured, for variants of them; may be empty.
+        Inputs of the drivers, for variants; may be empty.
     """
 
     name: str
@@ -51,17 +51,17 @@ class History:
 
 
 def folder_names(paths: list[str]) -> tuple[str, ...]:
-    """Name drop folders for a record: the last part of each path, or the path where two share it.
+    """Name drop folders for a record: the last part of each path, or the path if two share it.
 
     Raises
     ------
     SourceError
         One folder is named twice: its sessions would count twice.
     """
-    places = [Path(path).resolve() for path in paths]
-    if len(set(places)) < len(places):
-        raise SourceError(f"a folder stands twice in {', '.join(paths)}; name each once")
-    names = [place.name for place in places]
+    resolved = [Path(path).resolve() for path in paths]
+    if len(set(resolved)) < len(resolved):
+        raise SourceError(f"a folder is named twice in {', '.join(paths)}; name each once")
+    names = [path.name for path in resolved]
     return tuple(
         str(path) if names.count(name) > 1 else name
         for path, name in zip(paths, names, strict=True)
@@ -86,15 +86,15 @@ def without_overlap(histories: tuple[History, ...]) -> tuple[History, ...]:
 def read_history(
     source: Source, *, name: str, received_at: pd.Timestamp, settings: Settings
 ) -> History:
-    """Read a provider whole and measure every session on what was known at its publication.
+    """Read a provider's history and measure every session on what was known at its publication.
 
     Parameters
     ----------
     source : Source
     name : str
-        What the record calls it.
+        Its name in the record.
     received_at : Timestamp, UTC
-        When it is read. Rows are dated by their own known_at or the lag rules, not by this.
+        Time of reading. Rows are dated by their own known_at or the lag rules, not by this.
     settings : Settings
 
     Raises
@@ -102,37 +102,37 @@ def read_history(
     SourceError
         The provider cannot be read.
     NotEnoughData
-        It holds fewer sessions than the warm-up and two more.
+        It has fewer sessions than the warm-up and two more.
     """
     with TemporaryDirectory() as folder:
         ingest(Path(folder), source, settings=settings, received_at=received_at)
         market = load_market(Path(folder))
-    printed = {
-        table: _as_printed(market.vintages[table], table, settings)
+    known = {
+        table: _known_at_publication(market.vintages[table], table, settings)
         for table in ("prices", "crypto_hourly", "equity_factors_pct", "implied_vol")
     }
-    prices = printed["prices"]
+    prices = known["prices"]
     own = prices[prices["symbol"].isin([*settings.verdict.symbols, settings.universe.base])]
     if own.empty:
         raise NotEnoughData(need=WARM_UP + 2, got=0, what=f"sessions of {name}")
     panel = to_sessions(
         own,
-        printed["crypto_hourly"],
+        known["crypto_hourly"],
         symbols=settings.symbols,
         last=own["session"].max().date(),
         settings=settings,
     )
     if len(panel.sessions) < WARM_UP + 2:
         raise NotEnoughData(need=WARM_UP + 2, got=len(panel.sessions), what=f"sessions of {name}")
-    chosen = settings.verdict
-    members = [symbol for held in chosen.classes.values() for symbol in held]
-    indices = printed["implied_vol"]
+    verdict = settings.verdict
+    members = [symbol for symbols in verdict.classes.values() for symbol in symbols]
+    indices = known["implied_vol"]
     vix = indices[indices["index"] == "VIX"].set_index("session")["close"]
     base = panel.close[settings.universe.base]
     return History(
         name=name,
         drivers=driver_history(
-            panel.returns, panel.shares, printed["equity_factors_pct"], chosen=chosen
+            panel.returns, panel.shares, known["equity_factors_pct"], chosen=verdict
         ),
         rules=rival_rules(
             panel.returns[members],
@@ -140,17 +140,17 @@ def read_history(
             window=60,
             min_observations=40,
         )
-        | one_line_rules(panel.returns, classes=chosen.classes, window=chosen.window),
+        | one_line_rules(panel.returns, classes=verdict.classes, window=verdict.window),
         base=base if base.notna().any() else panel.close["SPY"],
         first_scored=panel.sessions[WARM_UP],
         returns=panel.returns,
         shares=panel.shares,
-        factors=printed["equity_factors_pct"],
+        factors=known["equity_factors_pct"],
     )
 
 
-def _as_printed(vintages: pd.DataFrame, table: str, settings: Settings) -> pd.DataFrame:
-    """One row a key: the newest vintage known at the publication of its own session."""
+def _known_at_publication(vintages: pd.DataFrame, table: str, settings: Settings) -> pd.DataFrame:
+    """One row per key: the newest vintage known at the publication of its own session."""
     if vintages.empty:
         return vintages
     contract = INPUT_TABLES[table]

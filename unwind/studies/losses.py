@@ -10,7 +10,7 @@ N_WORST = 4
 
 
 def what_fell(history: History, day: pd.Timestamp, settings: Settings) -> dict[str, float]:
-    """Return the worst asset classes of a session, in σ of one session; empty without returns."""
+    """Return the worst asset classes of a session in daily σ; empty without returns."""
     if history.returns.empty:
         return {}
     rules = settings.verdict

@@ -1,4 +1,4 @@
-"""The verdict on simulated markets in which nothing happens."""
+"""The verdict on simulated null markets."""
 
 from datetime import date
 from typing import Any
@@ -30,7 +30,7 @@ RECEIVED = pd.Timestamp("2026-04-01", tz="UTC")
 
 
 def null_run(*, years: int, settings: Settings) -> list[dict[str, Any]]:
-    """Run the settings' verdict over simulated markets in which nothing happens.
+    """Run the settings' verdict over simulated null markets.
 
     Parameters
     ----------
@@ -43,22 +43,22 @@ def null_run(*, years: int, settings: Settings) -> list[dict[str, Any]]:
     list of dict
         As JSON, one per market: false alarms per year with an exact Poisson interval, and the
         share of entries that carry the warning of two-sided volatility. The first is the null of
-        the stated rate; the others show where that rate does not hold.
+        the target rate; the others show where that rate does not hold.
     """
-    chosen = settings.verdict
+    verdict = settings.verdict
     answer = []
     for number, (correlation, joint_shocks, clusters) in enumerate(NULL_MARKETS):
         returns = null_returns(
-            chosen.classes, chosen.spreads, sessions=years * SESSIONS_PER_YEAR + WARM_UP,
+            verdict.classes, verdict.spreads, sessions=years * SESSIONS_PER_YEAR + WARM_UP,
             correlation=correlation, freedom=NULL_FREEDOM, joint_shocks=joint_shocks,
             clusters=clusters, seed=settings.calibration.seed + number,
         )  # fmt: skip
         volumes = null_volumes(returns, seed=settings.calibration.seed + number)
-        found, mirrored = (
-            judge(driver_history(sign * returns, volumes, pd.DataFrame(), chosen=chosen), settings)
+        judgement, mirrored = (
+            judge(driver_history(sign * returns, volumes, pd.DataFrame(), chosen=verdict), settings)
             for sign in (1, -1)
         )
-        raised = found.states["state"].isin(RAISED)
+        raised = judgement.states["state"].isin(RAISED)
         warned = is_two_sided(mirrored.scores.cross_asset, settings).iloc[WARM_UP:]
         raised = raised.iloc[WARM_UP:]
         entries = raised & ~raised.shift(1, fill_value=False)
@@ -83,7 +83,7 @@ def null_run(*, years: int, settings: Settings) -> list[dict[str, Any]]:
 
 
 def _volatility_only(settings: Settings) -> dict[str, Any]:
-    """Run the scenario in which volatility triples overnight and nothing else happens."""
+    """Run the scenario in which volatility triples overnight and nothing else changes."""
     n, warned, years = 0, 0, 0.0
     for seed in range(1, N_SEEDS + 1):
         source = SimulatedSource(
@@ -92,13 +92,13 @@ def _volatility_only(settings: Settings) -> dict[str, Any]:
         history = read_history(
             source, name="volatility_only", received_at=RECEIVED, settings=settings
         )
-        found = judge(history.drivers, settings).states["state"].isin(RAISED)
+        raised = judge(history.drivers, settings).states["state"].isin(RAISED)
         mirrored = driver_history(
             -history.returns, history.shares, history.factors.iloc[:0], chosen=settings.verdict
         )
         flags = is_two_sided(judge(mirrored, settings).scores.cross_asset, settings)
-        entries = (found & ~found.shift(1, fill_value=False)).loc[EVENT:]
-        n += len(evaluate_rule(found.loc[EVENT:], episodes=()).false_alarms)
+        entries = (raised & ~raised.shift(1, fill_value=False)).loc[EVENT:]
+        n += len(evaluate_rule(raised.loc[EVENT:], episodes=()).false_alarms)
         warned += int((entries & flags.loc[EVENT:]).sum())
         years += len(entries) / SESSIONS_PER_YEAR
     lower, upper = poisson_interval(n, years)

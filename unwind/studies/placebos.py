@@ -1,4 +1,4 @@
-"""Rules without skill, and the best of many random rules, under the verdict's own budget."""
+"""Placebo rules, and the best of many random rules, at the verdict's false-alarm budget."""
 
 from typing import Any
 
@@ -35,14 +35,14 @@ def windows_of(sample: Sample) -> Integers:
 def placebo_rules(
     histories: tuple[History, ...], sample: Sample, years: Judgement, settings: Settings
 ) -> list[dict[str, Any]]:
-    """Detections in time of alarms without skill, beside those of the verdict.
+    """Timely detections of alarms without skill, for comparison with the verdict.
 
     Parameters
     ----------
     histories : tuple of History
     sample : Sample
     years : Judgement
-        The verdict with years left out.
+        The verdict, leave-one-year-out.
     settings : Settings
 
     Returns
@@ -75,11 +75,11 @@ def placebo_rules(
 def random_rules(
     histories: tuple[History, ...], sample: Sample, years: Judgement, settings: Settings
 ) -> dict[str, Any] | None:
-    """Search over random rules under the verdict's budget, and what the best one is worth.
+    """Search over random rules at the verdict's budget, with the best one's out-of-sample value.
 
     A rule sums the tail losses of a random set of asset classes beyond a random start, over random
     horizons and the largest few of them, and may add the volume driver. Its threshold is the
-    lowest with at most as many false alarms as the verdict made with years left out.
+    lowest with at most as many false alarms as the verdict, leave-one-year-out.
 
     Returns
     -------
@@ -104,11 +104,11 @@ def random_rules(
         value = _random_value(moves, volume, generator)
         alarm = _within_budget(value, near, budget, quiet)
         np.add.at(earned[:, rule], groups[windows[_hit(alarm, windows)]], 1.0)
-        # Among rules with as many detections the one with fewer false alarms is chosen.
+        # Among rules with equal detections, the one with fewer false alarms is selected.
         np.add.at(earned[:, rule], groups[false_alarm_rows(alarm & ~near, quiet=quiet)], -0.001)
     own = np.zeros(N_GROUPS)
     np.add.at(own, groups[windows[_hit(years.raised.to_numpy(dtype=bool), windows)]], 1.0)
-    found = overfitting_probability(earned)
+    overfitting = overfitting_probability(earned)
     totals = np.round(earned.sum(axis=0))
     return {
         "rules": N_RULES,
@@ -117,10 +117,10 @@ def random_rules(
         "median": float(np.median(totals)),
         "share_at_least_verdict": round(float((totals >= own.sum()).mean()), 4),
         "verdict": int(own.sum()),
-        "splits": found.n_splits,
-        "overfitting_probability": round(found.probability, 3),
-        "best_on_choosing_half": round(found.best_chosen, 2),
-        "best_on_other_half": round(found.best_other, 2),
+        "splits": overfitting.n_splits,
+        "overfitting_probability": round(overfitting.probability, 3),
+        "best_on_choosing_half": round(overfitting.best_chosen, 2),
+        "best_on_other_half": round(overfitting.best_other, 2),
         "verdict_on_a_half": round(float(own.sum()) / 2, 2),
     }
 
@@ -163,7 +163,7 @@ def _within_budget(value: Floats, near: Booleans, budget: int, quiet: int) -> Bo
 
 
 def _hit(alarm: Booleans, windows: Integers) -> Booleans:
-    """Whether each window holds an entry."""
+    """Flag the windows with an entry."""
     entries = alarm & ~np.concatenate([[False], alarm[:-1]])
     rows = np.minimum(windows[:, None] + np.arange(IN_TIME + 2), len(alarm) - 1)
     hit: Booleans = entries[rows].any(axis=1)

@@ -1,4 +1,4 @@
-"""How the conclusion on one session changes as its data become known."""
+"""Changes of one session's conclusion as its data become known."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ HYPOTHESES = tuple(name for name in WORDS if name != AMPLIFIER)
 
 
 def replay_steps(rows: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """One step a cut-off, in order of time.
+    """One step per cut-off, in order of time.
 
     Parameters
     ----------
@@ -22,19 +22,19 @@ def replay_steps(rows: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        cutoff, state, verdict, named, posteriors, amplifier, newly_known (indicators that spoke
-        here for the first time), changed (that spoke otherwise than before), conflicted, basis
-        and open interest as they were known, sentence.
+        cutoff, state, verdict, named, posteriors, amplifier, newly_known (indicators with data for
+        the first time), changed (indicators with other data than before), conflicted, basis and
+        open interest as of the cut-off, sentence.
     """
     before: dict[str, tuple[Any, ...]] = {}
     steps = []
     for cutoff, scored in rows["attribution"].groupby("cutoff", sort=True):
         first = scored.iloc[0].to_dict()
         evidence = rows["evidence"]
-        held = evidence[evidence["cutoff"] == cutoff].drop_duplicates("indicator")
-        spoken = {
+        readings = evidence[evidence["cutoff"] == cutoff].drop_duplicates("indicator")
+        known = {
             str(row["indicator"]): (row["describes"], row["value"], row["category"])
-            for row in held[held["quality"] != MISSING].to_dict("records")
+            for row in readings[readings["quality"] != MISSING].to_dict("records")
         }
         regimes = rows["regimes"]
         steps.append(
@@ -49,47 +49,47 @@ def replay_steps(rows: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
                     if row["hypothesis"] != AMPLIFIER
                 },
                 "amplifier": float(first["amplifier"]),
-                "newly_known": [name for name in spoken if name not in before],
+                "newly_known": [name for name in known if name not in before],
                 "changed": [
                     name
-                    for name, told in spoken.items()
-                    if name in before and not _alike(told, before[name])
+                    for name, reading in known.items()
+                    if name in before and not _equal(reading, before[name])
                 ],
-                "conflicted": sorted(held.loc[held["quality"] == CONFLICTED, "indicator"]),
+                "conflicted": sorted(readings.loc[readings["quality"] == CONFLICTED, "indicator"]),
                 "futures": _futures(rows["mechanisms"], cutoff),
                 "reason": first["reason"],
                 "sentence": first["sentence"],
             }
         )
-        before = spoken
+        before = known
     return steps
 
 
-def _alike(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
+def _equal(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
     return all(a == b or (pd.isna(a) and pd.isna(b)) for a, b in zip(first, second, strict=True))
 
 
 def _futures(mechanisms: pd.DataFrame, cutoff: object) -> list[str]:
-    """Basis with its band, and the class of open interest, with the session that they describe."""
-    told = []
-    wanted = ("near_basis", "basis", "open_interest_type")
-    held = mechanisms[
-        (mechanisms["cutoff"] == cutoff) & mechanisms["indicator"].isin(wanted)
+    """Basis with its band, and the class of open interest, with their sessions."""
+    lines = []
+    indicators = ("near_basis", "basis", "open_interest_type")
+    rows = mechanisms[
+        (mechanisms["cutoff"] == cutoff) & mechanisms["indicator"].isin(indicators)
     ].to_dict("records")
-    for row in held:
+    for row in rows:
         name = f"{row['indicator']} {row['item']}"
         if row["quality"] == MISSING:
-            told.append(f"{name}: {row['reason']}")
+            lines.append(f"{name}: {row['reason']}")
         elif row["indicator"] == "open_interest_type":
-            told.append(f"{name} of {row['describes']}: {row['category']}, {row['value']:+.1%}")
+            lines.append(f"{name} of {row['describes']}: {row['category']}, {row['value']:+.1%}")
         else:
             band = f"{row['lower']:.1%} … {row['upper']:.1%}"
-            told.append(f"{name} of {row['describes']}: {row['value']:.1%} ({band})")
-    return told
+            lines.append(f"{name} of {row['describes']}: {row['value']:.1%} ({band})")
+    return lines
 
 
 def replay_markdown(as_of: object, steps: list[dict[str, Any]]) -> str:
-    """The replay as a page: the table of conclusions, and what each cut-off added."""
+    """Write the replay as a page: the table of conclusions, and the changes per cut-off."""
     heads = ["cut-off", "state", "verdict", *(WORDS[name] for name in HYPOTHESES), "amplifier"]
     lines = [
         f"# {as_of}, as it became known",
@@ -107,14 +107,14 @@ def replay_markdown(as_of: object, steps: list[dict[str, Any]]) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     for step in steps:
         lines += ["", f"## {_clock(step)}", "", str(step["sentence"]), ""]
-        for title, held in (
+        for title, names in (
             ("Newly known", step["newly_known"]),
-            ("Read anew", step["changed"]),
-            ("Contested, at half weight", step["conflicted"]),
+            ("Changed", step["changed"]),
+            ("Vendors disagree, half weight", step["conflicted"]),
         ):
-            if held:
-                lines.append(f"- {title}: {', '.join(held)}")
-        # Items are names out of the data, whoever wrote them.
+            if names:
+                lines.append(f"- {title}: {', '.join(names)}")
+        # Item names come from the data and are untrusted.
         lines += [f"- {escape_markdown(text)}" for text in step["futures"]]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""Neighbours of the rule: other windows, starts, weights, classes missing, years resampled."""
+"""Variants of the rule: windows, starts, weights, missing classes, resampled years."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ from unwind.studies.sample import (
     rows_of,
     year_folds,
 )
-from unwind.studies.track_record import told
+from unwind.studies.track_record import record_json
 
 N_RESAMPLES = 40
 WINDOWS, STARTS, LARGEST = (75, 80, 100, 110, 120), (1.25, 1.75), (3, 5, 6)
@@ -55,12 +55,12 @@ def robustness(
     labels : Labels
     settings : Settings
     light : bool
-        Leave out what takes minutes: the resampled years and the variants.
+        Skip the resampled years and the variants, which take minutes.
 
     Returns
     -------
     dict
-        As JSON; empty where the years are too few to leave some out.
+        As JSON; empty if there are too few years.
     """
     sample = pool(histories, labels, settings)
     try:
@@ -82,7 +82,7 @@ def robustness(
 def variants(
     histories: tuple[History, ...], labels: Labels, *, settings: Settings
 ) -> list[dict[str, Any]]:
-    """Record of every variant, with years and with blocks of years left out.
+    """Record of every variant, leave-one-year-out and leave-one-block-out.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def variants(
         by_block = record_of(sample, blocks.raised, settings, narrow=blocks.narrow)
         rows.append(
             {"group": group, "variant": name}
-            | _row(told(sample, years, settings, names))
+            | _row(record_json(sample, years, settings, names))
             | {
                 "blocks_caught": by_block.detected_within(IN_TIME),
                 "blocks_false_a_year": round(by_block.false_alarm_rate, 3),
@@ -117,10 +117,10 @@ def variants(
 
 
 def _without_volume(sample: Sample, settings: Settings, names: list[str]) -> dict[str, Any]:
-    """Record of sessions without volume under a calibration that had it, in sample."""
+    """Record of sessions without volume under a calibration with volume, in sample."""
     fit = calibrate_sample(sample, settings)
     blind = replace(sample, drivers=sample.drivers.assign(volume_on_falls=np.nan))
-    record = told(sample, judge_with(blind, fit, settings), settings, names)
+    record = record_json(sample, judge_with(blind, fit, settings), settings, names)
     name = "no volume at all, calibrated with volume (in sample)"
     return {"group": "volume missing", "variant": name} | _row(record)
 
@@ -154,13 +154,13 @@ def _variants(
     if any(history.returns.empty for history in histories):
         return
 
-    def measured(chosen: Verdict, inputs: tuple[History, ...] = histories) -> Sample:
+    def measured(verdict: Verdict, inputs: tuple[History, ...] = histories) -> Sample:
         return pool(
             tuple(
                 replace(
                     history,
                     drivers=driver_history(
-                        history.returns, history.shares, history.factors, chosen=chosen
+                        history.returns, history.shares, history.factors, chosen=verdict
                     ),
                 )
                 for history in inputs
@@ -172,15 +172,15 @@ def _variants(
     for window in WINDOWS:
         yield "window", f"{window} sessions", measured(rules.model_copy(update={"window": window}))
     for start in STARTS:
-        chosen = rules.model_copy(update={"class_start": start})
-        yield "tail start", f"{start:g}σ", measured(chosen)
+        variant = rules.model_copy(update={"class_start": start})
+        yield "tail start", f"{start:g}σ", measured(variant)
     for n in LARGEST:
-        chosen = rules.model_copy(update={"leading": n})
-        yield "worst classes", f"{n} classes", measured(chosen)
+        variant = rules.model_copy(update={"leading": n})
+        yield "worst classes", f"{n} classes", measured(variant)
     for name in rules.classes:
-        classes = {other: held for other, held in rules.classes.items() if other != name}
-        chosen = rules.model_copy(update={"classes": classes})
-        yield "class missing", name, measured(chosen)
+        classes = {other: symbols for other, symbols in rules.classes.items() if other != name}
+        variant = rules.model_copy(update={"classes": classes})
+        yield "class missing", name, measured(variant)
     for label, inputs in _disturbed(histories, settings):
         yield "noise and controls", label, measured(rules, inputs)
 
@@ -188,7 +188,7 @@ def _variants(
 def _disturbed(
     histories: tuple[History, ...], settings: Settings
 ) -> Iterator[tuple[str, tuple[History, ...]]]:
-    """Inputs with noise, and with volume that cannot know of the falls."""
+    """Inputs with noise, and with volume shifted in time."""
     for seed in range(N_NOISE):
         generator = np.random.default_rng(settings.calibration.seed + seed)
         yield (
@@ -227,7 +227,7 @@ def _disturbed(
 
 
 def resampled_years(sample: Sample, settings: Settings) -> dict[str, Any]:
-    """Calibrate on calendar years drawn with replacement, and judge every session by each.
+    """Calibrate on calendar years drawn with replacement; judge every session with each.
 
     Returns
     -------
@@ -244,8 +244,8 @@ def resampled_years(sample: Sample, settings: Settings) -> dict[str, Any]:
             fit = calibrate_sample(rows_of(sample, rows), settings)
         except NotEnoughData:
             continue
-        found = judge_with(sample, fit, settings)
-        record = record_of(sample, found.raised, settings, narrow=found.narrow)
+        judgement = judge_with(sample, fit, settings)
+        record = record_of(sample, judgement.raised, settings, narrow=judgement.narrow)
         draws.append(
             {
                 "threshold": round(fit.deleveraging, 3),

@@ -1,4 +1,4 @@
-"""The scored sessions of several histories, pooled, and the verdict on sessions left out."""
+"""The pooled scored sessions of several histories, and leave-one-out verdicts."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ from unwind.settings import Settings
 from unwind.studies.episodes import Labels
 from unwind.studies.history import History
 
-# Calendar years of a block; a folder of fewer than twice as many is one block.
+# Calendar years per block; a folder with fewer than twice as many is one block.
 BLOCK_YEARS = 5
 
 
@@ -70,7 +70,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judgement:
-    """The verdict on every session of a sample, each by a calibration that left its fold out.
+    """The verdict on every session of a sample, each by a calibration without its fold.
 
     Attributes
     ----------
@@ -79,9 +79,9 @@ class Judgement:
     raised, narrow : Series of bool
         Whether the state is an alarm, and whether it is DEGROSSING.
     bands : array of int
-        Score band: 0 below release, then release, WATCH, DELEVERAGING, and one decade above it.
+        Score band: 0 below release, then release, WATCH, DELEVERAGING, and 1 above it.
     judged : array of bool
-        Sessions that a calibration could judge.
+        Sessions with a score.
     """
 
     score: Floats
@@ -126,7 +126,7 @@ def calibrate_sample(sample: Sample, settings: Settings) -> Calibration:
     NotEnoughData
         Too few ordinary sessions.
     """
-    chosen = settings.calibration
+    rules = settings.calibration
     return calibrate(
         sample.drivers,
         pd.Series(sample.ordinary, sample.sessions),
@@ -134,12 +134,12 @@ def calibrate_sample(sample: Sample, settings: Settings) -> Calibration:
         cap=settings.verdict.evidence_cap,
         weights=sample.weights,
         max_shape=sample.max_shape,
-        watch_entries=chosen.watch_entries,
-        deleveraging_entries=chosen.deleveraging_entries,
-        release_share=chosen.release_share,
+        watch_entries=rules.watch_entries,
+        deleveraging_entries=rules.deleveraging_entries,
+        release_share=rules.release_share,
         resampling=Resampling(
-            paths=chosen.paths, years=chosen.years, block=chosen.block, quiet=chosen.quiet,
-            seed=chosen.seed,
+            paths=rules.paths, years=rules.years, block=rules.block, quiet=rules.quiet,
+            seed=rules.seed,
         ),
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ def year_folds(sample: Sample) -> tuple[Period, ...]:
 
 
 def block_folds(sample: Sample) -> tuple[Period, ...]:
-    """Consecutive calendar years of one history: four to seven, where the history has so many."""
+    """Consecutive calendar years of one history: four to seven if the history is long enough."""
     folds = []
     for segment in np.unique(sample.segments):
         years = sorted(set(sample.sessions[sample.segments == segment].year))
@@ -177,7 +177,7 @@ def _years(first: int, last: int) -> Period:
 def judge_left_out(
     sample: Sample, folds: Iterable[Period], settings: Settings, *, walk_forward: bool = False
 ) -> Judgement:
-    """Judge every fold by a calibration on the other folds, or on earlier sessions alone.
+    """Judge every fold with a calibration on the other folds, or on earlier sessions alone.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def judge_left_out(
 
 
 def judge_with(sample: Sample, fit: Calibration, settings: Settings) -> Judgement:
-    """Judge every session by one calibration, in sample."""
+    """Judge every session with one calibration, in sample."""
     answer = _empty(sample)
     _write(answer, sample, fit, np.ones(len(sample.drivers), dtype=bool), settings)
     return answer
@@ -223,7 +223,7 @@ def _empty(sample: Sample) -> Judgement:
 def _write(
     answer: Judgement, sample: Sample, fit: Calibration, own: Booleans, settings: Settings
 ) -> None:
-    """Fill the rows of a fold; the state machine runs over the whole history around them."""
+    """Fill the rows of a fold; the state machine runs over the whole history."""
     for segment in np.unique(sample.segments[own]):
         rows = np.flatnonzero(sample.segments == segment)
         scores = deleveraging_score(

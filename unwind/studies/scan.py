@@ -1,14 +1,14 @@
-"""All pairs of a universe at one session: chunks of pairs, one answer however spread or resumed.
+"""All pairs of a universe at one session, in chunks: resumable, with deterministic output.
 
     LAKE/scan/<session>-<source>/<key>/
-        returns.npy                  what the chunks are computed from, (asset, session)
+        returns.npy                  input of the chunks, (asset, session)
         pairs/<window>/<first>-<last>.parquet    a chunk: these assets with every later one
         assets.parquet, rises.parquet            the summary
         _scan.json                   written last: terms, and every file's rows, bytes and checksum
 
-`key` is the digest of everything that the bytes depend on: returns, names, sessions, moment,
-settings, chunk size, schema. So a chunk that stands in the folder, whole and under this key, is the
-one that would be computed again; other inputs get another folder, and no reader sees a mixture.
+`key` is the hash of all that the bytes depend on: returns, names, sessions, moment, settings, chunk
+size, schema. A complete chunk in the folder under this key equals its recomputation; other inputs
+get another folder, and no reader sees a mixture.
 """
 
 import hashlib
@@ -81,14 +81,14 @@ FIGURES = ("value", "change", "percentile", "z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What a chunk's worker needs to know: where the inputs lie, and the terms.
+    """Inputs of a chunk's worker: folder, key, assets, moment and settings.
 
     Attributes
     ----------
     folder : Path
         On a disk that every worker sees.
     key : str
-        Digest of everything that the bytes depend on.
+        Hash of all that the bytes depend on.
     assets : tuple of str
         In order of name; a row of `returns.npy` each.
     """
@@ -110,13 +110,13 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """Where it lies in the scan's folder."""
-        return f"{_place(self.window)}/{self.first:05d}-{self.stop - 1:05d}.parquet"
+        """Path in the scan's folder."""
+        return f"{_pairs_folder(self.window)}/{self.first:05d}-{self.stop - 1:05d}.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scanned:
-    """A chunk that is on disk, and what it adds to the summary.
+    """A chunk on disk, and its contribution to the summary.
 
     Attributes
     ----------
@@ -126,8 +126,8 @@ class Scanned:
         The chunk's largest rises.
     entry : dict
         Rows, bytes and checksum of its file.
-    kept : bool
-        It was there already.
+    reused : bool
+        It was already complete on disk.
     """
 
     chunk: Chunk
@@ -135,14 +135,14 @@ class Scanned:
     counts: NDArray[np.int64]
     rises: pd.DataFrame
     entry: dict[str, int | str]
-    kept: bool
+    reused: bool
 
 
 @contextmanager
 def open_scan(
     lake: Path, returns: pd.DataFrame, moment: Slot, *, chunk: int, settings: Settings
 ) -> Iterator[Scan]:
-    """Hold the folder of a scan for one run, its inputs written.
+    """Lock the folder of a scan for one run, and write its inputs.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def open_scan(
         for draft in folder.rglob(f"{DRAFT}*"):  # of a run that was killed
             draft.unlink()
         for window in settings.correlation.windows:
-            (folder / _place(window)).mkdir(parents=True, exist_ok=True)
+            (folder / _pairs_folder(window)).mkdir(parents=True, exist_ok=True)
         write_atomically(folder / RETURNS, lambda draft: np.save(draft, values, allow_pickle=False))
         yield Scan(
             folder=folder, key=key, assets=tuple(used.columns.astype(str)), moment=moment,
@@ -195,7 +195,7 @@ def open_scan(
         )  # fmt: skip
 
 
-def _place(window: int) -> str:
+def _pairs_folder(window: int) -> str:
     return f"pairs/{window:04d}"
 
 
@@ -210,10 +210,10 @@ def chunks_of(scan: Scan, *, chunk: int) -> list[Chunk]:
 
 
 def scan_chunk(scan: Scan, chunk: Chunk) -> Scanned:
-    """Compute a chunk and write it, or read it where it stands whole under the scan's key.
+    """Compute a chunk and write it, or reuse it if it is complete under the scan's key.
 
-    One thread; at work are 8·(history + window)·n_assets·(8 + 8) bytes, n_assets those from the
-    chunk's first on, and some hundred bytes a pair of eight assets: not the chunk's size.
+    One thread. Memory: 8·(history + window)·n_assets·(8 + 8) bytes, n_assets those from the
+    chunk's first on, and some hundred bytes per pair of eight assets: not the chunk's size.
 
     Raises
     ------
@@ -221,20 +221,20 @@ def scan_chunk(scan: Scan, chunk: Chunk) -> Scanned:
         The disk refuses.
     """
     path = scan.folder / chunk.name
-    kept = _is_whole(path, scan.key)
-    if not kept:
+    reused = _is_whole(path, scan.key)
+    if not reused:
         write_atomically(path, lambda draft: _write(draft, scan, chunk))
-    return _summed(scan, chunk, kept=kept)
+    return _summed(scan, chunk, reused=reused)
 
 
 def _is_whole(path: Path, key: str) -> bool:
-    """Whether the chunk is there under this key, every page as its checksum says."""
+    """Return True if the chunk exists under this key, and every page matches its checksum."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as held:
-            if (held.schema_arrow.metadata or {}).get(b"key") != key.encode():
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if (file.schema_arrow.metadata or {}).get(b"key") != key.encode():
                 return False
-            for group in range(held.num_row_groups):
-                held.read_row_group(group)
+            for group in range(file.num_row_groups):
+                file.read_row_group(group)
     except (OSError, pa.ArrowException):
         return False
     return True
@@ -272,62 +272,66 @@ def _table(
     strip: PairStanding, names: pa.Array, window: int, minimum: int, schema: pa.Schema
 ) -> pa.Table:
     missing = np.isnan(strip.value)
-    told = np.where(
+    reason = np.where(
         strip.n < minimum,
         "too few complete pairs in the window",
-        "one side does not move in the window",
+        "one side is constant in the window",
     )
     columns = {
         "window": pa.array(np.full(len(missing), window), COUNT),
         "asset": names.take(pa.array(strip.pairs[:, 0])),
         "counterpart": names.take(pa.array(strip.pairs[:, 1])),
         "n": pa.array(strip.n, COUNT),
-        "reason": pa.array(told, TEXT, mask=~missing),
+        "reason": pa.array(reason, TEXT, mask=~missing),
     } | {
         name: pa.array(getattr(strip, name), REAL, from_pandas=True) for name in FIGURES
     }  # fmt: skip
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def _summed(scan: Scan, chunk: Chunk, *, kept: bool) -> Scanned:
-    """Read the chunk back, row group by row group: new or kept, the summary rests on the file."""
+def _summed(scan: Scan, chunk: Chunk, *, reused: bool) -> Scanned:
+    """Read the chunk back, row group by row group: the summary is computed from the file."""
     path = scan.folder / chunk.name
-    places = {name: place for place, name in enumerate(scan.assets)}
-    sums = np.zeros((len(FIGURES), len(places)))
+    position_of = {name: position for position, name in enumerate(scan.assets)}
+    sums = np.zeros((len(FIGURES), len(position_of)))
     counts = np.zeros(sums.shape, dtype=np.int64)
     best: list[pd.DataFrame] = []
-    with pq.ParquetFile(path, read_dictionary=["asset", "counterpart"]) as held:
-        for group in range(held.num_row_groups):
-            table = held.read_row_group(group)
-            sides = [_places(table.column(name), places) for name in ("asset", "counterpart")]
+    with pq.ParquetFile(path, read_dictionary=["asset", "counterpart"]) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            sides = [
+                _positions(table.column(name), position_of) for name in ("asset", "counterpart")
+            ]
             for figure, name in enumerate(FIGURES):
                 values = table.column(name).to_numpy()
-                there = ~np.isnan(values)
+                observed = ~np.isnan(values)
                 for side in sides:
-                    weights = np.where(there, values, 0.0)
-                    sums[figure] += np.bincount(side, weights, minlength=len(places))
-                    counts[figure] += np.bincount(side[there], minlength=len(places))
+                    weights = np.where(observed, values, 0.0)
+                    sums[figure] += np.bincount(side, weights, minlength=len(position_of))
+                    counts[figure] += np.bincount(side[observed], minlength=len(position_of))
             best.append(_largest(table, scan.settings.scan.rises))
-        rows = held.metadata.num_rows
+        rows = file.metadata.num_rows
     return Scanned(
         chunk=chunk,
         sums=sums,
         counts=counts,
         rises=_ranked(pd.concat(best), scan.settings.scan.rises),
         entry=_entry(path, rows),
-        kept=kept,
+        reused=reused,
     )
 
 
-def _places(column: pa.ChunkedArray, places: dict[str, int]) -> NDArray[np.int64]:
+def _positions(column: pa.ChunkedArray, position_of: dict[str, int]) -> NDArray[np.int64]:
     encoded = column.combine_chunks()
-    held = np.array([places[name] for name in encoded.dictionary.to_pylist()], dtype=np.int64)
-    found: NDArray[np.int64] = held[encoded.indices.to_numpy()]
-    return found
+    positions = np.array(
+        [position_of[name] for name in encoded.dictionary.to_pylist()], dtype=np.int64
+    )
+    rows: NDArray[np.int64] = positions[encoded.indices.to_numpy()]
+    return rows
 
 
 def _largest(table: pa.Table, rises: int) -> pd.DataFrame:
-    """The rows of the largest changes, and all that tie with the last of them."""
+    """The rows of the largest changes, with all ties of the last."""
     change = np.nan_to_num(table.column("change").to_numpy(), nan=-np.inf)
     if len(change) > rises:
         least = np.partition(change, len(change) - rises)[len(change) - rises]
@@ -345,7 +349,7 @@ def _ranked(rows: pd.DataFrame, rises: int) -> pd.DataFrame:
 
 
 def publish_scan(scan: Scan, parts: list[Scanned]) -> pd.DataFrame:
-    """Write the summary, then the manifest that says the scan is whole; return the rises.
+    """Write the summary, then the manifest of the complete scan; return the rises.
 
     Raises
     ------
@@ -357,22 +361,22 @@ def publish_scan(scan: Scan, parts: list[Scanned]) -> pd.DataFrame:
     by_window = {
         window: [part for part in ordered if part.chunk.window == window] for window in windows
     }
-    assets = pd.concat([_averages(scan, window, held) for window, held in by_window.items()])
+    assets = pd.concat([_averages(scan, window, rows) for window, rows in by_window.items()])
     ranked = [
-        _ranked(pd.concat([part.rises for part in held]), scan.settings.scan.rises)
-        for held in by_window.values()
+        _ranked(pd.concat([part.rises for part in rows]), scan.settings.scan.rises)
+        for rows in by_window.values()
     ]
     rises = pd.concat([rows.assign(rank=np.arange(1, len(rows) + 1)) for rows in ranked])
     files = {part.chunk.name: part.entry for part in ordered}
     for name, table, rows in (("assets", ASSETS, assets), ("rises", RISES, rises)):
-        moved = scan.moment.stamped(
+        stamped = scan.moment.stamped(
             rows.assign(known_at=scan.moment.cutoff), settings=scan.settings
         )
-        held = table.arrow(moved)
+        content = table.arrow(stamped)
         path = scan.folder / f"{name}.parquet"
-        write_atomically(path, partial(pq.write_table, held, compression="zstd"))
-        files[path.name] = _entry(path, held.num_rows)
-    told = {
+        write_atomically(path, partial(pq.write_table, content, compression="zstd"))
+        files[path.name] = _entry(path, content.num_rows)
+    manifest = {
         "key": scan.key,
         "as_of": str(scan.moment.as_of),
         "cutoff": scan.moment.cutoff.isoformat(),
@@ -381,14 +385,14 @@ def publish_scan(scan: Scan, parts: list[Scanned]) -> pd.DataFrame:
         "assets": len(scan.assets),
         "files": files,
     }
-    text = json.dumps(told, indent=1)
+    text = json.dumps(manifest, indent=1)
     write_atomically(scan.folder / MANIFEST, lambda draft: draft.write_text(text, "utf-8"))
     return rises
 
 
 def _entry(path: Path, rows: int) -> dict[str, int | str]:
-    held = path.read_bytes()
-    return {"sha256": sha256(held), "rows": rows, "bytes": len(held)}
+    data = path.read_bytes()
+    return {"sha256": sha256(data), "rows": rows, "bytes": len(data)}
 
 
 def _averages(scan: Scan, window: int, parts: list[Scanned]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ from unwind.studies.sample import (
     year_folds,
 )
 
-# Targets beside the one that is used: how much hangs on that choice.
+# Other target rates, for the sensitivity to that choice.
 TARGETS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 # Sessions before the first year of the walk-forward: four years.
 WALK_SESSIONS = 4 * 252
@@ -64,15 +64,15 @@ def evaluate(
     dict
         As JSON. `verdict` holds `shipped` (the settings' calibration), `leave_one_year_out`,
         `leave_one_block_out` (blocks of four to seven years) and `walk_forward` (each year by the
-        years before it). No session of the last three is judged by a calibration that has seen its
-        fold; where the other sessions are too few it holds the `reason` instead. The benchmark
-        rules also with the threshold chosen in sample.
+        years before it). The last three are out of sample; with too few other sessions they have a
+        `reason` instead. The benchmark rules also have an in-sample threshold.
     """
     sample = pool(histories, labels, settings)
     names = [history.name for history in histories]
     judgements, reasons = _judgements(sample, settings)
     verdict: dict[str, Any] = {scheme: {"reason": reason} for scheme, reason in reasons.items()} | {
-        scheme: told(sample, found, settings, names) for scheme, found in judgements.items()
+        scheme: record_json(sample, judgement, settings, names)
+        for scheme, judgement in judgements.items()
     }
     record: dict[str, Any] = {
         "folders": names,
@@ -97,7 +97,7 @@ def evaluate(
 
 
 def shipped_calibration(settings: Settings) -> Calibration:
-    """Lay out the settings' calibration as the model takes it."""
+    """Return the settings' calibration in the model's form."""
     limits = settings.calibrated
     return Calibration(
         scales=scales_of(limits), watch=limits.watch, deleveraging=limits.deleveraging,
@@ -111,7 +111,7 @@ def shipped_calibration(settings: Settings) -> Calibration:
 def _judgements(sample: Sample, settings: Settings) -> tuple[dict[str, Judgement], dict[str, str]]:
     years = year_folds(sample)
     walk = [fold for fold in years if (sample.sessions < fold.start).sum() >= WALK_SESSIONS]
-    found = {"shipped": judge_with(sample, shipped_calibration(settings), settings)}
+    judgements = {"shipped": judge_with(sample, shipped_calibration(settings), settings)}
     reasons = {}
     for scheme, folds, forward in (
         ("leave_one_year_out", years, False),
@@ -119,14 +119,14 @@ def _judgements(sample: Sample, settings: Settings) -> tuple[dict[str, Judgement
         ("walk_forward", walk, True),
     ):
         try:
-            found[scheme] = judge_left_out(sample, folds, settings, walk_forward=forward)
+            judgements[scheme] = judge_left_out(sample, folds, settings, walk_forward=forward)
         except NotEnoughData as error:
             reasons[scheme] = str(error)
         else:
             if not folds:
                 reasons[scheme] = "fewer than four years come before the last one"
-                del found[scheme]
-    return found, reasons
+                del judgements[scheme]
+    return judgements, reasons
 
 
 def _rules(
@@ -136,12 +136,12 @@ def _rules(
     budget: float,
     names: list[str],
 ) -> dict[str, dict[str, Any]]:
-    """Benchmark rules with their threshold in sample, and from the other years."""
+    """Benchmark rules, in sample and leave-one-year-out."""
     rules: dict[str, dict[str, Any]] = {}
     for name in histories[0].rules:
         values = pd.concat([h.rules[name].loc[h.first_scored :] for h in histories])
         if not values.notna().any():
-            reason = {"reason": "no folder has the input of it"}
+            reason = {"reason": "no folder has its input"}
             rules[name] = dict.fromkeys(("in_sample", "leave_one_year_out"), reason)
             continue
         rules[name] = score_rule(sample, values, settings, budget=budget, names=names)
@@ -198,16 +198,16 @@ def _threshold(
 
 
 def _targets(sample: Sample, settings: Settings, names: list[str]) -> list[dict[str, Any]]:
-    """Record at other target rates, each year judged by the other years."""
+    """Record at other target rates, leave-one-year-out."""
     rows = []
     for entries in TARGETS:
-        chosen = settings.calibration.model_copy(update={"deleveraging_entries": entries})
-        desk = settings.model_copy(update={"calibration": chosen})
-        found = judge_left_out(sample, year_folds(sample), desk)
+        rates = settings.calibration.model_copy(update={"deleveraging_entries": entries})
+        desk = settings.model_copy(update={"calibration": rates})
+        judgement = judge_left_out(sample, year_folds(sample), desk)
         threshold = calibrate_sample(sample, desk).deleveraging
         rows.append(
             {"stated": entries, "threshold": round(threshold, 2)}
-            | told(sample, found, settings, names)
+            | record_json(sample, judgement, settings, names)
         )
     return rows
 
@@ -215,18 +215,18 @@ def _targets(sample: Sample, settings: Settings, names: list[str]) -> list[dict[
 def _statement(
     sample: Sample, years: Judgement, blocks: Judgement, settings: Settings
 ) -> dict[str, Any] | None:
-    """Stated rate, reliability with years and with blocks left out, and score bands."""
+    """Stated rate, leave-one-out reliability by year and by block, and score bands."""
     statement = statement_of(sample, calibrate_sample(sample, settings), years, blocks, settings)
     if statement is None:
         return None
     counts, lengths = block_counts(sample, blocks, settings)
     tables = {}
-    for name, found in (("years", years), ("blocks", blocks)):
-        rows = sample.ordinary & found.judged
+    for name, judgement in (("years", years), ("blocks", blocks)):
+        rows = sample.ordinary & judgement.judged
         calendar = sample.sessions.year.to_numpy()[rows]
         tables[name] = [
             [round(value, 3) for value in row]
-            for row in reliability(found.score[rows], calendar, PERIODS)
+            for row in reliability(judgement.score[rows], calendar, PERIODS)
         ]
     rate = statement.rate
     return {
@@ -276,16 +276,16 @@ def _false_alarms(
     ).evidence  # fmt: skip
     rows = []
     for day in record.false_alarms:
-        place = int(np.flatnonzero(sample.sessions == day)[0])
-        narrow = bool(years.narrow.iloc[place])
-        elevated = evidence.iloc[place]
+        row = int(np.flatnonzero(sample.sessions == day)[0])
+        narrow = bool(years.narrow.iloc[row])
+        elevated = evidence.iloc[row]
         rows.append(
             {
                 "day": f"{day:%Y-%m-%d}",
                 "state": DEGROSSING if narrow else DELEVERAGING,
-                "margin": round(float(years.margin[place]), 2),
+                "margin": round(float(years.margin[row]), 2),
                 "drivers": {k: round(float(v), 1) for k, v in elevated.items() if v >= 1},
-                "fell": what_fell(histories[sample.segments[place]], day, settings),
+                "fell": what_fell(histories[sample.segments[row]], day, settings),
                 "calm": day in record.calm_alarms,
                 "other": day in record.other_alarms,
             }
@@ -293,13 +293,15 @@ def _false_alarms(
     return rows
 
 
-def told(sample: Sample, found: Judgement, settings: Settings, names: list[str]) -> dict[str, Any]:
+def record_json(
+    sample: Sample, judgement: Judgement, settings: Settings, names: list[str]
+) -> dict[str, Any]:
     """Record of a judgement as JSON, with the margin of each episode."""
-    rows = found.judged
-    record = record_of(sample, found.raised, settings, narrow=found.narrow, rows=rows)
+    rows = judgement.judged
+    record = record_of(sample, judgement.raised, settings, narrow=judgement.narrow, rows=rows)
     answer = summary(record, sample, names)
     for row in answer["by_episode"]:
-        row["margin"] = _margin(sample, found.margin, pd.Timestamp(row["acute_start"]))
+        row["margin"] = _margin(sample, judgement.margin, pd.Timestamp(row["acute_start"]))
     return answer
 
 

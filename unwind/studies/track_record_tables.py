@@ -4,29 +4,29 @@ from collections import Counter
 from typing import Any
 
 
-def rate_row(name: str, origin: str, told: dict[str, Any]) -> str:
+def rate_row(name: str, origin: str, record: dict[str, Any]) -> str:
     """One row of the table of rules."""
-    if "reason" in told:
+    if "reason" in record:
         return f"| {name} | {origin} | not judged |" + " – |" * 8
-    delay = "–" if told["median_delay"] is None else f"{told['median_delay']:g}"
-    entries = told["entries_per_episode"]
-    lower, upper = told["false_entries_interval"]
+    delay = "–" if record["median_delay"] is None else f"{record['median_delay']:g}"
+    entries = record["entries_per_episode"]
+    lower, upper = record["false_entries_interval"]
     return (
-        f"| {name} | {origin} | {_detected(told)} | {_folders(told)} | {told['caught']} | "
+        f"| {name} | {origin} | {_detected(record)} | {_folders(record)} | {record['caught']} | "
         f"{delay} | "
-        f"{told['false_entries_a_year']:.2f} ({lower:.2f}–{upper:.2f}) | "
-        f"{told['raised_share'] or 0:.2%} | {'–' if entries is None else f'{entries:.2f}'} | "
-        f"{len(told['calm_entries'])} | {len(told['other_selloff_entries'])} |"
+        f"{record['false_entries_a_year']:.2f} ({lower:.2f}–{upper:.2f}) | "
+        f"{record['raised_share'] or 0:.2%} | {'–' if entries is None else f'{entries:.2f}'} | "
+        f"{len(record['calm_entries'])} | {len(record['other_selloff_entries'])} |"
     )
 
 
-def _detected(told: dict[str, Any]) -> str:
-    return f"{told['caught_within_2']} of {told['episodes']}"
+def _detected(record: dict[str, Any]) -> str:
+    return f"{record['caught_within_2']} of {record['episodes']}"
 
 
-def _folders(told: dict[str, Any]) -> str:
+def _folders(record: dict[str, Any]) -> str:
     """Detected of all, folder by folder in their order."""
-    return ", ".join(f"{hits}/{n}" for hits, n in told["by_folder"].values())
+    return ", ".join(f"{hits}/{n}" for hits, n in record["by_folder"].values())
 
 
 def episode_table(judged: dict[str, Any]) -> str:
@@ -87,7 +87,7 @@ def block_table(blocks: list[dict[str, Any]]) -> str:
 
 
 def reliability_table(tables: dict[str, list[list[float]]]) -> str:
-    """Observed over stated frequency, with years and with blocks left out."""
+    """Observed over stated frequency, leave-one-year-out and leave-one-block-out."""
     lines = ["| 1 in N | years left out | blocks of years left out |", "|---:|---:|---:|"]
     for years, blocks in zip(tables["years"], tables["blocks"], strict=True):
         cells = [f"{ratio:.2f} ({low:.2f}–{high:.2f})" for _, ratio, low, high in (years, blocks)]
@@ -117,10 +117,11 @@ def target_table(rates: list[dict[str, Any]]) -> str:
         "|---:|---:|---:|---|---:|---:|---:|",
     ]
     lines += [
-        f"| {told['stated']:g} | {told['threshold']:.2f} | {_detected(told)} | {_folders(told)} | "
-        f"{told['false_entries_a_year']:.2f} | {told['raised_share'] or 0:.2%} | "
-        f"{len(told['calm_entries'])} |"
-        for told in rates
+        f"| {record['stated']:g} | {record['threshold']:.2f} | {_detected(record)} | "
+        f"{_folders(record)} | "
+        f"{record['false_entries_a_year']:.2f} | {record['raised_share'] or 0:.2%} | "
+        f"{len(record['calm_entries'])} |"
+        for record in rates
     ]
     return "\n".join(lines)
 
@@ -129,7 +130,7 @@ def molchan_table(points: list[list[float]]) -> str:
     """Molchan curve with its band."""
     lines = [
         "Score less threshold, years left out; a session counts when it is raised in time. Band: "
-        "5 % to 95 % of the same values shifted in time, which know nothing of the episodes.",
+        "5 % to 95 % of the same values shifted in time, which are independent of the episodes.",
         "",
         "| sessions raised | episodes missed | missed by chance |",
         "|---:|---:|---:|",
@@ -141,9 +142,9 @@ def molchan_table(points: list[list[float]]) -> str:
     return "\n".join(lines)
 
 
-def resampled_text(told: dict[str, Any]) -> str:
+def resampled_text(resampling: dict[str, Any]) -> str:
     """Detections of calibrations on calendar years drawn with replacement."""
-    draws, n = told["draws"], told["episodes"]
+    draws, n = resampling["draws"], resampling["episodes"]
     counts = Counter(n - len(draw["missed"]) for draw in draws)
     lost = Counter(name for draw in draws for name in draw["missed"])
     thresholds = sorted(draw["threshold"] for draw in draws)
@@ -166,7 +167,7 @@ def variant_tables(rows: list[dict[str, Any]]) -> str:
     """Every variant, one row each."""
     lines = [
         f"{len(rows)} rows, each with its own calibration. The rule was fixed before they were "
-        "computed, and none of them was chosen.",
+        "computed, and none of them was selected.",
         "",
         "| | variant | detected within 2 | by folder | missed | false alarms per year | raised | "
         "calm | smallest margin | blocks left out: detected | blocks: false alarms per year |",
@@ -205,22 +206,22 @@ def placebo_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def search_text(found: dict[str, Any]) -> str:
-    """What the best of many random rules is worth."""
+def search_text(search: dict[str, Any]) -> str:
+    """Out-of-sample value of the best of many random rules."""
     return (
-        f"{found['rules']:,} random rules, each at the lowest threshold with at most "
-        f"{found['false_alarms']} false alarms in sample: the median detects "
-        f"{found['median']:g}, the "
-        f"best {found['best']}; {found['share_at_least_verdict']:.1%} detect at least the "
+        f"{search['rules']:,} random rules, each at the lowest threshold with at most "
+        f"{search['false_alarms']} false alarms in sample: the median detects "
+        f"{search['median']:g}, the "
+        f"best {search['best']}; {search['share_at_least_verdict']:.1%} detect at least the "
         "verdict's "
-        f"{found['verdict']} (years left out). Combinatorially symmetric cross-validation "
+        f"{search['verdict']} (years left out). Combinatorially symmetric cross-validation "
         "(Bailey et "
-        f"al. 2017, {found['splits']} splits): the rule that is best on one half detects "
-        f"{found['best_on_choosing_half']:.1f} there and {found['best_on_other_half']:.1f} on the "
-        f"other half; the verdict, which no half chose, {found['verdict_on_a_half']:.1f} on "
+        f"al. 2017, {search['splits']} splits): the rule that is best on one half detects "
+        f"{search['best_on_choosing_half']:.1f} there and {search['best_on_other_half']:.1f} on "
+        f"the other half; the verdict, which no half chose, {search['verdict_on_a_half']:.1f} on "
         "either. "
         "Probability of backtest overfitting, that the best of one half ranks below the median on "
-        f"the other: {found['overfitting_probability']:.2f}. A search earns nothing here."
+        f"the other: {search['overfitting_probability']:.2f}. A search earns nothing here."
     )
 
 

@@ -1,4 +1,4 @@
-"""Track record as markdown: printed by the flows, stored in docs."""
+"""Track record as markdown, for the flows and docs."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ SCHEMES = {
 
 
 def record_markdown(record: dict[str, Any]) -> str:
-    """Write the record of an evaluation, section by section; what was not computed is left out."""
+    """Write the record of an evaluation by section, without sections that were not computed."""
     verdict = record["verdict"]
     rows = [
         rate_row("**unwind**", name.format(record["calibration"]), verdict[scheme])
@@ -58,14 +58,14 @@ def record_markdown(record: dict[str, Any]) -> str:
         false_alarm_table(record, judged),
     ]
     for key, heading, write in (
-        ("statement", "### What is stated of years to come", _statement),
+        ("statement", "### Out-of-sample statement", _statement),
         ("stated_rates", "### Other target rates, judged by the other years", target_table),
         ("molchan", "### Misses against time raised", molchan_table),
         ("resampled", "### Years resampled", resampled_text),
         ("variants", "### Every driver and variant tried", variant_tables),
         ("placebos", "### Rules without skill", placebo_table),
         ("random_rules", "### Search over random rules", search_text),
-        ("null", "### Simulated markets in which nothing happens", null_table),
+        ("null", "### Simulated null markets", null_table),
     ):
         if record.get(key):
             blocks += [heading, write(record[key])]
@@ -73,10 +73,10 @@ def record_markdown(record: dict[str, Any]) -> str:
 
 
 def record_sentence(record: dict[str, Any]) -> str:
-    """Say the record of an evaluation in one sentence."""
+    """Summarise the record of an evaluation in one sentence."""
     origin, judged = _judged(record["verdict"])
     return (
-        f"{judged['caught_within_2']} of {judged['episodes']} episodes caught within 2 sessions, "
+        f"{judged['caught_within_2']} of {judged['episodes']} episodes detected within 2 sessions, "
         f"{judged['false_entries_a_year']:.2f} false alarms per year, {origin}"
     )
 
@@ -98,7 +98,7 @@ def _opening(record: dict[str, Any]) -> str:
 
 
 def _judged(verdict: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Pick the most severe record there is, and say which it is."""
+    """Return the strictest available record and its name."""
     if "reason" in verdict["leave_one_year_out"]:
         return "in sample", verdict["shipped"]
     return "years left out", verdict["leave_one_year_out"]
@@ -123,7 +123,7 @@ def _statement(statement: dict[str, Any]) -> str:
         "left out and a 95 % interval over resampled years. It is not a probability of "
         "deleveraging.",
         band_table(statement["bands"]),
-        "Rarity: a score is printed with the return period of the last columns, not with 10^score.",
+        "Rarity: a score is reported with the return period of the last column, not with 10^score.",
         "| score | 10^score | ordinary sessions score this high once in (90 %) "
         "|\n|---:|---:|---:|\n"
         + "\n".join(
@@ -136,18 +136,19 @@ def _statement(statement: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def calibration_markdown(held: dict[str, Any]) -> str:
-    """Write the report of a calibration: thresholds, scales, and what scores have meant."""
+def calibration_markdown(calibration: dict[str, Any]) -> str:
+    """Write the report of a calibration: thresholds, scales and base rates."""
     blocks = [
-        f"# Calibration {held['version']}",
-        f"From {held['sessions']:,} ordinary sessions of {held['data']}; sessions near a labelled "
-        "episode are excluded, and no threshold is fitted to one.",
+        f"# Calibration {calibration['version']}",
+        f"From {calibration['sessions']:,} ordinary sessions of {calibration['data']}; sessions "
+        "near a labelled episode are excluded, and no threshold is fitted to one.",
         "| threshold | score | entries per year on resampled ordinary sessions |\n|---|---:|---:|\n"
-        f"| DELEVERAGING | {held['deleveraging']:.2f} | {held['deleveraging_rate']:.2f} "
-        f"(95 % of paths {held['deleveraging_rate_lower']:.2f}–"
-        f"{held['deleveraging_rate_upper']:.2f}) |\n"
-        f"| WATCH | {held['watch']:.2f} | {held['watch_rate']:.2f} |\n"
-        f"| release | {held['release']:.2f} | |",
+        f"| DELEVERAGING | {calibration['deleveraging']:.2f} | "
+        f"{calibration['deleveraging_rate']:.2f} (95 % of paths "
+        f"{calibration['deleveraging_rate_lower']:.2f}–"
+        f"{calibration['deleveraging_rate_upper']:.2f}) |\n"
+        f"| WATCH | {calibration['watch']:.2f} | {calibration['watch_rate']:.2f} |\n"
+        f"| release | {calibration['release']:.2f} | |",
         "## Scales",
         "| driver | 75 % | 90 % | 95 % | mean excess beyond | tail shape |\n"
         "|---|---:|---:|---:|---:|---:|\n"
@@ -155,12 +156,12 @@ def calibration_markdown(held: dict[str, Any]) -> str:
             f"| {name} | "
             + " | ".join(f"{knot:.2f}" for knot in scale["knots"])
             + f" | {scale['mean_excess']:.2f} | {scale['shape']:.2f} |"
-            for name, scale in held["scales"].items()
+            for name, scale in calibration["scales"].items()
         ),
         "## Share of sessions in an episode, in sample",
-        band_table(held["bands"]),
+        band_table(calibration["bands"]),
         "## Statement",
-        _stated(held["statement"]),
+        _stated(calibration["statement"]),
     ]
     return "\n\n".join(blocks) + "\n"
 

@@ -1,4 +1,4 @@
-"""Volatility of a whole universe through history: chunks of assets, one answer however spread."""
+"""Volatility history of a universe, in chunks of assets, with deterministic output."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,18 +41,18 @@ PATHS = Table(
 )  # fmt: skip
 ASSETS = declare(
     "assets",
-    "one asset: its newest estimate, and how the estimates went",
+    "one asset: its newest estimate, and counts of estimates and fallbacks",
     ("asset",),
     Column("asset", TEXT, "symbol", "the series", nullable=False),
     Column("model", TEXT, "", "of the newest estimate; ewma where it failed", nullable=False),
-    Column("n", COUNT, "sessions", "returns on file", nullable=False),
+    Column("n", COUNT, "sessions", "returns available", nullable=False),
     Column("estimates", COUNT, "", "re-estimations through history", nullable=False),
     Column("fallbacks", COUNT, "", "of these, labelled EWMA", nullable=False),
     Column("sigma_next", REAL, "decimal, one session", "forecast for the session after the last "
            "row, with the parameters of the newest estimate"),
     Column("mu", REAL, "decimal", "mean of the log return"),
     Column("omega", REAL, "decimal²", "variance intercept"),
-    Column("alpha", REAL, "1", "weight of the last squared surprise"),
+    Column("alpha", REAL, "1", "weight of the last squared shock"),
     Column("gamma", REAL, "1", "added weight after a fall"),
     Column("beta", REAL, "1", "weight of the last variance"),
     Column("nu", REAL, "degrees of freedom", "Student-t shape"),
@@ -60,7 +60,7 @@ ASSETS = declare(
     Column("log_likelihood", REAL, "nat", "of the newest estimate, returns in percent"),
     Column("estimated_to", DATE, "session", "last session that the newest estimate has seen"),
     Column("converged", FLAG, "", "the newest estimate reached an optimum inside its boundary"),
-    Column("reason", TEXT, "", "why a value is null or which fallback stands here"),
+    Column("reason", TEXT, "", "why a value is null, or which fallback is used"),
 )  # fmt: skip
 LINKS = declare(
     "links",
@@ -97,7 +97,7 @@ def investable(panel: Panel, *, settings: Settings) -> pd.DataFrame:
 
 
 def simulated_returns(assets: int, sessions: pd.DatetimeIndex, *, seed: int) -> pd.DataFrame:
-    """GJR returns with Student-t shocks of so many assets that know nothing of each other.
+    """GJR returns with Student-t shocks of independent assets.
 
     The same asset has the same returns in a universe of any size.
     """
@@ -119,13 +119,13 @@ def chunks(returns: pd.DataFrame, *, size: int) -> list[pd.DataFrame]:
 
 
 def walk(returns: pd.DataFrame, *, rule: WalkForward) -> Walked:
-    """Walk each asset forward; what could not be estimated is a row that says why."""
+    """Walk each asset forward; a failed asset has a row with the reason."""
     paths, assets = [], []
     # Tiny matrix products are ten times slower on many threads, and workers share the cores.
     with threadpool_limits(limits=1):
         for name in returns.columns:
-            found, row = _asset(returns[name], rule)
-            paths.append(found.assign(asset=name))
+            path, row = _asset(returns[name], rule)
+            paths.append(path.assign(asset=name))
             assets.append({"asset": name} | row)
     return Walked(paths=pd.concat(paths, ignore_index=True), assets=pd.DataFrame(assets))
 
@@ -136,10 +136,10 @@ def _asset(returns: pd.Series, rule: WalkForward) -> tuple[pd.DataFrame, dict[st
         path = walk_forward(returns, **rule.model_dump())
     except ValueError as error:  # too few rows, none that differ, an infinite one
         nothing = pd.DataFrame(columns=["session", "sigma", "residual", "estimated_to"])
-        told = {"model": "none", "estimated_to": pd.NaT, "converged": None, "reason": str(error)}
-        return nothing, row | NOTHING | told
+        failure = {"model": "none", "estimated_to": pd.NaT, "converged": None, "reason": str(error)}
+        return nothing, row | NOTHING | failure
     newest = path.estimates[-1]
-    found = pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "session": path.sigma.index,
             "sigma": path.sigma.to_numpy(),
@@ -147,7 +147,7 @@ def _asset(returns: pd.Series, rule: WalkForward) -> tuple[pd.DataFrame, dict[st
             "estimated_to": path.estimated_to.to_numpy(),
         }
     )
-    return found, row | {name: getattr(newest, name) for name in NUMBERS} | {
+    return rows, row | {name: getattr(newest, name) for name in NUMBERS} | {
         "model": newest.model if newest.model == "ewma" else f"{newest.model}-{newest.innovation}",
         "estimates": len(path.estimates),
         "fallbacks": sum(not fit.converged for fit in path.estimates),
@@ -159,11 +159,11 @@ def _asset(returns: pd.Series, rule: WalkForward) -> tuple[pd.DataFrame, dict[st
 
 
 def gathered(parts: Iterable[Walked]) -> Walked:
-    """Join chunks, in the order of the assets' names: the same whoever was done first."""
-    held = list(parts)
-    paths = pd.concat([part.paths for part in held], ignore_index=True)
-    assets = pd.concat([part.assets for part in held], ignore_index=True)
-    assets = assets.astype({"reason": "str"})  # whoever has none gives no type either
+    """Join chunks in the order of the assets' names, whichever finished first."""
+    walks = list(parts)
+    paths = pd.concat([part.paths for part in walks], ignore_index=True)
+    assets = pd.concat([part.assets for part in walks], ignore_index=True)
+    assets = assets.astype({"reason": "str"})  # a chunk without reasons has no type
     named = [column.name for column in ASSETS.columns if column.name in assets.columns]
     return Walked(
         paths=paths.sort_values(["asset", "session"], ignore_index=True),
@@ -191,13 +191,13 @@ def composite_link(walked: Walked, *, settings: Settings) -> dict[str, object]:
 
 
 def _link(fit: DccFit) -> dict[str, object]:
-    told: dict[str, object] = {"converged": fit.converged, "reason": fit.reason}
+    row: dict[str, object] = {"converged": fit.converged, "reason": fit.reason}
     if not fit.converged:
-        return told
+        return row
     scale = 1 / np.sqrt(np.diag(fit.Q))
     errors = fit.standard_errors["sandwich"]
     R = fit.Q * np.outer(scale, scale)
-    return told | {
+    return row | {
         "a": fit.a, "b": fit.b, "a_error": errors["a"],
         "b_error": errors["b"], "half_life": fit.half_life,
         "mean_correlation": float(R[np.triu_indices(len(R), 1)].mean()),
@@ -212,7 +212,7 @@ def publish_universe(
     *,
     settings: Settings,
 ) -> Path:
-    """Write the universe of a session to LAKE/universe/<session>-<source>: each file whole.
+    """Write the universe of a session to LAKE/universe/<session>-<source>, each file atomically.
 
     The same universe gives the same bytes. Known at the cut-off of the run.
 

@@ -145,7 +145,7 @@ class TestSampleFile:
         answer = told("3.5", "--sample", path, "--column", "z")
         assert answer["student"]["probability"] is None
         assert "at least 100 values, got 20" in answer["reason"]
-        assert "Not told: " in run("3.5", "--sample", path, "--column", "z").stdout
+        assert "Not determined: " in run("3.5", "--sample", path, "--column", "z").stdout
 
     def test_an_endless_return_period_is_called_unbounded(self, settings: Settings) -> None:
         # A fitted end point near the level: the probability may be zero.
@@ -169,8 +169,8 @@ class TestHostileFile:
             ('z\n"1,5"\n', "z", "row 1 holds '1,5'"),
             ("z\nTrue\nFalse\n", "z", "must hold numbers"),
             ("", "z", "cannot be read as CSV"),
-            ("z\n", "z", "holds no row"),
-            ("z,y\n,1\n,2\n", "z", "column z of z.csv holds no number"),
+            ("z\n", "z", "has no rows"),
+            ("z,y\n,1\n,2\n", "z", "column z of z.csv has no number"),
             ("z\n1\ninf\n", "z", "is infinite in row 2"),
             ('z\n"1\n2\n', "z", "cannot be read as CSV"),
         ],
@@ -298,7 +298,7 @@ class TestLake:
         [
             (["--asset", "DOGE"], "no asset DOGE on this desk; it has IBIT, IGV"),
             (["--asset", "VIX"], "VIX is an index level"),
-            (["--asset", "IBIT", "--as-of", "2026-02-07"], "is no NYSE session"),
+            (["--asset", "IBIT", "--as-of", "2026-02-07"], "is not an NYSE session"),
             (["--asset", "IBIT", "--as-of", "2024-08-01"], "needs at least 250"),
             (["--asset", "IBIT", "--as-of", "2020-01-02"], "prices of IBIT"),
             (["--asset", "IBIT", "--as-of", "1066-10-14"], "outside the exchange calendar"),

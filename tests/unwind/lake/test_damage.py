@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,7 +98,7 @@ class TestDamagedFile:
         assert healed.name.startswith("000003-")
         assert healed.manifest["parent"] == before
         assert newest in healed.manifest["passed_over"][0]
-        assert "goes on from an older snapshot" in caplog.text
+        assert "continues from an older snapshot" in caplog.text
         assert read(healed, "regimes")["as_of"].tolist() == [JANUARY, FEBRUARY]
         assert verify(lake, every=False).faults == []
         assert newest in snapshot_names(lake)
@@ -156,7 +157,7 @@ class TestShell:
         done = unwind("show", "--why", "--lake", str(lake), "--json")
         assert done.exit_code == 0, done.output
         assert newest.name in done.stderr
-        assert "the newest snapshot before that is intact" in done.stderr
+        assert "the newest intact snapshot before it" in done.stderr
         told = json.loads(done.stdout)
         assert newest.name in told["passed_over"][0]
 
@@ -231,7 +232,7 @@ class TestDiskRefuses:
 
     def test_a_folder_in_the_way_of_the_lock(self, tmp_path: Path, settings: Settings) -> None:
         (tmp_path / "lake").write_text("a file")
-        with pytest.raises(Unwritable, match="a file stands where a folder is needed"):
+        with pytest.raises(Unwritable, match="a file has the name of a required folder"):
             publish_days(tmp_path / "lake", settings, FEBRUARY)
 
 
@@ -291,7 +292,7 @@ class TestMarketSegments:
         store = _store(tmp_path, settings, days=1)
         (held,) = (store / "prices").glob("*.parquet")
         held.with_name("000001-0123456789abcdef.parquet").write_bytes(held.read_bytes())
-        with pytest.raises(Damaged, match="claim one place"):
+        with pytest.raises(Damaged, match="claim one number"):
             read_vintages(store, "prices")
 
     def test_a_full_disk_loses_no_vintage(
@@ -318,7 +319,7 @@ class TestOrphans:
         (lake / "snapshots" / ".tmp-77").mkdir()
         found = verify(lake, every=False)
         assert found.faults == []
-        assert [sentence.split(" was ")[0] for sentence in found.leftovers] == [
+        assert [re.split(" is | never ", sentence)[0] for sentence in found.leftovers] == [
             "snapshots/.tmp-77",
             "snapshot 000009-0123456789ab",
         ]

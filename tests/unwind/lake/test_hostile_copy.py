@@ -13,7 +13,7 @@ import pytest
 
 from tests.command_line import unwind
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
-from unwind.files.location import Damaged, LakeError, place
+from unwind.files.location import Damaged, LakeError, open_location
 from unwind.lake.manifest import MAX_MANIFEST_BYTES, parsed, seal
 from unwind.lake.pull import pull
 from unwind.lake.push import REPORTS, push
@@ -51,7 +51,7 @@ def _listing(folder: Path) -> dict[str, bytes]:
 
 def _rewrite(url: str, change: Callable[[dict[str, Any]], object], *, sealed: bool = True) -> None:
     """Change the newest manifest of a copy as its owner could: with a checksum that fits."""
-    storage, root = place(url)
+    storage, root = open_location(url)
     path = f"{root}/snapshots/{latest(url).name}/_manifest.json"
     manifest = json.loads(storage.cat_file(path))
     change(manifest)
@@ -108,7 +108,7 @@ class TestNamesInAManifest:
     ) -> None:
         push(lake, url)
         name = name.replace("OUTSIDE", str(tmp_path / "outside"))
-        storage, root = place(url)
+        storage, root = open_location(url)
         entry = {"sha256": checksum, "rows": 1, "bytes": len(PAYLOAD), "schema_version": 2}
         _rewrite(url, lambda manifest: manifest["files"].update({name: entry}))
         storage.pipe_file(f"{root}/files/{checksum}.parquet", PAYLOAD)
@@ -129,7 +129,7 @@ class TestNamesInAManifest:
     ) -> None:
         url = f"file://{tmp_path}/store/lake"
         push(lake, url)
-        storage, root = place(url)
+        storage, root = open_location(url)
         checksum = hashlib.sha256(PAYLOAD).hexdigest()
         storage.pipe_file(f"{root}/files/{checksum}.parquet", PAYLOAD)
         entry = {"sha256": checksum, "rows": 1, "bytes": len(PAYLOAD), "schema_version": 3}
@@ -216,7 +216,7 @@ class TestOddManifest:
     @pytest.mark.parametrize("data", [b"", b"[" * 100_000])
     def test_from_any_kind_of_store(self, data: bytes, lake: Path, url: str) -> None:
         push(lake, url)
-        storage, root = place(url)
+        storage, root = open_location(url)
         storage.pipe_file(f"{root}/snapshots/{latest(url).name}/_manifest.json", data)
         _in_one_line(lambda: latest(url))
         _in_one_line(lambda: pull(url, lake))
@@ -225,7 +225,7 @@ class TestOddManifest:
     @pytest.mark.parametrize("relative", ["LATEST", "manifest"])
     def test_a_giant_one_is_not_read(self, relative: str, lake: Path, url: str) -> None:
         push(lake, url)
-        storage, root = place(url)
+        storage, root = open_location(url)
         if relative == "manifest":
             relative = f"snapshots/{latest(url).name}/_manifest.json"
         storage.pipe_file(f"{root}/{relative}", b" " * (MAX_MANIFEST_BYTES + 5))
@@ -245,7 +245,7 @@ class TestOddManifest:
 
     def test_sealed_garbage_for_a_table_is_one_sentence(self, lake: Path, url: str) -> None:
         push(lake, url)
-        storage, root = place(url)
+        storage, root = open_location(url)
         checksum = hashlib.sha256(PAYLOAD).hexdigest()
         storage.pipe_file(f"{root}/files/{checksum}.parquet", PAYLOAD)
         _rewrite(url, lambda held: held["files"][MONTH].update(sha256=checksum, bytes=len(PAYLOAD)))
@@ -284,7 +284,7 @@ class TestListOfReports:
 
     def _attack(self, known: object, lake: Path, url: str, tmp_path: Path) -> None:
         push(lake, url)
-        storage, root = place(url)
+        storage, root = open_location(url)
         storage.pipe_file(f"{root}/{REPORTS}", json.dumps(known).encode())
         for name in known if isinstance(known, dict) else ():
             if "authorized_keys" in name:
@@ -323,14 +323,14 @@ class TestListings:
     def test_settings_must_be_what_their_digest_says(self, lake: Path, tmp_path: Path) -> None:
         url = f"file://{tmp_path}/store/lake"
         push(lake, url)
-        storage, root = place(url)
+        storage, root = open_location(url)
         storage.pipe_file(f"{root}/settings/0123456789ab.json", b'{"verdict": {}}')
-        assert "differs from the digest" in _in_one_line(lambda: pull(url, lake))
+        assert "differs from the hash" in _in_one_line(lambda: pull(url, lake))
 
     def test_a_market_segment_without_a_checksum(self, lake: Path, tmp_path: Path) -> None:
         url = f"file://{tmp_path}/store/lake"
         push(lake, url)
-        storage, root = place(url)
+        storage, root = open_location(url)
         storage.pipe_file(f"{root}/market/prices/000001.parquet", PAYLOAD)
         assert "carries no checksum" in _in_one_line(lambda: pull(url, lake))
 

@@ -130,7 +130,7 @@ class TestKilled:
         push(lake, url)
         before = latest(url).name
         publish_days(lake, settings, MARCH, date(2026, 4, 1))
-        storage, _ = object_storage.place(url)
+        storage, _ = object_storage.open_location(url)
         send, sent = storage.pipe_file, []
 
         def failing(path: str, value: bytes, **options: object) -> None:
@@ -173,7 +173,7 @@ class TestTwoPushers:
         publish_days(lake, settings, MARCH)
         publish_days(other, settings, date(2026, 4, 1))
         push(other, url)
-        with pytest.raises(LakeError, match="never held; pull it into an empty folder"):
+        with pytest.raises(LakeError, match="never had; pull it into an empty folder"):
             push(lake, url)
         with pytest.raises(LakeError, match="does not know; push it first"):
             pull(url, lake)
@@ -184,7 +184,7 @@ class TestTwoPushers:
     ) -> None:
         push(lake, url)
         publish_days(lake, settings, MARCH)
-        storage, root = object_storage.place(url)
+        storage, root = object_storage.open_location(url)
         reports = object_storage._push_reports
 
         def overtaken(*held: object) -> None:
@@ -200,7 +200,7 @@ class TestTwoPushers:
 class TestDamagedCopy:
     def test_a_flipped_bit_serves_the_snapshot_before(self, lake: Path, url: str) -> None:
         push(lake, url)
-        storage, _ = object_storage.place(url)
+        storage, _ = object_storage.open_location(url)
         path = latest(url).address("regimes/2026-02.parquet")
         content = bytearray(storage.cat_file(path))
         content[60] ^= 1
@@ -222,7 +222,10 @@ class TestBadUrl:
     @pytest.mark.parametrize(
         ("url", "said"),
         [
-            ("ftpx://desk/lake", "is no place that fsspec knows; write e.g. s3://bucket/lake"),
+            (
+                "ftpx://desk/lake",
+                "is not a location that fsspec knows; write e.g. s3://bucket/lake",
+            ),
             ("s3://key:secret@desk/lake", "credentials do not belong in a URL"),
             ("memory://nothing", "holds no published snapshot; run `unwind lake push LAKE memory"),
         ],
@@ -244,7 +247,9 @@ class TestBadUrl:
             def cat_file(self, path: str) -> bytes:
                 raise RuntimeError("Could not connect to the endpoint URL")
 
-        monkeypatch.setattr("unwind.lake.snapshots.place", lambda _: (Unreachable(), "desk/lake"))
+        monkeypatch.setattr(
+            "unwind.lake.snapshots.open_location", lambda _: (Unreachable(), "desk/lake")
+        )
         with pytest.raises(LakeError, match="check the disk, or the network and the credentials"):
             latest("s3://desk/lake")
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import RECEIVED, small_prices, write_drop
 from tests.unwind.lake_rows import FEBRUARY, JANUARY, publish_days
-from unwind.files.location import Damaged, place
+from unwind.files.location import Damaged, open_location
 from unwind.lake.pull import pull
 from unwind.lake.push import push
 from unwind.lake.retract import retract
@@ -135,7 +135,7 @@ TORN = [
 
 
 def _matching(url: str, pattern: str) -> list[str]:
-    storage, root = place(url)
+    storage, root = open_location(url)
     storage.invalidate_cache()
     return sorted(str(path) for path in storage.glob(f"{root}/{pattern}"))
 
@@ -144,7 +144,7 @@ class TestTornCopy:
     @pytest.mark.parametrize(("pattern", "tear"), TORN)
     def test_is_sent_again(self, tear: str, pattern: str, lake: Path, url: str) -> None:
         push(lake, url)
-        storage, _ = place(url)
+        storage, _ = open_location(url)
         victim = _matching(url, pattern)[0]
         whole = storage.cat_file(victim)
         if tear == "gone":
@@ -163,7 +163,7 @@ class TestTornCopy:
         self, lake: Path, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         push(lake, url)
-        storage, _ = place(url)
+        storage, _ = open_location(url)
         find, read_file, n_reads = storage.find, storage.cat_file, []
 
         def tagged(*arguments: object, **options: object) -> object:

@@ -46,8 +46,8 @@ class TestPrune:
         names = dict(zip(DAYS, snapshot_names(lake), strict=True))
         plan = prune(lake, keep_days=2, keep_last=1, dry_run=False)
         wanted = [date(2026, 1, 30), date(2026, 2, 10), date(2026, 2, 11)]
-        assert plan.kept == tuple(names[day] for day in wanted)
-        assert snapshot_names(lake) == list(plan.kept)
+        assert plan.retained == tuple(names[day] for day in wanted)
+        assert snapshot_names(lake) == list(plan.retained)
         assert len(plan.removed) == len(DAYS) - 3
         assert plan.freed > 0
         found = verify(lake, every=True)
@@ -57,12 +57,12 @@ class TestPrune:
     def test_says_what_known_by_answers_from_now_on(self, lake: Path) -> None:
         names = dict(zip(DAYS, snapshot_names(lake), strict=True))
         plan = prune(lake, keep_days=2, keep_last=1, dry_run=False)
-        assert plan.forgotten == (
+        assert plan.affected_queries == (
             "--known-by from 2026-01-20T21:15Z to before 2026-01-30T21:15Z reads the "
-            "snapshot in force, without later cut-offs",
+            "current snapshot, without later cut-offs",
             "--known-by from 2026-02-02T21:15Z to before 2026-02-10T21:15Z reads "
-            f"{names[date(2026, 1, 30)]}, which stood at 2026-01-30T21:15Z, and of later "
-            "sessions the snapshot in force",
+            f"{names[date(2026, 1, 30)]}, with knowledge to 2026-01-30T21:15Z, and for later "
+            "sessions the current snapshot",
         )
         then = known_by(lake, pd.Timestamp("2026-02-09T00:00Z"))
         assert then.name == names[date(2026, 1, 30)]

@@ -205,7 +205,7 @@ class TestPruneOfAPoisonedLake:
         assert plan.removed == ()
         # Of five days one is the future's: the last four stay.
         few = prune(lake, keep_days=5, keep_last=1, dry_run=True)
-        assert set(snapshot_names(lake)[-4:]) <= set(few.kept)
+        assert set(snapshot_names(lake)[-4:]) <= set(few.retained)
 
     def test_neither_where_an_earlier_release_wrote_it(self, lake: Path) -> None:
         for path in (lake / "snapshots").glob("*/_manifest.json"):
@@ -214,9 +214,9 @@ class TestPruneOfAPoisonedLake:
             path.write_text(json.dumps({**manifest, "sha256": seal(manifest)}, indent=1))
         assert prune(lake, keep_days=30, keep_last=5, dry_run=True).removed == ()
         # What stays after a first pruning stays after a second, though its parents are gone.
-        kept = prune(lake, keep_days=10, keep_last=1, dry_run=False).kept
+        kept = prune(lake, keep_days=10, keep_last=1, dry_run=False).retained
         assert len(kept) >= 10
-        assert prune(lake, keep_days=10, keep_last=1, dry_run=False).kept == kept
+        assert prune(lake, keep_days=10, keep_last=1, dry_run=False).retained == kept
 
     def test_the_poison_itself_takes_the_place_of_one_day(
         self, tmp_path: Path, settings: Settings
@@ -225,7 +225,7 @@ class TestPruneOfAPoisonedLake:
             publish_days(tmp_path, settings, day)
         plan = prune(tmp_path, keep_days=20, keep_last=1, dry_run=False)
         # Nineteen days before it; the end of January is among them.
-        assert len(plan.kept) == 20
+        assert len(plan.retained) == 20
         assert known_by(tmp_path, pd.Timestamp("2026-02-07T00:00Z")).manifest["knowledge"][
             :10
         ] == str(date(2026, 2, 6))

@@ -93,7 +93,7 @@ class TestNewVariable:
             publish(tmp_path, {"regimes": rows}, settings=settings, source="files", run="a")
         snapshot = latest(tmp_path)
         assert "liquidity" not in read(snapshot, "regimes")
-        assert "columns that it does not know are left out" in schema_notes(snapshot)[0]
+        assert "columns that it does not know are excluded" in schema_notes(snapshot)[0]
 
     def test_a_rerun_before_and_after_adds_one_slot(
         self, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch

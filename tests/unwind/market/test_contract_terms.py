@@ -34,13 +34,13 @@ class TestChain:
         assert rows["open_interest"].tolist() == [1000.0, 1000.0]
         assert rows["implied_vol"].tolist() == [0.6, 0.6]
         assert fault.value == (
-            "39.00 in the chain of 2026-02-12T17:58Z, 20.00 at the close; brought onto it by 0.5"
+            "39.00 in the chain of 2026-02-12T17:58Z, 20.00 at the close; scaled to it by 0.5"
         )
 
     def test_a_price_without_a_ratio_is_left_out(self) -> None:
         rows, [fault] = chains_on_one_basis(chain(24.5), closes())
         assert rows.empty
-        assert fault.value.endswith("left out")
+        assert fault.value.endswith("excluded")
 
     @pytest.mark.parametrize("price", [40.0, 47.0, 34.0])
     def test_a_move_of_the_day_is_no_split(self, price: float) -> None:

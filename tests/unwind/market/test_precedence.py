@@ -14,7 +14,7 @@ from unwind.indicators.context import Slot
 from unwind.indicators.data_quality import quality_rows
 from unwind.market.store import ingest, known_by, read_rejected, read_vintages
 from unwind.pipeline import load_market, observe
-from unwind.report.caveats import uncertainties
+from unwind.report.caveats import caveats
 from unwind.settings import Settings, SettingsError
 from unwind.sources.combined import CombinedSource
 
@@ -113,7 +113,7 @@ class TestDisagreement:
         assert fault["rule"] == "close: providers_disagree"
         assert fault["severity"] == "warning"
         mine, theirs = _prices().loc[3, "close"], other.loc[3, "close"]
-        assert fault["value"] == f"yahoo {mine:.10g} stands, files has {theirs:.10g}"
+        assert fault["value"] == f"yahoo {mine:.10g} is used, files has {theirs:.10g}"
         assert fault["session"] == _prices().loc[3, "session"]
         # Known with the row, by its lag rule: the session's own run says it.
         assert fault["known_at"] == pd.Timestamp("2026-01-08T21:15Z")
@@ -215,7 +215,7 @@ class TestOutage:
             )
             told[day] = rows.set_index("table")
             nothing = dict.fromkeys(("regimes", "volatility", "correlations"), pd.DataFrame())
-            doubts = uncertainties(nothing | {"quality": rows})
+            doubts = caveats(nothing | {"quality": rows})
         assert "perpetuals" not in told[date(2026, 2, 5)].index
         row = told[date(2026, 2, 6)].loc["perpetuals"]
         assert (row["entity"], row["severity"]) == ("crypto", "error")

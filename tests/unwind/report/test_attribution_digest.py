@@ -1,4 +1,4 @@
-"""Attribution for people: grids, markdown and the picture of who votes for what."""
+"""Attribution for people: grids, markdown and the picture of the evidence by block."""
 
 import xml.etree.ElementTree as ET
 from datetime import date
@@ -16,7 +16,7 @@ from unwind.report.attribution import (
     block_contributions,
     vote_grid,
 )
-from unwind.report.charts.mechanisms import vote_chart
+from unwind.report.charts.mechanisms import contribution_chart
 
 BLOCKS = {"shock": ("base_fall", "base_trough"), "yen": ("yen",), "flows": ("flow_total",)}
 
@@ -88,7 +88,7 @@ class TestReport:
         told = {"attribution": attribution(), "evidence": evidence()}
         page = report(february() | told)
         assert "2024-08-05: yen-carry unwind fits best." in page
-        assert "Who votes for what" in page
+        assert "Evidence by block" in page
         assert "not | known &lt;yet&gt;" in page
 
     def test_a_session_from_before_the_ledger_has_none(self) -> None:
@@ -98,7 +98,7 @@ class TestReport:
 class TestPicture:
     @pytest.mark.parametrize("width", [704, 352])
     def test_it_is_well_formed_and_has_a_bar_a_vote(self, width: int) -> None:
-        drawn = vote_chart(block_contributions(evidence()), width=width, name="votes")
+        drawn = contribution_chart(block_contributions(evidence()), width=width, name="votes")
         root = ET.fromstring(drawn)
         space = "{http://www.w3.org/2000/svg}"
         bars = root.findall(f"{space}rect")
@@ -109,7 +109,7 @@ class TestPicture:
         assert min(float(bar.get("x")) for bar in bars) >= 0
 
     def test_one_scale_for_all_and_the_sign_in_colour(self) -> None:
-        drawn = vote_chart(block_contributions(evidence()), width=704, name="votes")
+        drawn = contribution_chart(block_contributions(evidence()), width=704, name="votes")
         bars = ET.fromstring(drawn).findall("{http://www.w3.org/2000/svg}rect")
         held = {(bar.get("fill"), round(float(bar.get("width")), 1)) for bar in bars}
         colours = {fill for fill, _ in held}
@@ -119,8 +119,8 @@ class TestPicture:
 
     def test_markup_in_a_name_stays_text(self) -> None:
         hostile = pd.DataFrame({"<b>": [1.0]}, index=["<script>"])
-        assert "<script>" not in vote_chart(hostile, width=704, name="votes")
+        assert "<script>" not in contribution_chart(hostile, width=704, name="votes")
 
     def test_nothing_to_draw_is_said(self) -> None:
-        with pytest.raises(ValueError, match="draw nothing instead"):
-            vote_chart(pd.DataFrame(), width=704, name="votes")
+        with pytest.raises(ValueError, match="omit the chart"):
+            contribution_chart(pd.DataFrame(), width=704, name="votes")

@@ -11,7 +11,7 @@ YESTERDAY = date(2026, 2, 4)
 
 
 def told(today, before):
-    return {change.what: change.told for change in changes(today, before, previous=YESTERDAY)}
+    return {change.subject: change.text for change in changes(today, before, previous=YESTERDAY)}
 
 
 def attributed(verdict, named, posterior):
@@ -32,7 +32,7 @@ class TestStateAndScore:
         said = told(still, still)
         assert said["State"] == "unchanged, DELEVERAGING"
         assert said["Score"] == "4.81 → 4.81 (0.00)"
-        assert said["Drivers"] == "none moved"
+        assert said["Drivers"] == "unchanged"
 
     def test_unknown_score(self):
         said = told(february() | {"regimes": regimes(score=None)}, february())
@@ -47,7 +47,7 @@ class TestDrivers:
                      ("haven bid", -0.16, 1.0, ""), ("flow surprise", 0.5, 1.0, "")]
         )  # fmt: skip
         said = told(february(), february() | {"regimes": before})
-        assert said["Drivers"] == "flow surprise lost, record volume +2.01, breadth −1.25"
+        assert said["Drivers"] == "flow surprise is missing, record volume +2.01, breadth −1.25"
 
 
 class TestCorrelations:
@@ -80,7 +80,7 @@ class TestBreaks:
         )
         said = told(february() | {"changepoints": rows}, None)
         assert said["Change points"] == "IBIT~IGV at 2026-01-02 (bocpd)"
-        assert told(february(), None)["Change points"] == "none is new"
+        assert told(february(), None)["Change points"] == "no new break"
 
 
 class TestAttribution:
@@ -101,6 +101,6 @@ class TestNothingToCompareWith:
         said = told(empty(), february())
         assert said["State"] == "no verdict"
         assert said["Score"] == "4.81 → –"
-        assert said["Correlations"] == "no change is known"
+        assert said["Correlations"] == "no change available"
         assert isinstance(said["Drivers"], str)
         assert not pd.isna(said["Attribution"])

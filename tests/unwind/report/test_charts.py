@@ -274,8 +274,8 @@ class TestVolatilityChart:
             sigmas(), fallbacks=[(3, "IGV"), (4, "IGV")], breaches=[SESSIONS[-1].date()]
         )
         last = SESSIONS[-1].date().isoformat()
-        assert f"Fallbacks: 2. Breaches of IBIT: {last}." in drawn
-        assert "Breaches of IBIT: none." in draw_sigmas(sigmas())
+        assert f"EWMA fallbacks: 2. VaR breaches of IBIT: {last}." in drawn
+        assert "VaR breaches of IBIT: none." in draw_sigmas(sigmas())
 
     def test_marks_are_drawn(self):
         plain_chart, marked = (
@@ -293,7 +293,7 @@ class TestVolatilityChart:
         assert len(draw_sigmas(frame.iloc[-1:])) > 1000
 
     def test_a_breach_outside_the_window_is_left_out(self):
-        assert "Breaches of IBIT: none." in draw_sigmas(sigmas(), breaches=[date(2001, 1, 2)])
+        assert "VaR breaches of IBIT: none." in draw_sigmas(sigmas(), breaches=[date(2001, 1, 2)])
 
     def test_nothing_to_draw_is_refused(self):
         with pytest.raises(ValueError, match="at least 1 session"):

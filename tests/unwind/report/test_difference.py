@@ -118,8 +118,8 @@ class TestConclusion:
         assert nothing.before is None
         assert {row.change for row in nothing.rows} == {"added"}
         assert nothing.notes == (
-            "nothing was said by 2026-02-05T20:15Z; make it: unwind replay --path DROP "
-            "--as-of 2026-02-05 --cutoff 2026-02-05T20:15Z",
+            "no run has a cut-off by 2026-02-05T20:15Z; publish one with: unwind replay --path "
+            "DROP --as-of 2026-02-05 --cutoff 2026-02-05T20:15Z",
         )
 
 
@@ -167,7 +167,7 @@ class TestScreen:
         assert {row["table"] for row in told["rows"]} == {
             "regimes", "drivers", "attribution", "evidence",
         }  # fmt: skip
-        assert unwind(*asked).stdout.startswith("2026-02-05 as said at")
+        assert unwind(*asked).stdout.startswith("2026-02-05 as of 2026-02-05T21:15Z and as of")
 
 
 class TestBadInput:
@@ -176,7 +176,7 @@ class TestBadInput:
             _difference(lake, SECOND, FIRST)
 
     def test_a_session_that_was_never_published(self, lake: Path) -> None:
-        with pytest.raises(LakeError, match="is not published; make it: unwind replay"):
+        with pytest.raises(LakeError, match="is not published; publish it with: unwind replay"):
             difference(lake, latest(lake), as_of=date(2026, 2, 4), first=FIRST, second=SECOND)
 
 

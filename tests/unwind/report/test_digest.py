@@ -25,7 +25,7 @@ from unwind.contract.text import (
     plain,
     session,
 )
-from unwind.report.caveats import brief_uncertainties, uncertainties
+from unwind.report.caveats import brief_caveats, caveats
 from unwind.report.digest import read_verdict, remainder
 from unwind.report.format import correlation_grid, quality_grid, shock_grid
 from unwind.report.markdown import escape_markdown
@@ -336,7 +336,7 @@ class TestTables:
         strong = [line.cells[2] for line in grid.lines if line.strong]
         assert strong == [f"284.4{THIN}M", f"$10.27{THIN}bn"]
         assert grid.lines[0].cells == (
-            "IBIT", "return, simple", f"−13.16{THIN}%", "−5.29", "60", "lowest on file",
+            "IBIT", "return, simple", f"−13.16{THIN}%", "−5.29", "60", "lowest available",
         )  # fmt: skip
         assert grid.lines[2].cells[5] == "record, 1.69× that of 2025-11-21"
         assert grid.lines[4].cells[5] == "lowest since 2026-02-02"
@@ -404,17 +404,17 @@ class TestVerdict:
 
 class TestMissingData:
     def test_range_over_a_threshold_says_that_the_state_could_differ(self):
-        first = uncertainties(february())[0]
+        first = caveats(february())[0]
         assert first.startswith("1 driver missing (flow surprise)")
         assert "between 3.81 and 7.31" in first
         assert "which spans DELEVERAGING 4.00. The state is uncertain." in first
 
     def test_range_between_thresholds(self):
         tables = february() | {"regimes": regimes(score_lowest=4.2)}
-        assert "the state is the same throughout" in uncertainties(tables)[0]
+        assert "the state is the same throughout" in caveats(tables)[0]
 
     def test_errors_warnings_fallbacks_and_intervals_are_named(self):
-        said = uncertainties(february())
+        said = caveats(february())
         assert said[1] == "Data error: prices, VIX: high below low (1 row)."
         assert said[2] == "Data warning: etf_flows, IBIT: vendors conflict (2 rows)."
         assert said[3] == (
@@ -428,7 +428,7 @@ class TestMissingData:
         assert len(said) == 6
 
     def test_in_brief_there_is_one_sentence_a_kind(self):
-        said = brief_uncertainties(february())
+        said = brief_caveats(february())
         assert said[0].startswith("1 driver missing (flow surprise)")
         assert said[1] == (
             "Data quality: 1 error, 1 warning, 1 info. First: prices, VIX: high below low."
@@ -445,7 +445,7 @@ class TestMissingData:
             [{"asset": f"S{place}", "model": "ewma", "n": 9, "converged": False}
              for place in range(90)],
         )  # fmt: skip
-        said = brief_uncertainties(february() | {"quality": many, "volatility": failed})
+        said = brief_caveats(february() | {"quality": many, "volatility": failed})
         assert len(said) == 5
         assert (
             "90 of 90 volatility fits did not converge: S0, S1, S10, S11, S12 and 85 more." in said
@@ -454,7 +454,7 @@ class TestMissingData:
     def test_many_warnings_are_counted_not_listed(self):
         row = {"table": "prices", "rule": "late", "severity": "warning", "count": 1, "remedy": "x"}
         many = desk_rows("quality", [row | {"entity": f"S{place}"} for place in range(9)])
-        said = uncertainties(february() | {"quality": many})
+        said = caveats(february() | {"quality": many})
         assert sum(sentence.startswith("Data warning") for sentence in said) == 5
         assert "4 more data warnings: see data quality." in said
 

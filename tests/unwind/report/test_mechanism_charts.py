@@ -67,11 +67,11 @@ class TestEveryChart:
 class TestGamma:
     def test_band_zone_flip_and_clock_are_said(self):
         view = mechanism_samples.gamma()
-        assert gamma_text(view) == "2.0 (−7.0 to 5.0) USD m for 1 %, side of the dealers unknown"
-        assert flip_text(view) == "35.00, anywhere from 33.50 to beyond the grid"
+        assert gamma_text(view) == "2.0 (−7.0 to 5.0) USD m per 1 % move, dealers unknown"
+        assert flip_text(view) == "35.00, range 33.50 to beyond the grid"
         svg = CHARTS["gamma"](width=WIDE, name="g")
         assert {"spot 36.00", "flip 35.00", "short", "unknown", "long"} <= set(texts(svg))
-        assert "chain of 2026-02-05 21:00 UTC" in svg
+        assert "option chain of 2026-02-05 21:00 UTC" in svg
         assert "short 25.00 to 33.50; unknown 33.50 to 39.50; long 39.50 to 47.00" in described(svg)
 
     def test_no_flip_is_not_drawn(self):
@@ -112,7 +112,7 @@ class TestBasis:
 
     def test_history_ends_with_the_newest_and_its_band(self):
         svg = CHARTS["basis"](width=WIDE, name="b")
-        assert "Last, 2026-02-04: 2.75 % a year (−0.47 to 5.97)." in described(svg)
+        assert "Last, 2026-02-04: 2.75 % p.a. (−0.47 to 5.97)." in described(svg)
 
     def test_a_session_without_a_basis_is_a_gap(self):
         svg = CHARTS["basis"](width=WIDE, name="b")
@@ -129,8 +129,8 @@ class TestBasis:
 class TestFlow:
     def test_surprise_and_conflict_are_said(self):
         assert flow_text(mechanism_samples.flow()) == (
-            "2026-02-04: flow −373.4, expected −58.4, surprise −315.0 USD m, vendors conflict "
-            "(signs differ). Vendors conflict on 1 of 60 sessions."
+            "2026-02-04: flow −373.4, expected −58.4, surprise −315.0 USD m, vendors disagree "
+            "(signs differ). Vendors disagree on 1 of 60 sessions."
         )
 
     def test_only_contested_sessions_bear_a_ring(self):
@@ -146,16 +146,16 @@ class TestBarriers:
     def test_mean_is_over_notional(self):
         # (40 · 0.1 + 60 · 0.6) / 100 below spot; the third note lies above it.
         assert barrier_text(mechanism_samples.barriers()).startswith(
-            "3 notes of 120.0 USD m wait, 5.0 m are knocked in; barriers of 100.0 m lie below "
-            "spot, touched within 21 sessions with probability 40"
+            "3 notes not knocked in, notional $120.0 m; $5.0 m already knocked in; $100.0 m with "
+            "barriers below spot, touched within 21 sessions with probability 40"
         )
 
     def test_nothing_below_spot(self):
         view = mechanism_samples.barriers()
         high = replace(view, notes=view.notes.assign(barrier=38.0))
-        assert (
-            barrier_text(high)
-            == "3 notes of 120.0 USD m wait, 5.0 m are knocked in; no barrier lies below spot"
+        assert barrier_text(high) == (
+            "3 notes not knocked in, notional $120.0 m; $5.0 m already knocked in; no barrier "
+            "below spot"
         )
 
 

@@ -161,7 +161,7 @@ class TestPage:
             "IBIT DELEVERAGING",
             "Deleveraging is under way in IBIT: a record volume day.",
             f"65{THIN}% of past sessions in this score band fell in a labelled episode",
-            "Score in decades",
+            "Evidence score: −log₁₀ of the drivers’ harmonic-mean p-value",
             "range 3.81 to 7.31",
             "What changed since 2026-02-04",
             "State WATCH → DELEVERAGING",
@@ -169,7 +169,8 @@ class TestPage:
             "Correlations IGV 0.25 → 0.49, GLD 0.06 → 0.19 (largest of 2, 20 sessions)",
             "Snapshot 000003-cc04d162ada7",
             "Mechanism indicators (4): 1 conflicted, 1 proxy, 1 missing",
-            "WATCH from 2.00, DELEVERAGING from 4.00, released below 1.50",
+            "thresholds: WATCH 2.00, DELEVERAGING 4.00; back to CALM after consecutive sessions "
+            "below 1.50",
             "2026-02-05 16:15 New York 2026-02-05 21:15 UTC",
             "+2.31 volume over its previous record, in shares (record volume, input 1.69)",
             "2 more drivers, together +0.09",
@@ -183,7 +184,7 @@ class TestPage:
             "flows flow surprise IBIT −315.00 −315.00 to 118.40 −3.1 2026-02-05 conflicted",
             f"futures basis 30d 2.75{THIN}% −0.46{THIN}% to 5.97{THIN}%",
             "options: gamma exposure IBIT: no option chain was known by the cut-off.",
-            "1 rows of single notes stand in the table mechanisms.",
+            "1 row of single notes: see the table mechanisms.",
             "prices: VIX high below low 1 row 9 ask again",
             "3fa1c09b77de",
         ):
@@ -466,7 +467,7 @@ class TestWrongSession:
     def test_missing_table_is_refused(self):
         tables = february()
         del tables["quality"]
-        with pytest.raises(ValueError, match=r"misses \['quality'\]"):
+        with pytest.raises(ValueError, match=r"tables \['quality'\] are missing"):
             report(tables)
 
     def test_moment_of_the_sample_is_the_session(self):

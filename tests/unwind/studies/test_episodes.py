@@ -58,15 +58,15 @@ class TestBadLabels:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            (HEAD + "E,x,2007-08-06,soon\n", "row 1: end 'soon' is no date; write YYYY-MM-DD"),
-            (ROWS + "E,x,,2009-01-01\n", "row 3: acute_start nan is no date; write YYYY-MM-DD"),
-            (HEAD + "E,x,06/08/2007,2007-08-10\n", "acute_start '06/08/2007' is no date"),
-            (HEAD + "E,x,2007-02-30,2007-08-10\n", "acute_start '2007-02-30' is no date"),
+            (HEAD + "E,x,2007-08-06,soon\n", "row 1: end 'soon' is not a date; write YYYY-MM-DD"),
+            (ROWS + "E,x,,2009-01-01\n", "row 3: acute_start nan is not a date; write YYYY-MM-DD"),
+            (HEAD + "E,x,06/08/2007,2007-08-10\n", "acute_start '06/08/2007' is not a date"),
+            (HEAD + "E,x,2007-02-30,2007-08-10\n", "acute_start '2007-02-30' is not a date"),
             (
                 HEAD + "E,x,2007-08-06,2007-08-10\nF,y,2008-09-15,2008-09-12\n",
                 "row 2: end lies before acute_start; correct it",
             ),
-            ("id,name,start,end\n", "misses the columns ['acute_start']; add them"),
+            ("id,name,start,end\n", "lacks the columns ['acute_start']; add them"),
             ("", "cannot be read: No columns to parse from file"),
             ('id,name,acute_start,end\n"E,x\n', "cannot be read"),
         ],

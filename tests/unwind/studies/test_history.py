@@ -167,5 +167,5 @@ class TestTwoFoldersOfOneName:
         assert folder_names([paths[0], str(tmp_path / "crypto")]) == ("market", "crypto")
 
     def test_one_folder_twice_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(SourceError, match="stands twice"):
+        with pytest.raises(SourceError, match="is named twice"):
             folder_names([str(tmp_path), str(tmp_path / ".")])

@@ -15,7 +15,7 @@ class TestPage:
         page = replay_markdown("2026-02-05", [STEP])
         assert "| 2026-02-05 21:15Z | DELEVERAGING | NAMED multi-strategy deleveraging |" in page
         assert "## 2026-02-05 21:15Z\n\nall of it\n\n- Newly known: flow_base\n" in page
-        assert "Read anew" not in page
+        assert "Changed" not in page
 
     def test_a_hostile_contract_name_stays_text(self) -> None:
         page = replay_markdown("2026-02-05", [STEP])

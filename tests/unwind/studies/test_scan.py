@@ -83,7 +83,7 @@ class TestChunks:
         assert (young["n"] == 4).all()
         stuck = rows[(rows["counterpart"] == "STUCK") | (rows["asset"] == "STUCK")]
         told = stuck[stuck["counterpart"] != "YOUNG"]["reason"]
-        assert set(told) == {"one side does not move in the window"}
+        assert set(told) == {"one side is constant in the window"}
         assert rows["reason"].isna().equals(rows["value"].notna())
 
 
@@ -117,7 +117,7 @@ class TestCrash:
         self, quick: Settings, tmp_path: Path
     ) -> None:
         folder, parts = _run(tmp_path, quick)
-        assert not any(part.kept for part in parts)
+        assert not any(part.reused for part in parts)
         before = _bytes(folder)
         chunks = sorted((folder / "pairs").rglob("*.parquet"))
         chunks[0].unlink()
@@ -128,7 +128,7 @@ class TestCrash:
         (folder / "_scan.json").unlink()
         (chunks[3].parent / f"{DRAFT}killed.parquet").write_bytes(b"half")
         _, again = _run(tmp_path, quick)
-        assert sum(part.kept for part in again) == len(parts) - 3
+        assert sum(part.reused for part in again) == len(parts) - 3
         assert _bytes(folder) == before
 
     def test_other_inputs_or_settings_are_another_scan(
@@ -143,7 +143,7 @@ class TestCrash:
         for returns, settings in ((revised, quick), (_returns(), other)):
             with open_scan(tmp_path, returns, MOMENT, chunk=4, settings=settings) as scan:
                 assert scan.folder != folder
-                assert not scan_chunk(scan, chunks_of(scan, chunk=4)[0]).kept
+                assert not scan_chunk(scan, chunks_of(scan, chunk=4)[0]).reused
 
     def test_a_chunk_under_another_key_is_not_taken(self, quick: Settings, tmp_path: Path) -> None:
         with open_scan(tmp_path, _returns(), MOMENT, chunk=4, settings=quick) as scan:
@@ -152,7 +152,7 @@ class TestCrash:
             path = scan.folder / part.name
             table = pq.read_table(path)
             pq.write_table(table.replace_schema_metadata({"key": "other"}), path)
-            assert not scan_chunk(scan, part).kept
+            assert not scan_chunk(scan, part).reused
 
 
 class TestLookAhead:

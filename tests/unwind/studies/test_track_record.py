@@ -361,7 +361,7 @@ class TestYoungDesk:
         assert "| **unwind** | the other years | not judged |" in text
         assert "Not judged by the other years: ordinary sessions with the driver" in text
         assert json.loads(json.dumps(told, allow_nan=False)) == told
-        assert "2 of 2 episodes caught" in record_sentence(told)
+        assert "2 of 2 episodes detected" in record_sentence(told)
 
 
 class TestMissingInput:
@@ -372,7 +372,7 @@ class TestMissingInput:
         rules = {**history.rules, "VIX level": blind["VIX level"]}
         told = evaluate((replace(history, rules=rules),), LABELS, settings=quick, budget=1.0)
         for part in told["rules"]["VIX level"].values():
-            assert part == {"reason": "no folder has the input of it"}
+            assert part == {"reason": "no folder has its input"}
         assert told["rules"]["joint downside tail"]["in_sample"]["caught"] == 2
         assert "| VIX level | the same years, in sample | not judged |" in record_markdown(told)
 

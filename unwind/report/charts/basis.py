@@ -1,6 +1,6 @@
-"""Charts of the futures' basis: its term structure on three sessions, and its history.
+"""Charts of the futures basis: term structure on three sessions, and history.
 
-Bands are the error that the mismatch of clocks and spot sources leaves. `width` is in CSS pixels,
+Bands are the error from timing and spot-source mismatch. `width` is in CSS pixels,
 `WIDE` or `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
 """
 
@@ -31,14 +31,14 @@ from unwind.report.charts.palette import INKS
 from unwind.report.charts.svg import styled, svg_of
 
 if TYPE_CHECKING:
-    # Charts are drawn in a run; what only reads their captions does not wait for the library.
+    # Only drawing needs the library; modules that read captions skip its import time.
     from matplotlib.axes import Axes
 
 
 PERCENT = 100.0
-# The newest session first: it alone is drawn strong.
+# The newest session first, in the strongest colour.
 ROLES = ("first", "second", "muted")
-APART = 2.2  # days between the bars of one maturity, so that none hides another
+APART = 2.2  # days between the error bars of one maturity, so that they do not overlap
 
 
 def term_chart(view: BasisView, *, width: int, name: str) -> str:
@@ -57,17 +57,17 @@ def term_chart(view: BasisView, *, width: int, name: str) -> str:
         axes.set_xlim(view.tenors[0] - 14, view.tenors[-1] + 14)
         axes.set_xticks(view.tenors, [f"{tenor} d" for tenor in view.tenors])
         drawn = list(zip(view.curves.items(), ROLES, strict=False))
-        for place, ((_, curve), role) in reversed(list(enumerate(drawn))):
-            at = np.asarray(curve.index, dtype=np.float64) + APART * (place - 1)
+        for age, ((_, curve), role) in reversed(list(enumerate(drawn))):
+            at = np.asarray(curve.index, dtype=np.float64) + APART * (age - 1)
             level, error = (
                 PERCENT * curve[part].to_numpy(dtype=np.float64) for part in ("basis", "error")
             )
             axes.errorbar(
-                at, level, yerr=error, color=INKS[role], linewidth=2.0 if not place else 1.2,
-                elinewidth=2.4 if not place else 1.2, marker="o", markersize=4.5, capsize=3,
+                at, level, yerr=error, color=INKS[role], linewidth=2.0 if not age else 1.2,
+                elinewidth=2.4 if not age else 1.2, marker="o", markersize=4.5, capsize=3,
             )  # fmt: skip
         _levels(axes, pd.concat(view.curves.values()))
-        note(axes, "Basis, percent a year", at=(0, 1), up=6)
+        note(axes, "Annualised basis, % p.a.", at=(0, 1), up=6)
         newest = next(iter(view.curves.values()))["basis"]
         low, high = axes.get_xlim()
         for tenor in newest.index[newest.isna()]:
@@ -90,8 +90,8 @@ def _ends(curves: Mapping[pd.Timestamp, pd.DataFrame]) -> dict[str, tuple[float,
 
 
 def term_text(view: BasisView) -> str:
-    """Write every maturity of every session with its band, percent a year."""
-    told = []
+    """Write the annualised basis and band per maturity and session, % p.a."""
+    sessions = []
     for day, curve in view.curves.items():
         cells = []
         for tenor in view.tenors:
@@ -102,8 +102,8 @@ def term_text(view: BasisView) -> str:
                 cells.append(f"{tenor} d none")
             else:
                 cells.append(f"{tenor} d {number(basis, decimals=2)} % ({ends})")
-        told.append(f"{session(day)}: {', '.join(cells)}")
-    return "; ".join(told) + "."
+        sessions.append(f"{session(day)}: {', '.join(cells)}")
+    return "; ".join(sessions) + "."
 
 
 def basis_chart(view: BasisView, *, width: int, name: str) -> str:
@@ -124,7 +124,7 @@ def basis_chart(view: BasisView, *, width: int, name: str) -> str:
         axes.axhline(0, color=INKS["muted"], linewidth=0.9)
         line(axes, basis, role="first", thickness=1.6)
         _levels(axes, view.history)
-        note(axes, f"Basis at {view.tenors[0]} days, percent a year", at=(0, 1), up=6)
+        note(axes, f"Basis at {view.tenors[0]} days, annualised, % p.a.", at=(0, 1), up=6)
         label_ends(axes, ends, roles={label: "first"})
         known = basis.dropna()
         last = known.index[-1] if len(known) else basis.index[-1]
@@ -134,13 +134,15 @@ def basis_chart(view: BasisView, *, width: int, name: str) -> str:
             name=name,
             title=f"Basis at {view.tenors[0]} days, with its error band",
             description=f"{span_of(basis.index)}. Last, {session(last)}: "
-            f"{number(basis[last], decimals=2)} % a year ({band_text}).",
+            f"{number(basis[last], decimals=2)} % p.a. ({band_text}).",
         )
 
 
-def _levels(axes: Axes, held: pd.DataFrame) -> None:
-    """Limit to the bases and to bands of an ordinary width: one blind session must not flatten."""
-    basis, error = (PERCENT * held[part].to_numpy(dtype=np.float64) for part in ("basis", "error"))
+def _levels(axes: Axes, curves: pd.DataFrame) -> None:
+    """Limit the axis to bases and usual bands: one wide band must not flatten the chart."""
+    basis, error = (
+        PERCENT * curves[part].to_numpy(dtype=np.float64) for part in ("basis", "error")
+    )
     known = np.isfinite(basis) & np.isfinite(error)
     if not known.any():
         return

@@ -1,4 +1,4 @@
-"""A chart as the report sets it: at both widths, with its caption."""
+"""A chart at both widths, with its caption."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What every chart of the report shares: panels in pixels, axes, lines, bands and labels.
+"""Shared drawing of the report's charts: panels in pixels, axes, lines, bands, labels.
 
 The horizontal axis of a history counts sessions: a weekend takes no room and a missing price leaves
 a gap.
@@ -18,12 +18,12 @@ from unwind.contract.text import number, plain, session
 from unwind.report.charts.palette import INKS, SHADED
 
 if TYPE_CHECKING:
-    # Charts are drawn in a run; what only reads their captions does not wait for the library.
+    # Only drawing needs the library; modules that read captions skip its import time.
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-# In CSS pixels: one figure for a page, one for a telephone, whose text would else shrink.
+# In CSS pixels: one figure for a page, one for a telephone, so that its text stays readable.
 WIDE = 704
 NARROW = 352
 _LINE_HEIGHT = 14.0
@@ -65,7 +65,7 @@ def room_for(ends: Mapping[str, tuple[float, str]]) -> float:
 def panel(
     figure: Figure, *, top: float, foot: float, right: float = 34.0, left: float = 34.0
 ) -> Axes:
-    """Add axes, so many pixels from each edge of the figure."""
+    """Add axes at the given distances, in pixels, from the edges of the figure."""
     from matplotlib.ticker import MaxNLocator
 
     width, height = 72 * figure.get_size_inches()
@@ -98,13 +98,13 @@ def write_levels(axes: Axes, text_of: Callable[[float], str]) -> None:
 
 
 def session_axis(axes: Axes, sessions: pd.Index, *, labelled: bool = True) -> None:
-    """Lay sessions out along the horizontal axis, one place each."""
+    """Lay sessions out along the horizontal axis, one position each."""
     axes.set_xlim(-0.5, len(sessions) - 0.5)
     if not labelled:
         axes.set_xticks([])
         return
     inner = float(axes.get_window_extent().width)
-    _session_ticks(axes, pd.DatetimeIndex(sessions), most=max(2, int(inner // 46)))
+    _session_ticks(axes, pd.DatetimeIndex(sessions), max_ticks=max(2, int(inner // 46)))
 
 
 def note(
@@ -128,25 +128,27 @@ def band(axes: Axes, lower: pd.Series, upper: pd.Series, *, role: str, share: fl
 
 def shade_states(axes: Axes, states: pd.Series) -> None:
     """Shade each run of sessions by its state; CALM stays unshaded."""
-    place = 0
+    end = 0
     for state, run in itertools.groupby(states):
-        first, place = place, place + len(list(run))
+        first, end = end, end + len(list(run))
         if state in SHADED:
             shade = INKS[SHADED[state]]
-            axes.axvspan(first - 0.5, place - 0.5, color=shade, alpha=0.35, linewidth=0)
+            axes.axvspan(first - 0.5, end - 0.5, color=shade, alpha=0.35, linewidth=0)
 
 
-def _session_ticks(axes: Axes, days: pd.DatetimeIndex, *, most: int) -> None:
-    """Mark first sessions of months; the year stands under its first mark."""
+def _session_ticks(axes: Axes, days: pd.DatetimeIndex, *, max_ticks: int) -> None:
+    """Mark first sessions of months; write the year under its first mark."""
     months = [12 * day.year + day.month - 1 for day in days]
-    starts = [place for place in range(1, len(days)) if months[place] != months[place - 1]]
-    chosen = starts[:: -(-len(starts) // most)] if starts else sorted({0, len(days) - 1})
+    starts = [
+        day_index for day_index in range(1, len(days)) if months[day_index] != months[day_index - 1]
+    ]
+    ticks = starts[:: -(-len(starts) // max_ticks)] if starts else sorted({0, len(days) - 1})
     labels = [
         _MONTHS[day.month - 1] if starts else f"{day.day} {_MONTHS[day.month - 1]}"
-        for day in days[chosen]
+        for day in days[ticks]
     ]
-    axes.set_xticks(chosen, labels)
-    for year, run in itertools.groupby(chosen, key=lambda place: months[place] // 12):
+    axes.set_xticks(ticks, labels)
+    for year, run in itertools.groupby(ticks, key=lambda day_index: months[day_index] // 12):
         axes.annotate(
             str(year),
             (next(run), 0),
@@ -160,8 +162,8 @@ def _session_ticks(axes: Axes, days: pd.DatetimeIndex, *, most: int) -> None:
 
 def line(axes: Axes, values: pd.Series, *, role: str, thickness: float) -> None:
     """Draw a series; NaN leaves a gap."""
-    places = np.arange(len(values))
-    axes.plot(places, values.to_numpy(), color=INKS[role], linewidth=thickness)
+    positions = np.arange(len(values))
+    axes.plot(positions, values.to_numpy(), color=INKS[role], linewidth=thickness)
 
 
 def fit_levels(axes: Axes, values: pd.DataFrame, *, include: Sequence[float]) -> None:
@@ -173,7 +175,7 @@ def fit_levels(axes: Axes, values: pd.DataFrame, *, include: Sequence[float]) ->
 
 
 def ends_of(values: pd.DataFrame, *, decimals: int) -> dict[str, tuple[float, str]]:
-    """Find the last known value of each column; a label says its day where it is an older one."""
+    """Find the last known value per column; a label gives the day of an older value."""
     ends = {}
     days = pd.DatetimeIndex(values.index)
     for symbol in values.columns:
@@ -189,7 +191,7 @@ def ends_of(values: pd.DataFrame, *, decimals: int) -> dict[str, tuple[float, st
     return ends
 
 
-def said(ends: Mapping[str, tuple[float, str]]) -> str:
+def labels_text(ends: Mapping[str, tuple[float, str]]) -> str:
     """Return the labels as a list in words."""
     return ", ".join(text for _, text in ends.values()) or "none"
 
@@ -202,13 +204,13 @@ def span_of(sessions: pd.Index) -> str:
 def label_ends(
     axes: Axes, ends: Mapping[str, tuple[float, str]], *, roles: Mapping[str, str]
 ) -> None:
-    """Write each label at the right edge beside its level, moved apart where they would touch."""
+    """Write each label at the right edge beside its level, without overlap."""
     order = sorted(ends, key=lambda key: ends[key][0])
     box = axes.get_window_extent()
-    wanted = [float(axes.transData.transform((0, ends[key][0]))[1]) for key in order]
-    placed = spread(wanted, gap=_LINE_HEIGHT, low=float(box.y0), high=float(box.y1))
-    for key, target, place in zip(order, wanted, placed, strict=True):
-        at, level = (place - box.y0) / box.height, (target - box.y0) / box.height
+    targets = [float(axes.transData.transform((0, ends[key][0]))[1]) for key in order]
+    spaced = spread(targets, gap=_LINE_HEIGHT, low=float(box.y0), high=float(box.y1))
+    for key, target, pixel in zip(order, targets, spaced, strict=True):
+        at, level = (pixel - box.y0) / box.height, (target - box.y0) / box.height
         axes.plot(
             [1 + 12 / box.width, 1 + 18 / box.width, 1 + 24 / box.width],
             [level, at, at],
@@ -228,29 +230,29 @@ def label_ends(
         )
 
 
-def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
+def spread(targets: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
     """Move rising positions at least `gap` apart: up from `low`, then back below `high`."""
-    placed: list[float] = []
-    for position in wanted:
-        placed.append(max(position, placed[-1] + gap if placed else low))
+    spaced: list[float] = []
+    for position in targets:
+        spaced.append(max(position, spaced[-1] + gap if spaced else low))
     limit = high
-    for place in reversed(range(len(placed))):
-        placed[place] = min(placed[place], limit)
-        limit = placed[place] - gap
-    return placed
+    for index in reversed(range(len(spaced))):
+        spaced[index] = min(spaced[index], limit)
+        limit = spaced[index] - gap
+    return spaced
 
 
 def mark_breaks(axes: Axes, days: pd.DatetimeIndex, breaks: Mapping[date, str]) -> None:
-    """Mark breaks inside the window; a label that finds no room in two rows is left out."""
+    """Mark breaks inside the window; a label without room in two rows is omitted."""
     taken = [-np.inf, -np.inf]
     right = float(axes.get_window_extent().x1)
     for day in sorted(breaks):
-        place = int(days.get_indexer(pd.DatetimeIndex([day]))[0])
-        if place < 0:
+        position = int(days.get_indexer(pd.DatetimeIndex([day]))[0])
+        if position < 0:
             continue
-        axes.axvline(place - 0.5, color=INKS["ink"], linewidth=1.0, dashes=(2, 2))
+        axes.axvline(position - 0.5, color=INKS["ink"], linewidth=1.0, dashes=(2, 2))
         label = plain(breaks[day])
-        pixel = float(axes.transData.transform((place - 0.5, 0))[0])
+        pixel = float(axes.transData.transform((position - 0.5, 0))[0])
         before = pixel + _CHARACTER * len(label) > right
         start = pixel - _CHARACTER * len(label) if before else pixel
         row = next((row for row in (0, 1) if taken[row] < start), None)
@@ -259,7 +261,7 @@ def mark_breaks(axes: Axes, days: pd.DatetimeIndex, breaks: Mapping[date, str]) 
         taken[row] = start + _CHARACTER * len(label) + 8
         axes.annotate(
             label,
-            (place - 0.5, 1),
+            (position - 0.5, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4 + _LINE_HEIGHT * row),
             textcoords="offset points",

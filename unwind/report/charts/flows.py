@@ -1,4 +1,4 @@
-"""Chart of a fund's flow against what was expected of each session.
+"""Chart of a fund's flow against its expected flow.
 
 `width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
@@ -24,7 +24,7 @@ LEFT = 46.0
 
 
 def flow_chart(view: FlowView, *, width: int, name: str) -> str:
-    """Draw flow, expectation and surprise session by session; a ring marks a vendor conflict.
+    """Draw flow, expected flow and surprise per session; a ring marks a vendor conflict.
 
     Parameters
     ----------
@@ -36,24 +36,24 @@ def flow_chart(view: FlowView, *, width: int, name: str) -> str:
     flow, expected, surprise = (
         rows[part].to_numpy(dtype=np.float64) for part in ("flow", "expected", "surprise")
     )
-    places = np.arange(len(rows))
-    contested = rows["conflicted"].to_numpy(dtype=bool)
+    positions = np.arange(len(rows))
+    conflicted = rows["conflicted"].to_numpy(dtype=bool)
     with styled(len(rows)):
         figure = sheet(width=width, height=340)
         axes = panel(figure, top=22, foot=150, left=LEFT, right=RIGHT)
         session_axis(axes, rows.index, labelled=False)
-        axes.bar(places, flow, width=0.8, color=INKS["others"], linewidth=0)
-        axes.plot(places, expected, color=INKS["first"], linewidth=1.8, marker=".", markersize=4)
+        axes.bar(positions, flow, width=0.8, color=INKS["others"], linewidth=0)
+        axes.plot(positions, expected, color=INKS["first"], linewidth=1.8, marker=".", markersize=4)
         axes.axhline(0, color=INKS["muted"], linewidth=0.9)
         axes.plot(
-            places[contested], flow[contested], linestyle="none", marker="o", markersize=6,
+            positions[conflicted], flow[conflicted], linestyle="none", marker="o", markersize=6,
             fillstyle="none", markeredgewidth=1.4, color=INKS["second"],
         )  # fmt: skip
         note(axes, f"Net flow of {plain(view.item)}, USD m", at=(0, 1))
         under = panel(figure, top=218, foot=FOOT, left=LEFT, right=RIGHT)
         session_axis(under, rows.index)
         colours = np.where(surprise >= 0, INKS["first"], INKS["second"])
-        under.bar(places, np.nan_to_num(surprise), width=0.8, color=colours, linewidth=0)
+        under.bar(positions, np.nan_to_num(surprise), width=0.8, color=colours, linewidth=0)
         under.axhline(0, color=INKS["muted"], linewidth=0.9)
         note(under, "Surprise: flow less expected, USD m", at=(0, 1))
         for each in (axes, under):
@@ -67,12 +67,16 @@ def flow_chart(view: FlowView, *, width: int, name: str) -> str:
 
 
 def flow_text(view: FlowView) -> str:
-    """Write the newest session, and how many are contested, in sentences."""
+    """Write the newest session, and the number of vendor conflicts, in sentences."""
     rows = view.rows
     last = rows.iloc[-1]
     flow, expected = (number(last[part], decimals=1, signed=True) for part in ("flow", "expected"))
     surprise = number(last["surprise"], decimals=1, signed=True)
-    told = f"{session(rows.index[-1])}: flow {flow}, expected {expected}, surprise {surprise} USD m"
+    sentence = (
+        f"{session(rows.index[-1])}: flow {flow}, expected {expected}, surprise {surprise} USD m"
+    )
     if last["conflicted"]:
-        told += f", vendors conflict ({plain(last['category'])})"
-    return f"{told}. Vendors conflict on {int(rows['conflicted'].sum())} of {len(rows)} sessions."
+        sentence += f", vendors disagree ({plain(last['category'])})"
+    return (
+        f"{sentence}. Vendors disagree on {int(rows['conflicted'].sum())} of {len(rows)} sessions."
+    )

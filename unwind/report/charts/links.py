@@ -1,4 +1,4 @@
-"""Charts of the base's links: their history with intervals, and a heat map over the windows.
+"""Charts of the base's correlations: history with intervals, and a heat map by window.
 
 `width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
@@ -15,10 +15,10 @@ from unwind.report.charts.drawing import (
     canvas,
     ends_of,
     label_ends,
+    labels_text,
     line,
     mark_breaks,
     panel,
-    said,
     sheet,
     span_of,
 )
@@ -26,7 +26,7 @@ from unwind.report.charts.palette import INKS, SERIES
 from unwind.report.charts.svg import styled, svg_of
 
 FALL, RISE = "second", "first"
-# Correlation 1 stands at this share of the colour, so that ink on it keeps its contrast.
+# A correlation of 1 takes this share of the colour, so that text on it keeps its contrast.
 DEEPEST = 0.5
 LINE = 19.0
 LABEL = 86.0
@@ -77,12 +77,12 @@ def correlation_chart(
         axes.set_ylim(-1, 1)
         axes.set_yticks([-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
         mark_breaks(axes, pd.DatetimeIndex(values.index), breaks)
-        for place, symbol in enumerate(roles):
+        for rank, symbol in enumerate(roles):
             ends_at = lower[symbol].iloc[-1], upper[symbol].iloc[-1]
             if np.isnan(ends_at).any():
                 continue
             axes.vlines(
-                1 + (4 + 5 * place) / float(axes.get_window_extent().width),
+                1 + (4 + 5 * rank) / float(axes.get_window_extent().width),
                 *ends_at,
                 transform=axes.get_yaxis_transform(),
                 color=INKS[roles[symbol]],
@@ -101,23 +101,23 @@ def correlation_chart(
             figure,
             name=name,
             title=f"Rolling correlation with {plain(base)}",
-            description=f"{span_of(values.index)}. Last values: {said(ends)}. "
+            description=f"{span_of(values.index)}. Last values: {labels_text(ends)}. "
             f"Last intervals: {bars or 'none'}. "
             f"Breaks: {marks or 'none'}.",
         )
 
 
 def heat_map(
-    values: pd.DataFrame, doubtful: pd.DataFrame, *, base: str, width: int, name: str
+    values: pd.DataFrame, undetermined: pd.DataFrame, *, base: str, width: int, name: str
 ) -> str:
-    """Draw the correlations of the base with each counterpart, one column a method and window.
+    """Draw the correlation of the base with each counterpart, by method and window.
 
     Parameters
     ----------
     values : DataFrame of shape (n_counterparts, n_measures)
-        Correlations in [-1, 1]; columns named as they are to be read. NaN leaves an empty cell.
+        Correlations in [-1, 1]; column names are displayed. NaN leaves an empty cell.
     doubtful : DataFrame of shape (n_counterparts, n_measures)
-        True where the interval holds zero: the figure is in italics.
+        True where the interval includes zero: the figure is in italics.
     base : str
         Named in the title.
     width, name : int, str
@@ -149,9 +149,9 @@ def heat_map(
             axes.text(
                 column + 0.5, row + 0.68, number(float(value), decimals=2), ha="center",
                 color=INKS["ink"],
-                fontstyle="italic" if doubtful.iloc[row, column] else "normal",
+                fontstyle="italic" if undetermined.iloc[row, column] else "normal",
             )  # fmt: skip
-        told = ", ".join(
+        cells = ", ".join(
             f"{plain(asset)} {plain(measure)} {number(float(value), decimals=2)}"
             for asset, row in values.iterrows()
             for measure, value in row.dropna().items()
@@ -160,5 +160,5 @@ def heat_map(
             figure,
             name=name,
             title=f"Correlation with {plain(base)}, by window",
-            description=f"{told or 'None is known'}.",
+            description=f"{cells or 'No correlations'}.",
         )

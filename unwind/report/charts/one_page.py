@@ -1,7 +1,7 @@
-"""The day's charts as one page of markdown, for a reader that shows no SVG of its own.
+"""Charts of a session as one markdown page, for readers that do not display SVG.
 
-Prefect's pages keep an image with a `data:` address in markdown; an image artifact would print the
-whole address below its picture.
+Prefect displays an image with a `data:` address in markdown; an image artifact would also show the
+whole address below the picture.
 """
 
 from collections.abc import Mapping
@@ -11,23 +11,25 @@ import pandas as pd
 from unwind.contract.text import plain
 from unwind.indicators.mechanisms.views import MechanismViews
 from unwind.report.charts.captions import Titled
-from unwind.report.charts.mechanism_pictures import mechanism_pictures, votes_picture
+from unwind.report.charts.mechanism_pictures import contributions_picture, mechanism_pictures
 from unwind.report.charts.report_pictures import heat_picture
 from unwind.report.charts.svg import picture_address
 from unwind.report.markdown import escape_markdown
 
 
 def charts_markdown(tables: Mapping[str, pd.DataFrame], views: MechanismViews, *, base: str) -> str:
-    """Set the heat map, the mechanisms and the votes below each other, each with its caption.
+    """Write heat map, mechanisms and evidence below each other, each with its caption.
 
-    Where a mechanism could not be drawn, the reason stands in its place.
+    If a mechanism could not be drawn, its reason is given instead.
     """
     heat = heat_picture(tables["correlations"], base=base)
-    shown = [Titled("Correlation by window", "heat-map", heat)]
-    shown += mechanism_pictures(views, base=base)
+    pictures = [Titled("Correlation by window", "heat-map", heat)]
+    pictures += mechanism_pictures(views, base=base)
     if not tables["evidence"].empty:
-        shown.append(Titled("Who votes for what", "votes", votes_picture(tables["evidence"])))
-    return "\n\n".join(_set(titled) for titled in shown) + "\n"
+        pictures.append(
+            Titled("Evidence by block", "contributions", contributions_picture(tables["evidence"]))
+        )
+    return "\n\n".join(_set(titled) for titled in pictures) + "\n"
 
 
 def _set(titled: Titled) -> str:

@@ -1,7 +1,7 @@
-"""Colours of the report by role, for light and for dark pages, and how a chart names them."""
+"""Colours of the report by role, for light and dark pages, and their CSS variables."""
 
 # Role → (light, dark). Series colours after Okabe and Ito (2008), safe for colour-blind readers;
-# on a dark page sky blue and yellow stand in for blue and sky blue.
+# on a dark page sky blue and yellow replace blue and sky blue.
 PALETTE = {
     "ink": ("#1b1d20", "#e7e9ec"),
     "muted": ("#5a6067", "#a4acb5"),
@@ -27,11 +27,11 @@ SHADED = {
     "UNKNOWN": "unknown",
 }
 
-# What the colours stand on, light and dark: the page, and a heading's tint on it.
+# Backgrounds, light and dark: the page, and a heading's tint on it.
 PAPER = ("#ffffff", "#14171a")
 PANEL = ("#f4f5f6", "#1c2024")
 TINT = (0.14, 0.22)
 
-# Drawn in colours that mean nothing; the finished SVG names variables in their place.
-INKS = {role: f"#0101{place:02x}" for place, role in enumerate(PALETTE)}
+# Charts are drawn in placeholder colours, which the finished SVG replaces by variables.
+INKS = {role: f"#0101{index:02x}" for index, role in enumerate(PALETTE)}
 ROLE_OF = {colour: role for role, colour in INKS.items()}

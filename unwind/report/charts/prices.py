@@ -1,6 +1,6 @@
 """Charts of prices and of volatility as SVG strings for inline use in one HTML page.
 
-Each raises ValueError where there is no session to draw. `width` is in CSS pixels, `WIDE` or
+Each raises ValueError if there is no session to draw. `width` is in CSS pixels, `WIDE` or
 `NARROW` of `unwind.report.charts.drawing`; `name` begins every id.
 """
 
@@ -16,8 +16,8 @@ from unwind.report.charts.drawing import (
     ends_of,
     fit_levels,
     label_ends,
+    labels_text,
     line,
-    said,
     span_of,
 )
 from unwind.report.charts.palette import INKS, SERIES
@@ -54,7 +54,7 @@ def price_chart(prices: pd.DataFrame, *, base: str, width: int, name: str) -> st
             figure,
             name=name,
             title="Closes, indexed to 100",
-            description=f"{span_of(levels.index)}. Last levels: {said(ends)}.",
+            description=f"{span_of(levels.index)}. Last levels: {labels_text(ends)}.",
         )
 
 
@@ -72,13 +72,13 @@ def volatility_chart(
     Parameters
     ----------
     history : DataFrame of shape (n_sessions, n_symbols)
-        σ in percent a year, the base and at most five others. A NaN leaves a gap.
+        Annualised σ in percent, the base and at most five others. A NaN leaves a gap.
     base : str
         The column drawn in ink.
     fallbacks : DataFrame of shape (n_sessions, n_symbols)
-        True where an EWMA stood in for the model: a ring.
+        True for an EWMA fallback: a ring.
     breaches : sequence of date
-        Sessions on which the base lost more than its value at risk: a triangle below its σ.
+        VaR breaches of the base: a triangle below its σ.
     width, name : int, str
         See the module.
     """
@@ -91,31 +91,31 @@ def volatility_chart(
         for symbol in sorted(values.columns, key=lambda symbol: symbol == base):
             thickness = 2.0 if symbol == base else 1.3
             line(axes, values[symbol], role=roles[symbol], thickness=thickness)
-            # A session between two that are missing has no line to lie on.
+            # A session between two missing ones has no line: draw a dot.
             alone = values[symbol].notna() & ~(
                 values[symbol].shift().notna() | values[symbol].shift(-1).notna()
             )
             line(axes, values[symbol].where(alone), role=roles[symbol], thickness=thickness)
             axes.lines[-1].set_marker(".")
-            stood_in = np.flatnonzero(fallbacks[symbol].to_numpy(dtype=bool))
+            replaced = np.flatnonzero(fallbacks[symbol].to_numpy(dtype=bool))
             axes.plot(
-                stood_in, values[symbol].to_numpy()[stood_in], linestyle="none", marker="o",
+                replaced, values[symbol].to_numpy()[replaced], linestyle="none", marker="o",
                 markersize=5, fillstyle="none", color=INKS[roles[symbol]],
             )  # fmt: skip
         fit_levels(axes, values, include=(0.0,))
-        places = pd.DatetimeIndex(values.index).get_indexer(pd.DatetimeIndex(list(breaches)))
-        places = places[places >= 0]
+        hits = pd.DatetimeIndex(values.index).get_indexer(pd.DatetimeIndex(list(breaches)))
+        hits = hits[hits >= 0]
         axes.plot(
-            places, np.zeros(len(places)), linestyle="none", marker="^", markersize=7,
+            hits, np.zeros(len(hits)), linestyle="none", marker="^", markersize=7,
             color=INKS["deleveraging"], clip_on=False,
         )  # fmt: skip
         label_ends(axes, ends, roles=roles)
-        days = ", ".join(session(values.index[int(place)]) for place in places)
+        days = ", ".join(session(values.index[int(position)]) for position in hits)
         return svg_of(
             figure,
             name=name,
-            title="σ, percent a year",
-            description=f"{span_of(values.index)}. Last values: {said(ends)}. Fallbacks: "
-            f"{int(fallbacks.to_numpy(dtype=bool).sum())}. Breaches of {plain(base)}: "
-            f"{days or 'none'}.",
+            title="Annualised σ, percent",
+            description=f"{span_of(values.index)}. Last values: {labels_text(ends)}. EWMA "
+            f"fallbacks: {int(fallbacks.to_numpy(dtype=bool).sum())}. VaR breaches of "
+            f"{plain(base)}: {days or 'none'}.",
         )

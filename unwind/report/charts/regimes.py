@@ -14,11 +14,11 @@ from unwind.report.charts.drawing import (
     ends_of,
     fit_levels,
     label_ends,
+    labels_text,
     line,
     note,
     panel,
     room_for,
-    said,
     session_axis,
     shade_states,
     sheet,
@@ -39,9 +39,9 @@ def score_chart(
     Parameters
     ----------
     history : DataFrame of shape (n_sessions, 2)
-        Columns score (decades; a null leaves a gap) and state.
+        Columns score (evidence score; a null leaves a gap) and state.
     thresholds : mapping of str to float
-        Name and level of each threshold, in decades.
+        Name and level of each threshold.
     width, name : int, str
         See the module.
     """
@@ -63,8 +63,8 @@ def score_chart(
             figure,
             name=name,
             title="Score and state",
-            description=f"{span_of(history.index)}. Last: {said(last)}. "
-            f"Thresholds: {said(levels)}.",
+            description=f"{span_of(history.index)}. Last: {labels_text(last)}. "
+            f"Thresholds: {labels_text(levels)}.",
         )
 
 
@@ -86,7 +86,7 @@ def regime_chart(
     states : Series of shape (n_sessions,)
         State of each session; CALM stays unshaded.
     probabilities : DataFrame of shape (n_sessions, n_items)
-        Filtered probability of the stressed state, one column an item that a model watches; at most
+        Filtered probability of the stressed state, one column per monitored item; at most
         five. A NaN leaves a gap; without a column there is no lower panel.
     base, width, name : str, int, str
         See the module.
@@ -114,13 +114,13 @@ def regime_chart(
             note(under, "Filtered probability of stress, percent", at=(0, 1))
             for item in shares.columns:
                 line(under, shares[item], role=roles[item], thickness=1.4)
-                # A session between two that were not published has no line to lie on.
-                held = shares[item].notna()
-                alone = held & ~(held.shift(fill_value=False) | held.shift(-1, fill_value=False))
+                # A session between two unpublished ones has no line: draw a dot.
+                known = shares[item].notna()
+                alone = known & ~(known.shift(fill_value=False) | known.shift(-1, fill_value=False))
                 line(under, shares[item].where(alone), role=roles[item], thickness=1.4)
                 under.lines[-1].set_marker(".")
             label_ends(under, below, roles=roles)
-        told = ", ".join(
+        latest = ", ".join(
             f"{plain(item)} {percent(probabilities[item].dropna().iloc[-1], decimals=0)}"
             for item in probabilities.columns
             if probabilities[item].notna().any()
@@ -132,5 +132,5 @@ def regime_chart(
             name=name,
             title=f"{plain(base)} by state, and filtered probability of stress",
             description=f"{span_of(price.index)}. Sessions by state: {counts}. Last close: "
-            f"{said(ends)}. Last probabilities: {told or 'none'}.",
+            f"{labels_text(ends)}. Last probabilities: {latest or 'none'}.",
         )

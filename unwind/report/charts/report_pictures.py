@@ -1,4 +1,4 @@
-"""Pictures of links, prices, score, regimes and volatility for the report, with their captions."""
+"""Pictures of correlations, prices, score, regimes and volatility, with captions."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ from unwind.report.charts.regimes import regime_chart, score_chart
 from unwind.report.digest import Verdict
 from unwind.report.format import records, short_window
 
-# A watched pair is named by the desk's order of counterparts: the first two stand in colour.
+# The first two counterparts in the desk's order are drawn in colour.
 WATCHED = 2
 
 
@@ -38,48 +38,48 @@ def prices_picture(prices: pd.DataFrame, *, base: str) -> Picture:
 
 def heat_picture(rows: pd.DataFrame, *, base: str) -> Picture:
     """Draw the published correlations of the session, counterparts in the order of the table."""
-    held = records(rows)
+    cells = records(rows)
     measures = {
         (row["method"], row["window"]): f"{plain(row['method'])} {row['window']}"
-        for row in sorted(held, key=lambda row: (row["method"] != "pearson", row["method"],
+        for row in sorted(cells, key=lambda row: (row["method"] != "pearson", row["method"],
                                                  row["window"]))
     }  # fmt: skip
     known = {
         (row["asset"], row["method"], row["window"]): row
-        for row in held
+        for row in cells
         if row["value"] is not None
     }
     if not known:
-        return Picture("No correlation was measured for this session.")
+        return Picture("No correlations for this session.")
     window = short_window(rows)
     ranked = sorted(
-        {row["asset"] for row in held},
+        {row["asset"] for row in cells},
         key=lambda asset: (
             -(known[key]["value"] if (key := (asset, "pearson", window)) in known else -2.0),
             asset,
         ),
     )
-    values, doubtful = (
+    values, undetermined = (
         pd.DataFrame(
-            [[cell(known.get((asset, *measure))) for measure in measures] for asset in ranked],
+            [[part_of(known.get((asset, *measure))) for measure in measures] for asset in ranked],
             index=ranked,
             columns=list(measures.values()),
         )
-        for cell in (lambda row: None if row is None else row["value"], _holds_zero)
+        for part_of in (lambda row: None if row is None else row["value"], _includes_zero)
     )
     return picture(
         f"Correlation of log returns with {plain(base)}: method and window in sessions (EWMA: half-"
-        "life; DCC: forecast for the next session). Italics: the robust interval holds zero "
-        "(Fisher’s where there is no robust one).",
+        "life; DCC: forecast for the next session). Italics: the robust interval includes zero "
+        "(Fisher interval where no robust one is available).",
         lambda width, name: heat_map(
-            values.astype("float64"), doubtful.astype(bool), base=base, width=width, name=name
+            values.astype("float64"), undetermined.astype(bool), base=base, width=width, name=name
         ),
         name="heat",
     )  # fmt: skip
 
 
-def _holds_zero(row: dict[str, float | None] | None) -> bool:
-    """Whether the wider of the published intervals holds zero."""
+def _includes_zero(row: dict[str, float | None] | None) -> bool:
+    """Return True if the robust interval, or Fisher's without one, includes zero."""
     if row is None:
         return False
     sides = ("robust_lower", "robust_upper") if row["robust_lower"] is not None else (
@@ -98,7 +98,7 @@ def correlations_picture(
     rows: pd.DataFrame,
     changepoints: pd.DataFrame,
 ) -> Picture:
-    """Draw the rolling correlations with their intervals and the breaks on file."""
+    """Draw the rolling correlations with their intervals and published breaks."""
     known = history.loc[:, history.notna().any()]
     if known.empty:
         return Picture("No correlations in this window.")
@@ -116,7 +116,7 @@ def correlations_picture(
     caption = (
         f"{'Rolling' if window is None else f'{window}-session'} correlation of log returns with "
         f"{plain(base)}. Band, and bars at the right edge: Fisher interval. Grey: {others} other "
-        "counterparts. Dotted: breaks, see change points."
+        "counterparts. Dotted: correlation breaks (see change points)."
     )
     return picture(
         caption,
@@ -140,7 +140,7 @@ def scores_picture(history: pd.DataFrame, verdict: Verdict | None) -> Picture:
         return Picture("No score in this window.")
     thresholds = dict(verdict.thresholds) if verdict else {}
     return picture(
-        f"Score over {len(history)} sessions, in decades. Shaded by state, CALM unshaded.",
+        f"Evidence score over {len(history)} sessions. Shading: state; CALM unshaded.",
         lambda width, name: score_chart(history, thresholds=thresholds, width=width, name=name),
         name="score",
     )
@@ -152,21 +152,21 @@ def regimes_picture(
     """Draw the base's price by state, above the published probabilities of stress."""
     if base not in prices.columns or not prices[base].notna().any():
         return Picture(f"No close of {plain(base)} in this window.")
-    held = probabilities.reindex(prices.index)
-    held = held.loc[:, held.notna().any()]
-    published = int(held.notna().any(axis=1).sum())
+    filtered = probabilities.reindex(prices.index)
+    filtered = filtered.loc[:, filtered.notna().any()]
+    published = int(filtered.notna().any(axis=1).sum())
     models = (
-        f"Below: filtered probability of the stressed state, as published for {published} of "
+        f"Below: filtered probability of the stressed state, published for {published} of "
         f"{len(prices)} sessions."
         if published
         else "No regime model was published in this window."
     )
     return picture(
-        f"Close of {plain(base)}, USD, shaded by state, CALM unshaded. {models}",
+        f"Close of {plain(base)}, USD. Shading: state; CALM unshaded. {models}",
         lambda width, name: regime_chart(
             prices[base],
             scores["state"].reindex(prices.index),
-            held,
+            filtered,
             base=base,
             width=width,
             name=name,
@@ -184,23 +184,22 @@ def volatilities_picture(
         return Picture("No volatility was published in this window.")
     days = pd.to_datetime(known["as_of"])
     # Sessions that were not published leave a gap.
-    shown = sessions[sessions >= days.min()].union(pd.DatetimeIndex(days.unique()))
+    index = sessions[sessions >= days.min()].union(pd.DatetimeIndex(days.unique()))
     rows = {name: part.set_index(days[part.index]) for name, part in known.groupby("asset")}
     order = [name for name in history["asset"].unique() if name in rows]
-    levels = pd.DataFrame({name: rows[name]["sigma_annual"] for name in order}, index=shown)
-    stood_in = pd.DataFrame({name: rows[name]["converged"].eq(False) for name in order})
-    stood_in = stood_in.reindex(shown).eq(True)
-    lost = (history["asset"] == base) & history["breach"].eq(True)
+    levels = pd.DataFrame({name: rows[name]["sigma_annual"] for name in order}, index=index)
+    fallbacks = pd.DataFrame({name: rows[name]["converged"].eq(False) for name in order})
+    fallbacks = fallbacks.reindex(index).eq(True)
+    breaches = (history["asset"] == base) & history["breach"].eq(True)
     published = days.nunique()
     return picture(
-        f"σ forecast for the session after, percent a year, as published for {published} of "
-        f"{len(shown)} sessions. Rings: an EWMA stood in for the model. Triangles: {plain(base)} "
-        "lost more than its value at risk.",
+        f"Annualised σ forecast for the next session, percent, published for {published} of "
+        f"{len(index)} sessions. Rings: EWMA fallback. Triangles: {plain(base)} VaR breaches.",
         lambda width, name: volatility_chart(
             100 * levels,
             base=base,
-            fallbacks=stood_in,
-            breaches=[pd.Timestamp(day).date() for day in history.loc[lost, "as_of"]],
+            fallbacks=fallbacks,
+            breaches=[pd.Timestamp(day).date() for day in history.loc[breaches, "as_of"]],
             width=width,
             name=name,
         ),
@@ -208,18 +207,18 @@ def volatilities_picture(
     )
 
 
-def shown_probabilities(rows: pd.DataFrame) -> pd.DataFrame:
-    """Lay published filtered probabilities out: sessions down, the models' items across.
+def filtered_probabilities(rows: pd.DataFrame) -> pd.DataFrame:
+    """Pivot published filtered probabilities: sessions by monitored item.
 
     Parameters
     ----------
     rows : DataFrame
         Rows of `regime_models`.
     """
-    held = [row for row in records(rows) if not is_null(row["probability"])]
-    if not held:
+    observed = [row for row in records(rows) if not is_null(row["probability"])]
+    if not observed:
         return pd.DataFrame(index=pd.DatetimeIndex([]))
-    frame = pd.DataFrame(held)
+    frame = pd.DataFrame(observed)
     wide = frame.pivot_table(index="as_of", columns="item", values="probability", aggfunc="last")
     wide.index = pd.DatetimeIndex(wide.index)
     return wide[sorted(wide.columns, key=lambda item: (str(item).count("~"), str(item)))]

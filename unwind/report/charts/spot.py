@@ -1,4 +1,4 @@
-"""Charts over spot: dealers' gamma under every convention, and the barriers of structured notes.
+"""Charts by spot price: dealer gamma under every convention, and structured-note barriers.
 
 `width` is in CSS pixels (`drawing.WIDE` or `drawing.NARROW`); `name` begins every id.
 """
@@ -17,7 +17,7 @@ from unwind.report.charts.palette import INKS
 from unwind.report.charts.svg import styled, svg_of
 
 if TYPE_CHECKING:
-    # Charts are drawn in a run; what only reads their captions does not wait for the library.
+    # Only drawing needs the library; modules that read captions skip its import time.
     from matplotlib.axes import Axes
 
 
@@ -29,7 +29,7 @@ CHARACTER = 7.0
 
 
 def gamma_chart(view: GammaView, *, base: str, width: int, name: str) -> str:
-    """Draw dealers' gamma exposure over spot: central line, band over conventions, zones, flip.
+    """Draw dealer gamma exposure by spot: central line, range over conventions, zones, flip.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ def gamma_chart(view: GammaView, *, base: str, width: int, name: str) -> str:
     base, width, name : str, int, str
         See the module.
     """
-    held = view.profile
-    curves = held.profile[["low", "central", "high"]] / MILLION
+    profile = view.profile
+    curves = profile.profile[["low", "central", "high"]] / MILLION
     with styled(len(curves), of="spot"):
         figure = sheet(width=width, height=300)
         axes = panel(figure, top=44, foot=FOOT, left=LEFT, right=14)
         _spot_axis(axes, base=base, ends=(float(curves.index[0]), float(curves.index[-1])))
-        for zone in held.zones:
+        for zone in profile.zones:
             role = ZONES.get(zone.side, "unknown")
             axes.axvspan(zone.lower, zone.upper, color=INKS[role], alpha=0.14, linewidth=0)
         axes.fill_between(
@@ -55,36 +55,36 @@ def gamma_chart(view: GammaView, *, base: str, width: int, name: str) -> str:
         levels = curves.to_numpy(dtype=np.float64)
         room = 0.06 * float(np.ptp(levels)) or 1.0
         axes.set_ylim(float(levels.min()) - room, float(levels.max()) + room)
-        _mark(axes, held.spot, f"spot {number(held.spot, decimals=2)}", role="ink", row=1)
-        if np.isfinite(held.flip):
+        _mark(axes, profile.spot, f"spot {number(profile.spot, decimals=2)}", role="ink", row=1)
+        if np.isfinite(profile.flip):
             _mark(
-                axes, held.flip, f"flip {number(held.flip, decimals=2)}", role="second", row=0,
-                dashed=True,
+                axes, profile.flip, f"flip {number(profile.flip, decimals=2)}", role="second",
+                row=0, dashed=True,
             )  # fmt: skip
             low, high = axes.get_xlim()
-            between = np.clip([held.flip_lower, held.flip_upper], low, high)
+            between = np.clip([profile.flip_lower, profile.flip_upper], low, high)
             axes.plot(
                 between, [1.0, 1.0], transform=axes.get_xaxis_transform(), color=INKS["second"],
                 linewidth=4.0, alpha=0.7, clip_on=False, solid_capstyle="butt",
             )  # fmt: skip
-        note(axes, "USD m for 1 %", at=(0, 1), up=4)
-        _name_zones(axes, held.zones)
+        note(axes, "USD m per 1 % move", at=(0, 1), up=4)
+        _name_zones(axes, profile.zones)
         at = f"{instant(view.at, zone='UTC', label='UTC')}"
         zones = "; ".join(
             f"{zone.side} {number(zone.lower, decimals=2)} to {number(zone.upper, decimals=2)}"
-            for zone in held.zones
+            for zone in profile.zones
         )
         return svg_of(
             figure,
             name=name,
-            title=f"Gamma exposure of dealers in {base} over spot, chain of {at}",
-            description=f"At spot {number(held.spot, decimals=2)}: {gamma_text(view)}. Zones: "
+            title=f"Dealer gamma exposure in {base} by spot price, option chain of {at}",
+            description=f"At spot {number(profile.spot, decimals=2)}: {gamma_text(view)}. Zones: "
             f"{zones}. Flip: {flip_text(view)}.",
         )
 
 
 def _name_zones(axes: Axes, zones: tuple[Zone, ...]) -> None:
-    """Write the side of each zone at its foot, where it is wide enough for the word."""
+    """Write the side of each zone at its foot, if it is wide enough for the word."""
     low, high = axes.get_xlim()
     for zone in zones:
         share = (zone.upper - zone.lower) / (high - low)
@@ -94,28 +94,28 @@ def _name_zones(axes: Axes, zones: tuple[Zone, ...]) -> None:
 
 
 def gamma_text(view: GammaView) -> str:
-    """Write the exposure at spot with its band, USD m for 1 %."""
+    """Write the exposure at spot with its range, USD m per 1 % move."""
     low, central, high = (
         number(value / MILLION, decimals=1)
         for value in (view.profile.low, view.profile.central, view.profile.high)
     )
-    return f"{central} ({low} to {high}) USD m for 1 %, side of the dealers {view.profile.side}"
+    return f"{central} ({low} to {high}) USD m per 1 % move, dealers {view.profile.side}"
 
 
 def flip_text(view: GammaView) -> str:
     """Write the flip with its interval; an end beyond the grid is open."""
-    held = view.profile
-    if np.isnan(held.flip):
+    profile = view.profile
+    if np.isnan(profile.flip):
         return "none on the grid"
     ends = [
         number(end, decimals=2) if np.isfinite(end) else "beyond the grid"
-        for end in (held.flip_lower, held.flip_upper)
+        for end in (profile.flip_lower, profile.flip_upper)
     ]
-    return f"{number(held.flip, decimals=2)}, anywhere from {ends[0]} to {ends[1]}"
+    return f"{number(profile.flip, decimals=2)}, range {ends[0]} to {ends[1]}"
 
 
 def barrier_chart(view: BarrierView, *, base: str, width: int, name: str) -> str:
-    """Draw notional by the price of its barrier, over the probability that each price is touched.
+    """Draw notional by barrier price, above the probability of touching each price.
 
     Parameters
     ----------
@@ -129,17 +129,17 @@ def barrier_chart(view: BarrierView, *, base: str, width: int, name: str) -> str
         figure = sheet(width=width, height=340)
         axes = panel(figure, top=34, foot=150, left=LEFT, right=14)
         ahead = density["lower"] < view.spot
-        for held, role in ((ahead, "second"), (~ahead, "unknown")):
+        for part, role in ((ahead, "second"), (~ahead, "unknown")):
             axes.bar(
-                density.loc[held, "lower"], density.loc[held, "notional"] / MILLION,
-                width=0.9 * (density["upper"] - density["lower"])[held], align="edge",
+                density.loc[part, "lower"], density.loc[part, "notional"] / MILLION,
+                width=0.9 * (density["upper"] - density["lower"])[part], align="edge",
                 color=INKS[role], linewidth=0,
             )  # fmt: skip
         axes.set_xlim(*ends)
         axes.set_xticks([])
         axes.set_ylim(0, 1.08 * float(density["notional"].max()) / MILLION or 1.0)
         _mark(axes, view.spot, f"spot {number(view.spot, decimals=2)}", role="ink", row=1)
-        note(axes, "Notional in each 1 % of spot, USD m", at=(0, 1))
+        note(axes, "Notional per 1 % of spot, USD m", at=(0, 1))
         under = panel(figure, top=218, foot=FOOT, left=LEFT, right=14)
         _spot_axis(under, base=base, ends=ends)
         under.plot(view.curve.index, 100 * view.curve, color=INKS["first"], linewidth=1.6)
@@ -152,30 +152,32 @@ def barrier_chart(view: BarrierView, *, base: str, width: int, name: str) -> str
         under.set_ylim(-6, 106)
         under.set_yticks([0, 50, 100])
         under.axvline(view.spot, color=INKS["ink"], linewidth=1.2)
-        note(under, f"Touched within {view.sessions} sessions, percent", at=(0, 1))
+        note(under, f"Touch probability within {view.sessions} sessions, percent", at=(0, 1))
         return svg_of(
             figure,
             name=name,
-            title=f"Barriers of structured notes on {base}, and how likely they are touched",
+            title=f"Structured-note barriers on {base}, and their touch probabilities",
             description=f"Spot {number(view.spot, decimals=2)}. {barrier_text(view)}.",
         )
 
 
 def barrier_text(view: BarrierView) -> str:
-    """Write how much waits below spot, and how likely it is touched, notional weighted."""
+    """Write the notional below spot, and its notional-weighted touch probability."""
     total = float(view.notes["notional"].sum()) / MILLION
     ahead = view.notes[view.notes["barrier"] < view.spot]
     below = float(ahead["notional"].sum()) / MILLION
-    gone = number(view.knocked_in / MILLION, decimals=1)
-    amount = number(total, decimals=1)
-    lead = f"{len(view.notes)} notes of {amount} USD m wait, {gone} m are knocked in"
+    knocked_in = number(view.knocked_in / MILLION, decimals=1)
+    lead = (
+        f"{len(view.notes)} notes not knocked in, notional ${number(total, decimals=1)} m; "
+        f"${knocked_in} m already knocked in"
+    )
     if ahead.empty:
-        return f"{lead}; no barrier lies below spot"
+        return f"{lead}; no barrier below spot"
     mean = float(np.average(ahead["probability"], weights=ahead["notional"]))
     return (
-        f"{lead}; barriers of {number(below, decimals=1)} m lie below spot, touched within "
-        f"{view.sessions} sessions with probability {percent(mean, decimals=0)} (mean over "
-        f"notional; {view.volatility})"
+        f"{lead}; ${number(below, decimals=1)} m with barriers below spot, touched within "
+        f"{view.sessions} sessions with probability {percent(mean, decimals=0)} "
+        f"(notional-weighted mean; {view.volatility})"
     )
 
 

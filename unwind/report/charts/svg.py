@@ -1,4 +1,4 @@
-"""A chart as SVG that stands inside a page, or as a picture of its own.
+"""A chart as SVG, inline in a page or as a separate picture.
 
 The same input gives the same bytes. Text stays text, colours are CSS variables
 (`palette`) so that a page can turn dark, every id bears the chart's name so that
@@ -31,13 +31,13 @@ _STYLE = {
     "svg.hashsalt": "unwind",
     "text.parse_math": False,
 }
-# matplotlib keeps its style in one global table, and Prefect runs tasks in threads.
+# matplotlib's style is global, and Prefect runs tasks in threads.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @contextmanager
 def styled(drawn: int, *, of: str = "session") -> Iterator[None]:
-    """Draw inside under the report's style, one chart at a time; refuse to draw nothing."""
+    """Apply the report's style, one chart at a time; refuse an empty chart."""
     if drawn < 1:
         raise ValueError(f"a chart needs at least 1 {of}, got 0; say so in words instead")
     from matplotlib import style
@@ -47,13 +47,13 @@ def styled(drawn: int, *, of: str = "session") -> Iterator[None]:
 
 
 def svg_of(figure: Figure, *, name: str, title: str, description: str) -> str:
-    """Print the figure and make it fit to stand inside a page: see the module's docstring."""
+    """Return the figure as SVG for inline use: see the module's docstring."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    printed = io.StringIO()
-    unsaid = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(printed, metadata=unsaid)
-    root = ET.fromstring(printed.getvalue())
+    output = io.StringIO()
+    no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    FigureCanvasSVG(figure).print_svg(output, metadata=no_metadata)
+    root = ET.fromstring(output.getvalue())
     box = root.attrib["viewBox"]
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -72,17 +72,17 @@ def svg_of(figure: Figure, *, name: str, title: str, description: str) -> str:
         "role": "img",
         "aria-labelledby": f"{name}-title {name}-description",
     }
-    for place, (tag, part, text) in enumerate(
+    for index, (tag, part, text) in enumerate(
         (("title", "title", title), ("desc", "description", description))
     ):
-        said = ET.Element(tag, {"id": f"{name}-{part}"})
-        said.text = text
-        root.insert(place, said)
+        label = ET.Element(tag, {"id": f"{name}-{part}"})
+        label.text = text
+        root.insert(index, label)
     return ET.tostring(root, encoding="unicode")
 
 
 def _declarations(text: str) -> dict[str, str]:
-    """Lay a style out as presentation attributes: a strict page refuses the style itself."""
+    """Turn a style into presentation attributes: a strict page refuses inline style."""
     pairs = (part.partition(":") for part in text.split(";") if part.strip())
     named = {key.strip(): value.strip() for key, _, value in pairs}
     named.pop("font-family", None)
@@ -96,7 +96,7 @@ def _attribute(key: str, text: str, name: str) -> str:
         case "href" | "clip-path":
             return text.replace("#", f"#{name}-")
         case "d":
-            # Hundredths of a pixel are enough, and hide the last digits that machines differ in.
+            # Two decimals of a pixel are enough, and drop digits that differ between machines.
             return re.sub(r"(\.\d\d)\d+", r"\1", " ".join(text.split()))
         case "fill" | "stroke":
             return re.sub(r"#0101[0-9a-f]{2}", lambda hit: f"var(--chart-{ROLE_OF[hit[0]]})", text)
@@ -107,7 +107,7 @@ def _attribute(key: str, text: str, name: str) -> str:
 def picture_address(svg: str) -> str:
     """Turn a chart of a page into a `data:` address of a picture, light colours on paper.
 
-    A picture sees no variable of the page that shows it: colours stand in it as they are.
+    A picture has no access to the page's variables, so its colours are literal.
     """
     shades = {role: light for role, (light, _) in PALETTE.items()}
     drawn = re.sub(r"var\(--chart-(\w+)\)", lambda hit: shades[hit[1]], svg)
