@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from models.attribution import ABSTAIN, AMBIGUOUS, HYPOTHESES, MIXED
+from models.attribution import ABSTAIN, AMBIGUOUS, MIXED
 from unwind.calendar import all_sessions, publication_instant
 from unwind.contract.inputs import INPUT_TABLES
+from unwind.hypotheses import HYPOTHESES
 from unwind.indicators.attribution import account
 from unwind.indicators.block import MISSING
 from unwind.indicators.context import Slot

@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from unwind.contract.hypotheses import WORDS
 from unwind.contract.text import number, plain
+from unwind.hypotheses import REGISTRY, WORDS
 
 LINE = 17.0
 LABEL = 88.0  # width of the block names
@@ -17,14 +17,6 @@ HEAD = 20.0
 GAP = 10.0
 CHARACTER = 6.3
 FOR, AGAINST = "first", "second"
-# A panel is narrow: what a hypothesis is called in full stands in the table beside the chart.
-HEADS = {
-    "multi_strategy": "multi-strategy",
-    "crypto_native": "crypto-native",
-    "yen_carry": "yen carry",
-    "fundamental_outflow": "outflow",
-    "dealer_feedback": "dealers",
-}
 
 
 def vote_chart(votes: pd.DataFrame, *, width: int, name: str) -> str:
@@ -89,7 +81,7 @@ def _panel(
     votes: pd.Series, hypothesis: str, *, x: float, y: float, width: float, reach: float
 ) -> str:
     middle = x + width / 2
-    title = plain(HEADS.get(hypothesis, hypothesis))
+    title = REGISTRY[hypothesis].heading if hypothesis in REGISTRY else plain(hypothesis)
     fits = int(width / CHARACTER)
     if len(title) > fits:
         title = title[: max(fits - 1, 1)] + "…"
