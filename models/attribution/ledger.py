@@ -158,8 +158,8 @@ def build_ledger(
         Indicator → share of its weight that counts, 0…1; 1 without an entry.
     indicators : mapping of str to Indicator
     priors : mapping of str to float
-        `ORDINARY` and each mechanism → probability; positive, adding to one. Their order breaks
-        ties.
+        `ORDINARY` and each mechanism → probability; positive, adding to one. Among equals
+        `ORDINARY` leads, then their order.
     amplifier_prior : float
         Probability of the amplifier before any reading.
     smoothing : Smoothing
@@ -184,7 +184,7 @@ def build_ledger(
     """
     _check(readings, qualities, indicators, priors)
     mechanisms = [name for name in priors if name != ORDINARY]
-    columns = [*mechanisms, AMPLIFIER]
+    hypotheses, columns = [ORDINARY, *mechanisms], [*mechanisms, AMPLIFIER]
     log_ratios = np.zeros((len(indicators), len(columns)))
     weights = np.array([indicators[name].weight * qualities.get(name, 1.0) for name in indicators])
     for row, (name, indicator) in enumerate(indicators.items()):
@@ -218,11 +218,11 @@ def build_ledger(
         weakest = str(votes[read].idxmin())
         supporting = blocks.map(votes > 0) & (blocks != weakest)
         contributions.loc[supporting, hypothesis] *= _share(votes[weakest], min_required_evidence)
-    prior = pd.Series({name: np.log(priors[name] / priors[ORDINARY]) for name in priors})
+    prior = pd.Series({name: np.log(priors[name] / priors[ORDINARY]) for name in hypotheses})
     total = contributions.sum()
-    log_odds = prior.add(total[mechanisms], fill_value=0.0)[list(priors)]
+    log_odds = prior.add(total[mechanisms], fill_value=0.0)[hypotheses]
     log_odds[AMPLIFIER] = np.log(amplifier_prior / (1 - amplifier_prior)) + total[AMPLIFIER]
-    exclusive = log_odds[list(priors)]
+    exclusive = log_odds[hypotheses]
     return Ledger(
         ratios=ratios,
         contributions=contributions,

@@ -26,9 +26,10 @@ from models.attribution import (
 )
 from models.attribution.ledger import class_ratio, level_ratio
 from tests import naive_attribution as naive
-from unwind.hypotheses import HYPOTHESES, MECHANISMS
 
 SMOOTHING = Smoothing(locations=(-3.0, -1.5, 0.0, 1.5, 3.0), dof=5.0, expert=4.0, spread=0.5)
+MECHANISMS = ("multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow")
+HYPOTHESES = (ORDINARY, *MECHANISMS)
 PRIORS = dict.fromkeys(MECHANISMS, 0.1) | {ORDINARY: 0.6}
 BLOCKS = ("shock", "crowding", "yen", "hours", "flows", "offshore")
 RULES = Thresholds(
