@@ -67,8 +67,8 @@ def _base(market: Market, day: pd.Timestamp, settings: Settings) -> str | None:
     spans = market.vintages["prices"].groupby("symbol")["session"].agg(["min", "max"])
     for symbol in (settings.universe.base, settings.futures.spot, "SPY"):
         if symbol in spans.index:
-            first, last = spans.loc[symbol]
-            if pd.Timestamp(first) + RUN_UP <= day <= pd.Timestamp(last):
+            first, last = pd.to_datetime(spans.loc[symbol])
+            if first + RUN_UP <= day <= last:
                 return symbol
     return None
 
