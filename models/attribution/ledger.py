@@ -9,9 +9,10 @@ a hypothesis. f_h is the mixture of Student-t densities at the levels. Classes (
 are smoothed the same way, over the classes. Ordinary volatility expects the level "0" of every
 reading, and each class with the same probability.
 
-A mechanism whose decisive block speaks against it cannot be lifted by the others: their support
-counts by the share max(0, 1 + d/`_FULL_REFUSAL`), d < 0 the contribution of that block. Under yen
-carry everything falls, but when everything falls and the yen does not rise it is no yen carry.
+A mechanism does not lead against a decisive block of its own: the support of the other blocks
+counts by the share d/d*, at most one, at least zero. d is the contribution of its weakest decisive
+block and d* the evidence that naming requires of it. Under yen carry everything falls, but when
+everything falls and the yen does not rise, yen carry is not the reason.
 
 Readings of one block are correlated, so their sum is capped. The product over blocks is naive: the
 weights are therefore small, and naming a mechanism takes a posterior, a margin, blocks and evidence
@@ -27,12 +28,9 @@ from scipy.special import logsumexp
 
 from features._typing import Floats
 
+# The mechanisms are the other names of the priors.
 ORDINARY = "ordinary"
-MECHANISMS = ("multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow")
 AMPLIFIER = "dealer_feedback"
-HYPOTHESES = (ORDINARY, *MECHANISMS)
-# Contribution of a decisive block, in log-odds, that cancels all support of the other blocks.
-_FULL_REFUSAL = 0.5
 LEVELS = ("--", "-", "0", "+", "++")
 CLASSES = ("UNWIND", "CRUSH", "REBUILD", "FADE")
 
@@ -86,7 +84,7 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ledger:
-    """Log-odds of one session; hypotheses are `MECHANISMS` and `AMPLIFIER`, without `ORDINARY`.
+    """Log-odds of one session; hypotheses are the mechanisms and `AMPLIFIER`, without `ORDINARY`.
 
     Attributes
     ----------
@@ -97,7 +95,7 @@ class Ledger:
     log_odds : Series
         Against ordinary volatility: prior and contributions; `ORDINARY` is zero.
     posterior : Series
-        Over `HYPOTHESES`; adds to one.
+        Over `ORDINARY` and the mechanisms; adds to one.
     amplifier : float
         Probability that the amplifier is present. It may coexist with any hypothesis.
     observed : tuple of str
@@ -148,6 +146,7 @@ def build_ledger(
     indicator_cap: float = 2.0,
     block_cap: float = 2.0,
     decisive_blocks: Mapping[str, tuple[str, ...]] | None = None,
+    min_required_evidence: float = 0.5,
 ) -> Ledger:
     """Add up the evidence of the readings for each hypothesis.
 
@@ -159,14 +158,17 @@ def build_ledger(
         Indicator → share of its weight that counts, 0…1; 1 without an entry.
     indicators : mapping of str to Indicator
     priors : mapping of str to float
-        Over `HYPOTHESES`; positive, adding to one.
+        `ORDINARY` and each mechanism → probability; positive, adding to one. Among equals
+        `ORDINARY` leads, then their order.
     amplifier_prior : float
         Probability of the amplifier before any reading.
     smoothing : Smoothing
     indicator_cap, block_cap : float
         Largest absolute contribution of one indicator, and of one block, to a log-odds.
     decisive_blocks : mapping of str to tuple of str, optional
-        Mechanism → blocks without whose support it cannot lead.
+        Mechanism → blocks that it cannot lead against; one without a reading is passed over.
+    min_required_evidence : float
+        Log-odds of the weakest decisive block from which all support counts; 0…block_cap.
 
     Returns
     -------
@@ -177,11 +179,12 @@ def build_ledger(
     Raises
     ------
     ValueError
-        A reading without an indicator, an unknown class, a quality outside 0…1, priors that do not
-        cover the hypotheses or do not add to one.
+        A reading without an indicator, an unknown class, a quality outside 0…1, a hypothesis
+        without a prior, priors that are not positive or do not add to one.
     """
     _check(readings, qualities, indicators, priors)
-    columns = [*MECHANISMS, AMPLIFIER]
+    mechanisms = [name for name in priors if name != ORDINARY]
+    hypotheses, columns = [ORDINARY, *mechanisms], [*mechanisms, AMPLIFIER]
     log_ratios = np.zeros((len(indicators), len(columns)))
     weights = np.array([indicators[name].weight * qualities.get(name, 1.0) for name in indicators])
     for row, (name, indicator) in enumerate(indicators.items()):
@@ -204,19 +207,22 @@ def build_ledger(
     of_block = contributions.groupby(blocks).transform("sum")
     # A block beyond its cap is scaled as a whole, so its readings still add up to the cap.
     contributions *= (block_cap / of_block.abs().clip(lower=block_cap)).to_numpy()
-    for hypothesis, decisive in (decisive_blocks or {}).items():
-        of_hypothesis = contributions[hypothesis].groupby(blocks).sum()
-        refusal = float(of_hypothesis.reindex(decisive).min())
-        if refusal < 0:
-            supporting = blocks.map(of_hypothesis > 0) & ~blocks.isin(decisive)
-            share = max(0.0, 1 + refusal / _FULL_REFUSAL)
-            contributions.loc[supporting, hypothesis] *= share
-    prior = pd.Series({name: np.log(priors[name] / priors[ORDINARY]) for name in HYPOTHESES})
-    total = contributions.sum()
-    log_odds = prior.add(total[list(MECHANISMS)], fill_value=0.0)[list(HYPOTHESES)]
-    log_odds[AMPLIFIER] = np.log(amplifier_prior / (1 - amplifier_prior)) + total[AMPLIFIER]
-    exclusive = log_odds[list(HYPOTHESES)]
     observed = [name for name, value in readings.items() if value is not None and value == value]
+    for hypothesis, decisive in (decisive_blocks or {}).items():
+        votes = contributions[hypothesis].groupby(blocks).sum()
+        own = {
+            indicators[name].block for name in observed if hypothesis in indicators[name].expected
+        }
+        if not (read := [block for block in decisive if block in own]):
+            continue
+        weakest = str(votes[read].idxmin())
+        supporting = blocks.map(votes > 0) & (blocks != weakest)
+        contributions.loc[supporting, hypothesis] *= _share(votes[weakest], min_required_evidence)
+    prior = pd.Series({name: np.log(priors[name] / priors[ORDINARY]) for name in hypotheses})
+    total = contributions.sum()
+    log_odds = prior.add(total[mechanisms], fill_value=0.0)[hypotheses]
+    log_odds[AMPLIFIER] = np.log(amplifier_prior / (1 - amplifier_prior)) + total[AMPLIFIER]
+    exclusive = log_odds[hypotheses]
     return Ledger(
         ratios=ratios,
         contributions=contributions,
@@ -225,6 +231,11 @@ def build_ledger(
         amplifier=float(1 / (1 + np.exp(-log_odds[AMPLIFIER]))),
         observed=tuple(sorted({indicators[name].block for name in observed})),
     )
+
+
+def _share(evidence: float, required: float) -> float:
+    """Share of the other blocks' support that counts at this evidence of the decisive block."""
+    return float(np.clip(evidence / required, 0, 1)) if required > 0 else float(evidence > 0)
 
 
 def _check(
@@ -240,7 +251,10 @@ def _check(
             raise ValueError(f"{name} must be one of {', '.join(CLASSES)}, got {value!r}")
     if outside := {name: share for name, share in qualities.items() if not 0 <= share <= 1}:
         raise ValueError(f"qualities must lie between 0 and 1, got {outside}")
-    if set(priors) != set(HYPOTHESES) or min(priors.values()) <= 0:
-        raise ValueError(f"priors must be positive over {', '.join(HYPOTHESES)}, got {priors}")
+    named = {name for indicator in indicators.values() for name in indicator.expected}
+    if without := sorted({ORDINARY, *named} - {AMPLIFIER} - set(priors)):
+        raise ValueError(f"priors must cover every hypothesis, got none of {', '.join(without)}")
+    if min(priors.values()) <= 0:
+        raise ValueError(f"priors must be positive, got {dict(priors)}")
     if abs(sum(priors.values()) - 1) > 1e-9:
         raise ValueError(f"priors must add to 1, got {sum(priors.values())}")

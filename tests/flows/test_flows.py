@@ -59,7 +59,9 @@ class TestGate:
         assert session_of(None, scheduled=scheduled) is None
 
     def test_asking_for_a_closed_day_names_the_one_before(self) -> None:
-        with pytest.raises(CalendarError, match="no NYSE session; the one before it is 2026-02-06"):
+        with pytest.raises(
+            CalendarError, match="not an NYSE session; the one before it is 2026-02-06"
+        ):
             session_of(date(2026, 2, 7), scheduled=datetime(2026, 2, 9, tzinfo=UTC))
 
     def test_beyond_the_calendar_is_a_sentence(self) -> None:

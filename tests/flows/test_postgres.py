@@ -52,7 +52,7 @@ class TestLateRun:
         assert lines[0] == "IBIT: CALM → DELEVERAGING, session 2026-02-05"
         starts = [line.split(":")[0] for line in lines]
         assert starts.count("Driver") == 3
-        assert {"Mechanism", "Uncertain", "Known by 2026-02-05 16", "Report", "Run"} <= set(starts)
+        assert {"Mechanism", "Caveat", "Data cut-off 2026-02-05 16", "Report", "Run"} <= set(starts)
         assert lines[-1].startswith(f"Run: {standing.url}/")
         assert lines[-1].endswith(f"/flow-run/{crash_run}")
 

@@ -140,5 +140,5 @@ class TestDailyRun:
         assert rows["remedy"].str.contains("run again").all()
         outcome: Any = state.result()
         page = Path(outcome["report"]).read_text(encoding="utf-8")
-        assert "provider_failed" in page
+        assert "provider failed" in page
         assert SECRET not in page

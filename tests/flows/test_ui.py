@@ -107,7 +107,7 @@ class TestPages:
         with _page(chromium, standing, f"/deployments/deployment/{held['id']}/run") as opened:
             _sees(
                 opened, "First session of the range.", "Folder of the lake.",
-                "Sessions analysed and published at a time.",
+                "Sessions published per batch.",
             )  # fmt: skip
             keep_picture(opened, "prefect-form")
 

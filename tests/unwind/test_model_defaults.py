@@ -47,6 +47,7 @@ RENAMED = {
     (Thresholds, "min_margin"): "attribution.margin",
     (Thresholds, "min_blocks"): "attribution.blocks",
     (Thresholds, "min_required_evidence"): "attribution.decisive_vote",
+    (build_ledger, "min_required_evidence"): "attribution.decisive_vote",
     (Thresholds, "min_net_agreement"): "attribution.coherence",
     (Thresholds, "missing_block_penalty"): "attribution.toll",
 }

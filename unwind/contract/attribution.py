@@ -1,6 +1,7 @@
 """Which mechanism fits: the ledger of evidence, and the finding."""
 
 from unwind.contract.columns import COUNT, DATE, REAL, TEXT, Column, declare
+from unwind.hypotheses import AMPLIFIER, MECHANISMS
 
 EVIDENCE = declare(
     "evidence",
@@ -10,8 +11,7 @@ EVIDENCE = declare(
         "hypothesis",
         TEXT,
         "",
-        "multi_strategy, crypto_native, yen_carry, fundamental_outflow, or dealer_feedback, which "
-        "is an amplifier and scored apart",
+        f"{', '.join(MECHANISMS)}, or {AMPLIFIER}, which is an amplifier and scored apart",
         nullable=False,
     ),
     Column("indicator", TEXT, "", "what was read; [attribution] in the settings", nullable=False),

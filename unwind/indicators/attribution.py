@@ -10,8 +10,6 @@ from models.attribution import (
     ABSTAIN,
     AMBIGUOUS,
     AMPLIFIER,
-    HYPOTHESES,
-    MECHANISMS,
     MIXED,
     NAMED,
     ORDINARY,
@@ -24,7 +22,7 @@ from models.attribution import (
     block_contributions,
     build_ledger,
 )
-from unwind.contract.hypotheses import WORDS
+from unwind.hypotheses import HYPOTHESES, MECHANISMS, WORDS
 from unwind.indicators.block import CONFLICTED, MISSING, STALE
 from unwind.indicators.context import RunContext
 from unwind.indicators.evidence import Evidence, scaled
@@ -72,18 +70,19 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
         readings,
         {name: shares.get(item.quality, 1.0) for name, item in evidence.items()},
         indicators,
-        priors=chosen.priors,
+        priors={name: chosen.priors[name] for name in HYPOTHESES},
         amplifier_prior=chosen.amplifier_prior,
         smoothing=Smoothing(
             locations=chosen.locations, dof=chosen.dof, expert=chosen.expert, spread=chosen.spread
         ),
         indicator_cap=chosen.indicator_cap,
         block_cap=chosen.block_cap,
-        decisive_blocks={str(name): blocks for name, blocks in chosen.decisive.items()},
+        decisive_blocks=chosen.decisive,
+        min_required_evidence=chosen.decisive_vote,
     )
     rules = Thresholds(
         min_posterior=chosen.posterior, min_margin=chosen.margin, min_blocks=chosen.blocks,
-        required_blocks={str(name): blocks for name, blocks in chosen.decisive.items()},
+        required_blocks=chosen.decisive,
         min_required_evidence=chosen.decisive_vote, block_cap=chosen.block_cap,
         min_net_agreement=chosen.coherence,
         missing_block_penalty=chosen.toll,

@@ -83,6 +83,7 @@ def session_evidence(
         "sleeves": _sleeves(context, verdict),
         "published_zscore": _published(context),
         **_rebound(context, following),
+        "forced_sellers": _absent(context, "positions and leveraged funds are not given yet"),
     }
     return {name: found[name] for name in context.settings.attribution.indicators}
 
@@ -120,6 +121,9 @@ def _from_rows(rows: pd.DataFrame, context: RunContext) -> dict[str, Evidence]:
         "risk_assets": read("risk_move", "risk assets", "z"),
         # A carry unwind may take days: the stronger of the session and the slide.
         "yen": _lowest(read("yen_move", yen, "z"), read("yen_move_slide", yen, "z")),
+        "joint_fall": read("joint_fall", "havens and risk assets", "z"),
+        "credit": read("credit_move", " less ".join(context.settings.cash.credit), "z"),
+        "dollar": read("dollar_move", context.settings.cash.dollar, "z"),
         "base_trough": read("trough", "whole", "z"),
         "us_cash": share("us_cash"),
         "asia": share("asia"),

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from unwind.contract.hypotheses import AMPLIFIER, MECHANISMS, WORDS
 from unwind.contract.text import number, plain
+from unwind.hypotheses import AMPLIFIER, MECHANISMS, WORDS
 from unwind.report.format import Grid, Heading, Row, grid_of, records
 from unwind.report.markdown import escape_markdown, markdown_table
 
@@ -13,7 +13,8 @@ from unwind.report.markdown import escape_markdown, markdown_table
 def block_contributions(evidence: pd.DataFrame) -> pd.DataFrame:
     """Sum the contributions by block; rows blocks in the desk's order, columns hypotheses.
 
-    A block that says nothing is NaN throughout.
+    A block that says nothing is NaN throughout. A hypothesis that is younger than the rows has no
+    column.
     """
     if evidence.empty:
         return pd.DataFrame()
@@ -23,7 +24,7 @@ def block_contributions(evidence: pd.DataFrame) -> pd.DataFrame:
     )
     spoke = evidence.assign(spoke=evidence["quality"] != "missing").groupby("block")["spoke"].any()
     kept: pd.DataFrame = votes.where(spoke, axis=0).reindex(
-        index=ordered, columns=[*MECHANISMS, AMPLIFIER]
+        index=ordered, columns=[name for name in (*MECHANISMS, AMPLIFIER) if name in votes]
     )
     return kept
 

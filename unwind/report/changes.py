@@ -6,8 +6,8 @@ from datetime import date
 
 import pandas as pd
 
-from unwind.contract.hypotheses import WORDS
 from unwind.contract.text import number, plain, session
+from unwind.hypotheses import WORDS
 from unwind.report.digest import LARGEST, Verdict, read_verdict
 from unwind.report.format import records, short_window
 

@@ -2,13 +2,22 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from unwind.errors import did_you_mean
+from unwind.hypotheses import AMPLIFIER, HYPOTHESES, MECHANISMS, ORDINARY
 from unwind.settings.shared import Section
 
-Hypothesis = Literal[
-    "multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow", "dealer_feedback"
-]
+
+def _known(name: str) -> str:
+    if name not in (names := (*MECHANISMS, AMPLIFIER)):
+        raise ValueError(
+            f"unknown hypothesis {name!r}; known: {', '.join(names)}" + did_you_mean(name, names)
+        )
+    return name
+
+
+Hypothesis = Annotated[str, AfterValidator(_known)]
 Expectation = Literal["--", "-", "0", "+", "++", "UNWIND", "CRUSH", "REBUILD", "FADE"]
 CLASS_NAMES = ("UNWIND", "CRUSH", "REBUILD", "FADE")
 # In scales of an indicator.
@@ -73,11 +82,23 @@ class Attribution(Section):
             )
         if abs(sum(self.priors.values()) - 1) > 1e-9:
             raise ValueError(f"priors must add to 1, got {sum(self.priors.values())}")
+        if set(self.priors) != set(HYPOTHESES):
+            raise ValueError(
+                f"priors must name {', '.join(HYPOTHESES)}, got {', '.join(self.priors)}"
+            )
+        # A likelier mechanism would lead without evidence, even against its decisive block.
+        if max(self.priors.values()) > self.priors[ORDINARY]:
+            raise ValueError(
+                f"no prior may exceed that of {ORDINARY}, {self.priors[ORDINARY]}, got "
+                f"{max(self.priors.values())}"
+            )
         known = {reading.block for reading in self.indicators.values()}
         if strangers := sorted(
             {block for held in self.decisive.values() for block in held} - known
         ):
             raise ValueError(f"decisive names {strangers}, which no indicator is in")
+        if without := sorted(set(MECHANISMS) - set(self.decisive)):
+            raise ValueError(f"decisive must name blocks of {', '.join(without)}")
         if self.blocks > len(known):
             raise ValueError(
                 f"blocks must not exceed the {len(known)} blocks of the indicators, "

@@ -152,6 +152,15 @@ class Yen(Section):
     min_assets: int = Field(ge=1, le=1000)
 
 
+class Cash(Section):
+    """What is sold and bought in a dash for cash."""
+
+    havens: tuple[Symbol, ...] = Field(min_length=1)
+    # Corporate bonds and Treasuries of their duration.
+    credit: tuple[Symbol, Symbol]
+    dollar: Symbol
+
+
 class Rebound(Section):
     """What the losers regain on the session after."""
 

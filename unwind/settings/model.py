@@ -24,6 +24,7 @@ from unwind.settings.evidence import (
     WalkForward,
 )
 from unwind.settings.mechanisms import (
+    Cash,
     Flows,
     Futures,
     Notes,
@@ -78,6 +79,7 @@ class Settings(Section):
     organic_demand: OrganicDemand
     hours: SessionHours
     yen: Yen
+    cash: Cash
     rebound: Rebound
     attribution: Attribution
     regime_models: RegimeModels

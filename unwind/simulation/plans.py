@@ -8,9 +8,6 @@ import pandas as pd
 
 from unwind.calendar import all_sessions
 
-Mechanism = Literal[
-    "ordinary", "multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow"
-]
 Hours = Literal["any", "us_cash", "asia", "after_close"]
 
 
@@ -72,7 +69,7 @@ class Scenario:
     description : str
         One line for people.
     mechanism : str
-        As in `Truth`.
+        A name of `unwind.hypotheses.HYPOTHESES`.
     stress : tuple of int, or None
         First and last session of the stress, counted from the event (0).
     volatility : float
@@ -82,7 +79,7 @@ class Scenario:
     """
 
     description: str
-    mechanism: Mechanism
+    mechanism: str
     stress: tuple[int, int] | None
     volatility: float = 1.0
     days: Mapping[int, Day] = field(default_factory=dict)

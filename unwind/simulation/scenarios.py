@@ -133,6 +133,45 @@ _YEN_DAYS = {
 }  # fmt: skip
 
 
+# 11, 12 and 13 March 2020, milder; Treasuries fall as on the 18th.
+_DASH_DAYS = {
+    -1: Day(
+        returns={
+            "SPY": -3.0, "QQQ": -2.8, "SMH": -3.5, "IWM": -4.0, "IGV": -3.0, "EEM": -2.8,
+            "HYG": -1.5, "TLT": -1.2, "GLD": -0.6, "SLV": -1.0, "UUP": 0.5, "USDJPY": 0.2,
+            "BTC-USD": -2.0, "ETH-USD": -3.0, "MSTR": -3.5, "COIN": -4.0,
+        },
+        vix=0.15,
+    ),
+    0: Day(
+        returns={
+            "SPY": -6.5, "QQQ": -6.0, "SMH": -7.5, "IWM": -8.0, "IGV": -6.0, "EEM": -6.5,
+            "HYG": -3.5, "TLT": -2.8, "GLD": -3.4, "SLV": -6.5, "UUP": 1.9, "USDJPY": 0.6,
+            "BTC-USD": -16.0, "ETH-USD": -18.0, "MSTR": -15.0, "COIN": -14.0,
+        },
+        ibit_volume=2.2e8,
+        vix=0.35,
+        dvol=0.35,
+        basis=-0.015,
+        open_interest_cme=-0.07,
+        open_interest_offshore=-0.10,
+        funding=-0.0005,
+        flow_usd_m=-250.0,
+        factors_pct={"Mom": -1.0},
+        zscore=-1.8,
+    ),
+    1: Day(
+        returns={
+            "SPY": 1.5, "QQQ": 1.5, "SMH": 1.5, "IWM": 0.5, "IGV": 1.5, "EEM": 0.5, "HYG": -0.8,
+            "TLT": 0.8, "GLD": -0.8, "SLV": -1.5, "UUP": 0.5, "USDJPY": 0.5, "BTC-USD": 2.0,
+            "ETH-USD": 1.0, "MSTR": 1.0, "COIN": 1.0,
+        },
+        vix=-0.08,
+        dvol=-0.05,
+    ),
+}  # fmt: skip
+
+
 _OUTFLOW_DAY = Day(
     returns={"BTC-USD": -1.3, "ETH-USD": -1.7, "MSTR": -2.0, "COIN": -1.6},
     noise=0.25,
@@ -170,6 +209,13 @@ PLANS: dict[str, Scenario] = {
         mechanism="yen_carry",
         stress=(-2, 1),
         days=_YEN_DAYS,
+    ),
+    "dash_for_cash": Scenario(
+        description="everything is sold for dollars, gold and Treasuries too, shaped like "
+        "12 and 18 March 2020",
+        mechanism="dash_for_cash",
+        stress=(-1, 1),
+        days=_DASH_DAYS,
     ),
     "fundamental_outflow": Scenario(
         description="three weeks of redemptions, a slow fall, a falling basis and no rebound",

@@ -6,7 +6,7 @@ from datetime import date
 import pandas as pd
 
 from unwind.calendar import all_sessions
-from unwind.simulation.plans import Mechanism, Scenario
+from unwind.simulation.plans import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Truth:
     """
 
     scenario: str
-    mechanism: Mechanism
+    mechanism: str
     event_session: date | None
     first_session: date | None
     last_session: date | None

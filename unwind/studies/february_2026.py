@@ -10,6 +10,7 @@ from datetime import date
 from scipy.stats import norm, t
 
 from unwind.contract.text import interval, magnitude, number, percent
+from unwind.hypotheses import MECHANISMS
 from unwind.report.format import Row
 from unwind.studies.claims import (
     CONFIRMED,
@@ -276,10 +277,7 @@ def _portfolios(sessions: Sessions) -> Finding:
 
 
 def _stories(sessions: Sessions) -> Finding:
-    held = {
-        name: row(sessions, EVENT, "attribution", hypothesis=name)
-        for name in ("multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow")
-    }
+    held = {name: row(sessions, EVENT, "attribution", hypothesis=name) for name in MECHANISMS}
     rivals = [one["posterior"] for name, one in held.items() if name != "multi_strategy"]
     first = held["multi_strategy"]
     listed = ", ".join(f"{name} {number(o['posterior'], decimals=2)}" for name, o in held.items())

@@ -4,11 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from unwind.contract.hypotheses import AMPLIFIER, WORDS
+from unwind.hypotheses import AMPLIFIER, HYPOTHESES, WORDS
 from unwind.indicators.block import CONFLICTED, MISSING
 from unwind.report.markdown import escape_markdown
-
-HYPOTHESES = tuple(name for name in WORDS if name != AMPLIFIER)
 
 
 def replay_steps(rows: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:

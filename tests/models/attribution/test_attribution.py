@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
 from models.attribution import (
     ABSTAIN,
     AMBIGUOUS,
     AMPLIFIER,
-    HYPOTHESES,
-    MECHANISMS,
     MIXED,
     NAMED,
     ORDINARY,
@@ -28,6 +28,8 @@ from models.attribution.ledger import class_ratio, level_ratio
 from tests import naive_attribution as naive
 
 SMOOTHING = Smoothing(locations=(-3.0, -1.5, 0.0, 1.5, 3.0), dof=5.0, expert=4.0, spread=0.5)
+MECHANISMS = ("multi_strategy", "crypto_native", "yen_carry", "fundamental_outflow")
+HYPOTHESES = (ORDINARY, *MECHANISMS)
 PRIORS = dict.fromkeys(MECHANISMS, 0.1) | {ORDINARY: 0.6}
 BLOCKS = ("shock", "crowding", "yen", "hours", "flows", "offshore")
 RULES = Thresholds(
@@ -120,16 +122,48 @@ class TestDecisiveBlock:
         assert gated.contributions["yen_carry"].max() == 0
         assert gated.posterior["yen_carry"] < PRIORS["yen_carry"]
 
-    def test_a_mild_no_takes_a_share(self) -> None:
-        # By hand: the support of shock and hours, times 1 + d / 0.5.
-        readings = YEN_STORY | {"yen": -1.45}
+    def test_little_support_takes_a_share(self) -> None:
+        # By hand: the support of shock and hours, times d / 1.2.
+        readings = YEN_STORY | {"yen": -1.7}
         plain = _account(readings).contributions["yen_carry"]
-        assert -0.5 < plain["yen"] < 0
-        gated = _account(readings, decisive_blocks=self.DECISIVE).contributions["yen_carry"]
-        share = 1 + plain["yen"] / 0.5
+        assert 0 < plain["yen"] < 1.2
+        gated = _account(
+            readings, decisive_blocks=self.DECISIVE, min_required_evidence=1.2
+        ).contributions["yen_carry"]
+        share = plain["yen"] / 1.2
         assert gated["shock"] == pytest.approx(share * plain["shock"])
         assert gated["hours"] == pytest.approx(share * plain["hours"])
         assert gated["yen"] == plain["yen"]
+
+    @settings(max_examples=150, deadline=None, derandomize=True)
+    @given(
+        readings=st.fixed_dictionaries({name: st.none() | st.floats(-9, 9) for name in BLOCKS}),
+        weight=st.floats(0.1, 3),
+        required=st.floats(0, 3),
+    )
+    def test_no_reading_makes_a_mechanism_lead_against_it(self, readings, weight, required) -> None:
+        """Neither the posterior, nor the leader of the sentence."""
+        indicators = _indicators(weight)
+        ledger = _account(
+            readings, indicators, decisive_blocks=RULES.required_blocks,
+            min_required_evidence=required,
+        )  # fmt: skip
+        votes = block_contributions(ledger, indicators)
+        leader = apply_rules(ledger, indicators, rules=RULES).leader
+        for mechanism, blocks in RULES.required_blocks.items():
+            if any(
+                readings[block] is not None and votes.loc[block, mechanism] <= 0 for block in blocks
+            ):
+                assert ledger.posterior[mechanism] < ledger.posterior[ORDINARY]
+                assert leader != mechanism
+
+    def test_one_missing_decisive_block_is_passed_over(self) -> None:
+        both = {"yen_carry": ("yen", "hours")}
+        readings = YEN_STORY | {"hours": None}
+        gated = _account(readings, decisive_blocks=both).contributions["yen_carry"]
+        assert gated.equals(_account(readings).contributions["yen_carry"])
+        against = _account(readings | {"yen": 1.0}, decisive_blocks=both)
+        assert against.contributions["yen_carry"].max() == 0
 
     def test_with_it_or_without_a_word_nothing_changes(self) -> None:
         for readings in (YEN_STORY, {**YEN_STORY, "yen": None}):
@@ -220,7 +254,7 @@ class TestLedger:
             ({"nobody": 1.0}, {}, "indicator each"),
             ({"yen": -1.0}, {"qualities": {"yen": 1.5}}, "between 0 and 1"),
             ({"yen": -1.0}, {"priors": PRIORS | {ORDINARY: 0.5}}, "add to 1"),
-            ({"yen": -1.0}, {"priors": {ORDINARY: 1.0}}, "positive over"),
+            ({"yen": -1.0}, {"priors": {ORDINARY: 1.0}}, "priors must cover"),
         ],
     )
     def test_a_fault_is_said(self, readings, changes, told: str) -> None:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.attribution import evidence_of, removed, said
-from models.attribution import HYPOTHESES, MECHANISMS, NAMED
+from models.attribution import NAMED
 from tests.unwind.mechanism_markets import market_of, moment_of
+from unwind.hypotheses import HYPOTHESES, MECHANISMS
 from unwind.indicators.attribution import account
 from unwind.indicators.block import GOOD, MISSING
 from unwind.indicators.evidence import Evidence
@@ -163,6 +164,8 @@ class TestSettings:
             ({"blocks": 99}, "blocks must not exceed"),
             ({"locations": [-3, -1, 0.5, 1, 3]}, "rise through zero"),
             ({"decisive": {"yen_carry": ["tea leaves"]}}, "which no indicator is in"),
+            ({"decisive": {"yen_carry": ["yen"]}}, "decisive must name blocks of"),
+            ({"decisive": {"yen_cary": ["yen"]}}, "did you mean yen_carry"),
         ],
     )
     def test_a_fault_is_said(self, settings: Settings, change, told: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unwind.report.test_digest import february
 from tests.unwind.report.test_report import report
-from unwind.contract.hypotheses import AMPLIFIER, MECHANISMS, WORDS
+from unwind.hypotheses import AMPLIFIER, MECHANISMS, WORDS
 from unwind.report.attribution import (
     attribution_grid,
     attribution_markdown,
@@ -37,7 +37,7 @@ def evidence() -> pd.DataFrame:
 
 
 def attribution() -> pd.DataFrame:
-    shares = dict(zip(WORDS, (0.1, 0.05, 0.05, 0.7, 0.1, 0.4), strict=True))
+    shares = dict.fromkeys(WORDS, 0.06) | {"yen_carry": 0.7, AMPLIFIER: 0.4}
     return pd.DataFrame(
         [
             {
@@ -102,8 +102,9 @@ class TestPicture:
         root = ET.fromstring(drawn)
         space = "{http://www.w3.org/2000/svg}"
         bars = root.findall(f"{space}rect")
-        assert len(bars) == 2 * 5
-        assert len(root.findall(f"{space}circle")) == 5
+        panels = len(MECHANISMS) + 1
+        assert len(bars) == 2 * panels
+        assert len(root.findall(f"{space}circle")) == panels
         ends = [float(bar.get("x")) + float(bar.get("width")) for bar in bars]
         assert max(ends) <= width
         assert min(float(bar.get("x")) for bar in bars) >= 0
@@ -115,7 +116,7 @@ class TestPicture:
         colours = {fill for fill, _ in held}
         assert colours == {"var(--chart-first)", "var(--chart-second)"}
         longest, shortest = max(width for _, width in held), min(width for _, width in held)
-        assert longest / shortest == pytest.approx(10, rel=0.02)
+        assert longest / shortest == pytest.approx(2 * (len(MECHANISMS) + 1), rel=0.02)
 
     def test_markup_in_a_name_stays_text(self) -> None:
         hostile = pd.DataFrame({"<b>": [1.0]}, index=["<script>"])

@@ -20,7 +20,7 @@ from unwind.simulation.source import SimulatedMarket, SimulatedSource, simulate_
 
 FIRST, LAST = date(2025, 9, 2), date(2026, 3, 20)
 # Scripts that start before the event move the earlier levels: the anchor lies behind them.
-SCRIPTED_BEFORE = ("multi_strat_unwind", "yen_carry")
+SCRIPTED_BEFORE = ("multi_strat_unwind", "yen_carry", "dash_for_cash")
 
 
 def simulate(scenario: str, seed: int = 1, last: date = LAST) -> SimulatedMarket:
@@ -282,6 +282,6 @@ class TestSource:
     def test_every_scenario_has_one_line(self):
         assert set(SCENARIOS) == {
             "calm", "multi_strat_unwind", "crypto_liquidation", "yen_carry",
-            "fundamental_outflow", "one_stock_shock", "volatility_only",
+            "dash_for_cash", "fundamental_outflow", "one_stock_shock", "volatility_only",
         }  # fmt: skip
         assert all(line and "\n" not in line for line in SCENARIOS.values())

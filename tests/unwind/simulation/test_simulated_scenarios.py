@@ -183,6 +183,15 @@ class TestYenCarry:
         assert carry.percent.loc[1, "IBIT"] > 3
 
 
+class TestDashForCash:
+    def test_havens_fall_with_everything_and_the_dollar_rises(self, markets):
+        day = markets("dash_for_cash").percent.loc[0]
+        assert (day[["SPY", "HYG", "IWM", "SLV", "IBIT"]] < -2.5).all()
+        assert (day[["GLD", "TLT"]] < -2).all()
+        assert day["UUP"] > 1.5
+        assert day["USDJPY"] > 0
+
+
 class TestFundamentalOutflow:
     def test_redemptions_day_after_day_and_a_slow_fall(self, redeeming):
         assert (redeeming.ibit_flow().loc[0:14] < -300).all()

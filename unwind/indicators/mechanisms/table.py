@@ -7,6 +7,7 @@ import pandas as pd
 
 from unwind.indicators.block import Block, Mechanism
 from unwind.indicators.context import RunContext
+from unwind.indicators.mechanisms.cash import cash_block
 from unwind.indicators.mechanisms.etf_flows import flow_block
 from unwind.indicators.mechanisms.futures import futures_block
 from unwind.indicators.mechanisms.notes import notes_block
@@ -29,6 +30,7 @@ PLAIN: tuple[Callable[[RunContext], list[Mechanism]], ...] = (
     rebound_block,
     volume_block,
     yen_block,
+    cash_block,
 )
 
 

@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from unwind.contract.hypotheses import WORDS
 from unwind.contract.text import number, plain
+from unwind.hypotheses import REGISTRY, WORDS
 
 LINE = 17.0
 LABEL = 88.0  # width of the block names
@@ -17,14 +17,6 @@ HEAD = 20.0
 GAP = 10.0
 CHARACTER = 6.3
 FOR, AGAINST = "first", "second"
-# Panels are narrow; the table beside the chart gives the full names.
-HEADS = {
-    "multi_strategy": "multi-strategy",
-    "crypto_native": "crypto-native",
-    "yen_carry": "yen carry",
-    "fundamental_outflow": "outflow",
-    "dealer_feedback": "dealers",
-}
 
 
 def contribution_chart(contributions: pd.DataFrame, *, width: int, name: str) -> str:
@@ -89,7 +81,7 @@ def _panel(
     contributions: pd.Series, hypothesis: str, *, x: float, y: float, width: float, reach: float
 ) -> str:
     middle = x + width / 2
-    title = plain(HEADS.get(hypothesis, hypothesis))
+    title = REGISTRY[hypothesis].heading if hypothesis in REGISTRY else plain(hypothesis)
     fits = int(width / CHARACTER)
     if len(title) > fits:
         title = title[: max(fits - 1, 1)] + "…"
