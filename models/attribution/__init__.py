@@ -20,6 +20,7 @@ from models.attribution.rules import (
     Thresholds,
     apply_rules,
     block_contributions,
+    incomplete_mechanisms,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "apply_rules",
     "block_contributions",
     "build_ledger",
+    "incomplete_mechanisms",
 ]

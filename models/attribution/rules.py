@@ -1,6 +1,6 @@
 """Rules that name a mechanism from a ledger, or give the reason why none is named."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +101,33 @@ def _not_excluded(
     ]
 
 
+def incomplete_mechanisms(
+    readings: Mapping[str, float | str | None],
+    indicators: Mapping[str, Indicator],
+    rules: Thresholds,
+) -> tuple[str, ...]:
+    """Mechanisms of which less than half of a required block, by weight, has a reading.
+
+    A block counts as observed with one reading. That is enough to support a mechanism, but one
+    reading of four cannot exclude it.
+    """
+    incomplete = []
+    for mechanism, blocks in rules.required_blocks.items():
+        for block in blocks:
+            weights = {
+                name: item.weight
+                for name, item in indicators.items()
+                if item.block == block and mechanism in item.expected
+            }
+            measured = sum(
+                weight for name, weight in weights.items() if readings.get(name) is not None
+            )
+            if weights and measured < sum(weights.values()) / 2:
+                incomplete.append(mechanism)
+                break
+    return tuple(incomplete)
+
+
 def _penalised(
     ledger: Ledger, leader: str, n_missing: int, rules: Thresholds
 ) -> tuple[float, float]:
@@ -116,7 +143,12 @@ def _first_two(ranked: pd.Series) -> str:
 
 
 def apply_rules(
-    ledger: Ledger, indicators: Mapping[str, Indicator], *, rules: Thresholds, alarmed: bool = False
+    ledger: Ledger,
+    indicators: Mapping[str, Indicator],
+    *,
+    rules: Thresholds,
+    alarmed: bool = False,
+    not_measured: Collection[str] = (),
 ) -> Finding:
     """Name the mechanism of a ledger, or abstain with a reason.
 
@@ -129,6 +161,9 @@ def apply_rules(
     alarmed : bool
         The cross-section is in DELEVERAGING or RELEASE: such a session is not called ordinary,
         whatever the base did.
+    not_measured : collection of str
+        Mechanisms of which this session, a shock of the base, lacks most of a required block
+        (`incomplete_mechanisms`): it is not called ordinary either.
 
     Returns
     -------
@@ -151,6 +186,12 @@ def apply_rules(
         return finding(AMBIGUOUS, f"no hypothesis leads: {_first_two(ranked)}")
     if leader == ORDINARY and (not_excluded := _not_excluded(ledger, indicators, rules)):
         return finding(ABSTAIN, f"{ORDINARY} leads, but {'; '.join(not_excluded)}")
+    if leader == ORDINARY and not_measured:
+        return finding(
+            ABSTAIN,
+            f"{ORDINARY} leads, but the base moved sharply and {', '.join(not_measured)} lacks "
+            "most of its required block",
+        )
     if leader == ORDINARY and alarmed:
         return finding(AMBIGUOUS, f"{ORDINARY} leads, and the desk's verdict is raised")
     if leader == ORDINARY:

@@ -21,12 +21,16 @@ from models.attribution import (
     apply_rules,
     block_contributions,
     build_ledger,
+    incomplete_mechanisms,
 )
 from unwind.hypotheses import HYPOTHESES, MECHANISMS, WORDS
 from unwind.indicators.block import CONFLICTED, MISSING, STALE
 from unwind.indicators.context import RunContext
 from unwind.indicators.evidence import Evidence, scaled
 from unwind.settings.attribution import Attribution
+
+# Indicator of the session's move of the base, in robust σ.
+BASE_MOVE = "base_fall"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,9 +91,17 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
         min_net_agreement=chosen.coherence,
         missing_block_penalty=chosen.toll,
     )  # fmt: skip
+    base_move = readings.get(BASE_MOVE)
+    shocked = isinstance(base_move, float) and abs(base_move) >= chosen.shock
     return Account(
         evidence=evidence, indicators=indicators, readings=readings, ledger=held,
-        finding=apply_rules(held, indicators, rules=rules, alarmed=alarmed),
+        finding=apply_rules(
+            held,
+            indicators,
+            rules=rules,
+            alarmed=alarmed,
+            not_measured=incomplete_mechanisms(readings, indicators, rules) if shocked else (),
+        ),
     )  # fmt: skip
 
 

@@ -70,6 +70,7 @@ class Attribution(Section):
     decisive_vote: float = Field(ge=0, le=100)
     coherence: float = Field(ge=0, le=1)
     toll: float = Field(ge=0, le=100)
+    shock: float = Field(ge=0.5, le=20)
     amplifier_from: float = Field(gt=0, lt=1)
     slide_sessions: int = Field(ge=2, le=63)
     indicators: dict[str, Reading]
