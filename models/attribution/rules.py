@@ -177,7 +177,7 @@ def apply_rules(
 
     if len(ledger.observed) < rules.min_blocks:
         return finding(
-            ABSTAIN, f"{len(ledger.observed)} blocks were observed; {rules.min_blocks} are needed"
+            ABSTAIN, f"{len(ledger.observed)} blocks have data; {rules.min_blocks} are required"
         )
     if ranked.iloc[0] < rules.min_posterior or margin < rules.min_margin:
         if 1 - ledger.posterior[ORDINARY] >= rules.min_posterior:
@@ -189,31 +189,34 @@ def apply_rules(
     if leader == ORDINARY and not_measured:
         return finding(
             ABSTAIN,
-            f"{ORDINARY} leads, but the base moved sharply and {', '.join(not_measured)} lacks "
-            "most of its required block",
+            f"{ORDINARY} leads, but the base moved and most of the required data are missing for "
+            f"{', '.join(not_measured)}",
         )
     if leader == ORDINARY and alarmed:
-        return finding(AMBIGUOUS, f"{ORDINARY} leads, and the desk's verdict is raised")
+        return finding(AMBIGUOUS, f"{ORDINARY} leads, but the state is DELEVERAGING or RELEASE")
     if leader == ORDINARY:
-        return finding(ORDINARY_VERDICT, "nothing beyond ordinary volatility is needed", ORDINARY)
+        return finding(ORDINARY_VERDICT, "ordinary volatility explains the move", ORDINARY)
     missing = _missing_blocks(ledger, indicators, leader)
     posterior, lead = _penalised(ledger, leader, len(missing), rules)
     if posterior < rules.min_posterior or lead < rules.min_margin:
         return finding(
             ABSTAIN,
-            f"{leader} leads, but not by enough while {', '.join(missing)} say nothing",
+            f"{leader} leads, but by too little after the penalty for missing data "
+            f"({', '.join(missing)})",
         )
     contributions = block_contributions(ledger, indicators)[leader]
     for block in rules.required_blocks[leader]:
         if block not in ledger.observed:
-            return finding(ABSTAIN, f"{leader} leads, but its decisive block {block} is missing")
+            return finding(
+                ABSTAIN, f"{leader} leads, but there is no data for its required block {block}"
+            )
         if contributions[block] < rules.min_required_evidence:
             return finding(
                 ABSTAIN,
-                f"{leader} leads, but its decisive block {block} adds "
+                f"{leader} leads, but its required block {block} adds "
                 f"{contributions[block]:+.2f}; {rules.min_required_evidence:+.2f} is needed",
             )
     if contributions.sum() < rules.min_net_agreement * contributions.abs().sum():
         against = [str(block) for block, value in contributions.sort_values().items() if value < 0]
-        return finding(MIXED, f"{leader} leads, but {', '.join(against[:3])} speak against it")
+        return finding(MIXED, f"{leader} leads, but {', '.join(against[:3])} contradict it")
     return finding(NAMED, f"posterior {ranked.iloc[0]:.2f}, margin {margin:.2f}", leader)

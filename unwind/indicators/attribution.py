@@ -1,5 +1,6 @@
-"""Rows of the tables `evidence` and `attribution`: who votes for what, and what may be said."""
+"""Rows of the tables `evidence` and `attribution`: contributions by block, and the finding."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Account:
 
 
 def indicators_of(chosen: Attribution) -> dict[str, Indicator]:
-    """Lay the table of expectations out as the model takes it."""
+    """Indicators of the settings as the model takes them."""
     return {
         name: Indicator(
             block=held.block,
@@ -106,7 +107,7 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
 
 
 def evidence_rows(held: Account, context: RunContext) -> pd.DataFrame:
-    """Rows of the table `evidence`: one a hypothesis and indicator."""
+    """Rows of the table `evidence`: one per hypothesis and indicator."""
     rows = [
         {
             "hypothesis": hypothesis,
@@ -135,7 +136,7 @@ def _number(reading: float | str | None) -> float:
 
 
 def attribution_rows(held: Account, context: RunContext) -> pd.DataFrame:
-    """Rows of the table `attribution`: one a hypothesis, the amplifier's beside them."""
+    """Rows of the table `attribution`: one per hypothesis, and the amplifier's."""
     chosen, finding, posterior = context.settings.attribution, held.finding, held.ledger.posterior
     order = posterior.rank(ascending=False, method="first")
     told = sentence(held, context)
@@ -166,26 +167,35 @@ def attribution_rows(held: Account, context: RunContext) -> pd.DataFrame:
 
 
 def sentence(held: Account, context: RunContext) -> str:
-    """Say the finding in words, with the blocks that speak loudest for the leader."""
+    """Write the finding, with the evidence blocks that support and contradict the leader."""
     finding, posterior = held.finding, held.ledger.posterior
     prefix = "SIMULATED DATA. " if context.source.startswith("simulated") else ""
     ranked = posterior.sort_values(ascending=False, kind="stable").index
     first, second = (f"{WORDS[str(name)]} {posterior[name]:.2f}" for name in ranked[:2])
+    reason = in_words(finding.reason)
     heads = {
         NAMED: f"{WORDS[finding.leader]} fits best",
-        MIXED: f"mixed: {finding.reason}",
-        AMBIGUOUS: f"ambiguous: {finding.reason}",
-        ABSTAIN: f"cannot tell; {finding.reason}",
+        MIXED: f"no single mechanism identified: {reason}",
+        AMBIGUOUS: f"inconclusive: {reason}",
+        ABSTAIN: f"not determined: {reason}",
     }
-    head = heads.get(finding.verdict, "ordinary volatility is enough")
-    text = f"{prefix}{context.as_of}: {head}; {first}, {second}"
+    head = heads.get(finding.verdict, "ordinary volatility explains the move")
+    text = f"{prefix}{context.as_of}: {head}; posterior {first}, {second}"
     if finding.leader != ORDINARY:
-        votes = block_contributions(held.ledger, held.indicators)[finding.leader].sort_values()
-        speaking = [f"{name} {vote:+.1f}" for name, vote in votes[::-1].items() if vote >= 0.5]
-        against = [f"{name} {vote:+.1f}" for name, vote in votes.items() if vote <= -0.5]
-        text += f"; for {WORDS[finding.leader]}: {', '.join(speaking) or 'no block'}"
-        text += f"; against: {', '.join(against)}" if against else ""
+        sums = block_contributions(held.ledger, held.indicators)[finding.leader].sort_values()
+        supports = [f"{name} {value:+.1f}" for name, value in sums[::-1].items() if value >= 0.5]
+        contradicts = [f"{name} {value:+.1f}" for name, value in sums.items() if value <= -0.5]
+        text += f"; supported by {', '.join(supports) or 'no block'}"
+        text += f"; contradicted by {', '.join(contradicts)}" if contradicts else ""
     if held.ledger.amplifier >= context.settings.attribution.amplifier_from:
-        text += f"; {WORDS[AMPLIFIER]} amplifies ({held.ledger.amplifier:.2f})"
-    silent = len({item.block for item in held.indicators.values()}) - len(held.ledger.observed)
-    return text + (f"; {silent} blocks say nothing yet." if silent else ".")
+        text += f"; amplified by {WORDS[AMPLIFIER]} ({held.ledger.amplifier:.2f})"
+    n_blocks = len({item.block for item in held.indicators.values()})
+    n_missing = n_blocks - len(held.ledger.observed)
+    return text + (f"; no data for {n_missing} of {n_blocks} blocks." if n_missing else ".")
+
+
+def in_words(reason: str) -> str:
+    """Write the stored names of hypotheses in words."""
+    for name, words in WORDS.items():
+        reason = re.sub(rf"\b{name}\b", words, reason) if "_" in name else reason
+    return re.sub(r"\bordinary\b(?! volatility)", WORDS[ORDINARY], reason)

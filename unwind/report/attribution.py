@@ -1,4 +1,4 @@
-"""Which story fits, for people: posterior table, who votes for what, as markdown and as grids."""
+"""The attribution for readers: posteriors and contributions by block, as markdown and grids."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,7 +13,7 @@ from unwind.report.markdown import escape_markdown, markdown_table
 def block_contributions(evidence: pd.DataFrame) -> pd.DataFrame:
     """Sum the contributions by block; rows blocks in the desk's order, columns hypotheses.
 
-    A block that says nothing is NaN throughout. A hypothesis that is younger than the rows has no
+    A block without data is NaN throughout. A hypothesis that is younger than the rows has no
     column.
     """
     if evidence.empty:
@@ -81,15 +81,15 @@ def attribution_markdown(tables: Mapping[str, pd.DataFrame]) -> str:
     """Write finding, posterior table and votes as markdown."""
     rows = tables["attribution"]
     if rows.empty:
-        return "## No attribution\n\nThis session was published before mechanisms were weighed.\n"
+        return "## No attribution\n\nThis session was published before mechanisms were scored.\n"
     first = records(rows)[0]
     blocks = [
         f"## {escape_markdown(plain(first['verdict']))}"
         + (f": {WORDS.get(first['named'], '')}" if first["named"] else ""),
         escape_markdown(plain(first["sentence"])),
         markdown_table(attribution_grid(rows)),
-        "**Who votes for what** – log-odds against ordinary volatility, by block; an empty cell "
-        "says nothing, and why",
+        "**Contribution of each evidence block** to the log-odds, relative to ordinary volatility; "
+        "an empty cell: no data, with the reason",
         markdown_table(vote_grid(tables["evidence"])),
     ]
     return "\n\n".join(blocks) + "\n"

@@ -292,7 +292,7 @@ class TestNaming:
             _account(readings, priors=priors), _indicators(), rules=RULES, alarmed=False
         )
         assert (found.verdict, found.named, found.leader) == (MIXED, None, "yen_carry")
-        assert "speak against it" in found.reason
+        assert "contradict it" in found.reason
 
     def test_what_is_missing_makes_no_name_easier(self) -> None:
         """Flows that spoke against the story, taken away: it leads by more, and is not named."""
@@ -321,7 +321,7 @@ class TestNaming:
         priors = dict.fromkeys(MECHANISMS, 0.02) | {ORDINARY: 0.04, "yen_carry": 0.9}
         found = apply_rules(_account(alone, loud, priors=priors), loud, rules=RULES, alarmed=False)
         assert (found.verdict, found.named, found.leader) == (ABSTAIN, None, "yen_carry")
-        assert "decisive block yen is missing" in found.reason
+        assert "required block yen has no data" in found.reason
 
     def test_a_decisive_block_that_does_not_speak_is_not_enough(self) -> None:
         priors = dict.fromkeys(MECHANISMS, 0.02) | {ORDINARY: 0.04, "yen_carry": 0.9}
