@@ -23,6 +23,7 @@ from models.attribution import (
     apply_rules,
     block_contributions,
     build_ledger,
+    incomplete_mechanisms,
 )
 from models.attribution.ledger import class_ratio, level_ratio
 from tests import naive_attribution as naive
@@ -312,6 +313,24 @@ class TestNaming:
         )
         assert (found.verdict, found.named) == (ORDINARY_VERDICT, ORDINARY)
 
+    def test_a_shock_is_not_ordinary_without_the_data_that_could_tell(self) -> None:
+        """One of three offshore readings: the block has data, and cannot exclude a liquidation."""
+        indicators = _indicators() | {
+            name: Indicator(
+                block="offshore", weight=1.0, expected=EXPECTED["offshore"], classes=False
+            )
+            for name in ("open_interest", "divergence")
+        }
+        partial = dict.fromkeys(indicators, 0.0) | {"open_interest": None, "divergence": None}
+        assert incomplete_mechanisms(partial, indicators, RULES) == ("crypto_native",)
+        assert incomplete_mechanisms(dict.fromkeys(indicators, 0.0), indicators, RULES) == ()
+        ledger = _account(partial, indicators)
+        quiet = apply_rules(ledger, indicators, rules=RULES)
+        shock = apply_rules(ledger, indicators, rules=RULES, not_measured=("crypto_native",))
+        assert quiet.verdict == ORDINARY_VERDICT
+        assert (shock.verdict, shock.named, shock.leader) == (ABSTAIN, None, ORDINARY)
+        assert "data are missing for crypto_native" in shock.reason
+
     def test_without_its_decisive_block_it_is_not_named(self) -> None:
         """Even where everything else speaks as loudly as it may."""
         loud = _indicators(weight=3.0)
@@ -321,7 +340,7 @@ class TestNaming:
         priors = dict.fromkeys(MECHANISMS, 0.02) | {ORDINARY: 0.04, "yen_carry": 0.9}
         found = apply_rules(_account(alone, loud, priors=priors), loud, rules=RULES, alarmed=False)
         assert (found.verdict, found.named, found.leader) == (ABSTAIN, None, "yen_carry")
-        assert "required block yen has no data" in found.reason
+        assert "no data for its required block yen" in found.reason
 
     def test_a_decisive_block_that_does_not_speak_is_not_enough(self) -> None:
         priors = dict.fromkeys(MECHANISMS, 0.02) | {ORDINARY: 0.04, "yen_carry": 0.9}
@@ -334,7 +353,7 @@ class TestNaming:
         few = {name: YEN_STORY[name] for name in ("shock", "yen", "hours")}
         found = apply_rules(_account(few), _indicators(), rules=RULES, alarmed=False)
         assert found.verdict == ABSTAIN
-        assert "3 blocks were observed; 4 are needed" in found.reason
+        assert "3 blocks have data; 4 are required" in found.reason
 
     def test_two_stories_at_once_are_mixed(self) -> None:
         both = {
