@@ -1,6 +1,5 @@
 """Rows of the tables `evidence` and `attribution`: contributions by block, and the finding."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -196,6 +195,7 @@ def sentence(held: Account, context: RunContext) -> str:
 
 def in_words(reason: str) -> str:
     """Write the stored names of hypotheses in words."""
-    for name, words in WORDS.items():
-        reason = re.sub(rf"\b{name}\b", words, reason) if "_" in name else reason
-    return re.sub(r"\bordinary\b(?! volatility)", WORDS[ORDINARY], reason)
+    names = [(word.rstrip(","), word) for word in reason.split(" ")]
+    text = " ".join(word.replace(name, WORDS.get(name, name)) for name, word in names if name)
+    # "ordinary volatility" was written in words already.
+    return text.replace(f"{WORDS[ORDINARY]} volatility", WORDS[ORDINARY])
