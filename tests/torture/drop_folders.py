@@ -308,7 +308,7 @@ def _(folder: Path) -> None:
     rows.to_parquet(folder / "prices.parquet", index=False)
 
 
-@_add("bytes that are no text for symbols", SET_ASIDE, "symbol: plain text", ROWS - 1)
+@_add("bytes that are no text for symbols", SET_ASIDE, "symbol: invalid_name", ROWS - 1)
 def _(folder: Path) -> None:
     rows = prices()
     symbols = [symbol.encode() for symbol in rows["symbol"]]
@@ -555,14 +555,14 @@ for _name, _value, _rule in (
 # --- names --------------------------------------------------------------------------------------
 
 for _name, _value, _told in (
-    ("a formula for a symbol", "=cmd|' /C calc'!A0", "symbol: plain text"),
-    ("a plus sign before a symbol", "+1+1", "symbol: plain text"),
-    ("an at sign before a symbol", "@SUM(1)", "symbol: plain text"),
-    ("a control character in a symbol", "IB\x07IT", "symbol: plain text"),
-    ("text turned right to left", "IB\u202eTI", "symbol: plain text"),
-    ("a symbol of a thousand letters", "A" * 1000, "symbol: plain text"),
-    ("a line break after a symbol", "IBIT\n", "symbol: plain text"),
-    ("no symbol", "", "symbol: plain text"),
+    ("a formula for a symbol", "=cmd|' /C calc'!A0", "symbol: invalid_name"),
+    ("a plus sign before a symbol", "+1+1", "symbol: invalid_name"),
+    ("an at sign before a symbol", "@SUM(1)", "symbol: invalid_name"),
+    ("a control character in a symbol", "IB\x07IT", "symbol: invalid_name"),
+    ("text turned right to left", "IB\u202eTI", "symbol: invalid_name"),
+    ("a symbol of a thousand letters", "A" * 1000, "symbol: invalid_name"),
+    ("a line break after a symbol", "IBIT\n", "symbol: invalid_name"),
+    ("no symbol", "", "symbol: invalid_name"),
 ):
     CASES.append(
         Case(
@@ -601,7 +601,7 @@ _FLOW = {"session": "2026-02-04", "fund": "IBIT", "vendor": "v", "net_flow_usd_m
 for _name, _table, _row, _rule in (
     ("a flow in parentheses", "etf_flows", _FLOW | {"net_flow_usd_m": "(373.4)"}, "number"),
     ("a flow beyond all money", "etf_flows", _FLOW | {"net_flow_usd_m": -1e300}, "outside_bounds"),
-    ("a flow without a vendor", "etf_flows", _FLOW | {"vendor": ""}, "vendor: plain text"),
+    ("a flow without a vendor", "etf_flows", _FLOW | {"vendor": ""}, "vendor: invalid_name"),
     ("a snapshot without a zone", "option_chains",
      _CHAIN | {"snapshot_at": "2026-02-04 15:00"}, "snapshot_at: missing_time_zone"),
     ("a strike of zero", "option_chains", _CHAIN | {"strike": 0}, "strike: not_positive"),

@@ -139,8 +139,9 @@ def coins(generator: np.random.Generator) -> OpenInterest:
         open_interest_btc=quantities(generator, len(rows)),
         open_interest_usd=quantities(generator, len(rows)),
     )
-    price = pd.Series(prices(generator, len(sessions)), index=sessions)
-    return open_interest_in_coins(rows, price, venues=("X", "Y", "absent"))
+    venues = ("X", "Y", "absent")
+    price = pd.DataFrame({venue: prices(generator, len(sessions)) for venue in venues}, sessions)
+    return open_interest_in_coins(rows, price, venues=venues)
 
 
 def positions(generator: np.random.Generator) -> pd.DataFrame:
