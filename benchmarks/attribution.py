@@ -1,9 +1,9 @@
-"""`python -m benchmarks.attribution`: what the ledger says of simulated markets with known truth.
+"""`python -m benchmarks.attribution`: the attribution of simulated markets with known truth.
 
 Each market is scored at one session, two sessions later: with all data, without the flow table and
 without the tables of futures and open interest. The event session is scored, and of the slow
-outflow, which has no one day, its last session. Option chains and notes are left out: they speak
-for the amplifier. Weights and rules were set on seeds below 3,013; the record uses others.
+outflow, which has no one day, its last session. Option chains and notes are excluded: they are
+evidence of the amplifier. Weights and rules were set on seeds below 3,013; the record uses others.
 --real adds real days, --hours the hours of ordinary falls, and --sensitivity each block doubled
 and removed.
 """
@@ -47,9 +47,9 @@ from unwind.simulation.source import SimulatedMarket, simulate_market
 EVENT = date(2026, 2, 5)
 DAYS_BEFORE, SESSIONS_AFTER = 560, 2
 FIRST_SEED = 4000
-BATCH = 35  # markets between two savings of what was gathered
-LEFT_OUT = ("option_chains", "structured_notes")
-# What each removal leaves without a reading.
+BATCH = 35  # markets between two writes of the cache
+EXCLUDED = ("option_chains", "structured_notes")
+# Indicators without data after each removal.
 REMOVALS: Mapping[str, tuple[str, ...]] = {
     "all data": (),
     "without flows": ("flow_base", "flow_total", "flow_run"),
@@ -80,7 +80,7 @@ def market_of(
 
 
 def scored_session(simulated: SimulatedMarket) -> date:
-    """The session that is asked about."""
+    """The session that is scored."""
     if simulated.truth.mechanism == "fundamental_outflow":
         assert simulated.truth.last_session is not None
         return simulated.truth.last_session
@@ -88,7 +88,7 @@ def scored_session(simulated: SimulatedMarket) -> date:
 
 
 def evidence_of(
-    scenario: str, seed: int, settings: Settings, *, without: tuple[str, ...] = LEFT_OUT
+    scenario: str, seed: int, settings: Settings, *, without: tuple[str, ...] = EXCLUDED
 ) -> tuple[dict[str, Evidence], bool]:
     """The evidence of a market's scored session, and whether the verdict was raised there."""
     first = (pd.Timestamp(EVENT) - pd.Timedelta(days=DAYS_BEFORE)).date()
@@ -108,21 +108,21 @@ def evidence_of(
     return readings, is_raised(verdict, context)
 
 
-def removed(held: Mapping[str, Evidence], names: tuple[str, ...]) -> dict[str, Evidence]:
-    """The evidence as it would be had those readings not been known."""
+def removed(evidence: Mapping[str, Evidence], names: tuple[str, ...]) -> dict[str, Evidence]:
+    """The evidence without the readings of some indicators."""
     return {
         name: Evidence(
             value=float("nan"), describes=one.describes, known_at=one.known_at, quality=MISSING,
-            reason="left out",
+            reason="excluded",
         )
         if name in names else one
-        for name, one in held.items()
+        for name, one in evidence.items()
     }  # fmt: skip
 
 
-def said(held: Mapping[str, Evidence], alarmed: bool, settings: Settings) -> str:
-    """What the ledger says in one word: the name, or why there is none."""
-    finding = account(held, alarmed=alarmed, chosen=settings.attribution).finding
+def said(evidence: Mapping[str, Evidence], alarmed: bool, settings: Settings) -> str:
+    """The hypothesis that the finding names, or else its verdict."""
+    finding = account(evidence, alarmed=alarmed, attribution=settings.attribution).finding
     return finding.named or finding.verdict
 
 
@@ -134,77 +134,80 @@ def gather(
     settings: Settings,
     *,
     workers: int,
-    kept: Path | None,
+    cache: Path | None,
     first_seed: int = FIRST_SEED,
 ) -> Answers:
-    """Evidence of every scenario under so many seeds; `kept` holds what was gathered before."""
+    """Evidence of every scenario and seed; `cache` is a file of earlier results."""
     answers: Answers = {}
-    if kept is not None and kept.exists():
-        with kept.open("rb") as stream:
+    if cache is not None and cache.exists():
+        with cache.open("rb") as stream:
             answers = pickle.load(stream)
-    wanted = [
+    jobs = [
         (scenario, seed)
         for seed in range(first_seed, first_seed + markets)
         for scenario in SCENARIOS
     ]
-    missing = [job for job in wanted if job not in answers]
+    missing = [job for job in jobs if job not in answers]
     for start in range(0, len(missing), BATCH):
         batch = missing[start : start + BATCH]
-        found = Parallel(n_jobs=workers)(
+        results = Parallel(n_jobs=workers)(
             delayed(evidence_of)(scenario, seed, settings) for scenario, seed in batch
         )
-        answers |= dict(zip(batch, found, strict=True))
-        if kept is not None:
-            with kept.open("wb") as stream:
+        answers |= dict(zip(batch, results, strict=True))
+        if cache is not None:
+            with cache.open("wb") as stream:
                 pickle.dump(answers, stream)
         sys.stderr.write(f"\r{start + len(batch)} of {len(missing)} markets")
-    return {job: answers[job] for job in wanted}
+    return {job: answers[job] for job in jobs}
 
 
 def confusion(answers: Answers, settings: Settings) -> dict[str, dict[str, Counter[str]]]:
-    """What was said of each scenario, by removal."""
-    told: dict[str, dict[str, Counter[str]]] = {
+    """Counts of names and verdicts, by removal and scenario."""
+    counts: dict[str, dict[str, Counter[str]]] = {
         name: {scenario: Counter() for scenario in SCENARIOS} for name in REMOVALS
     }
-    for (scenario, _), (held, alarmed) in answers.items():
-        for name, left_out in REMOVALS.items():
-            told[name][scenario][said(removed(held, left_out), alarmed, settings)] += 1
-    return told
+    for (scenario, _), (evidence, alarmed) in answers.items():
+        for name, indicators in REMOVALS.items():
+            counts[name][scenario][said(removed(evidence, indicators), alarmed, settings)] += 1
+    return counts
 
 
 def amplified(answers: Answers, settings: Settings) -> dict[str, list[float]]:
     """Probability of the amplifier in each market of a scenario, with all data."""
-    chosen = settings.attribution
-    found: dict[str, list[float]] = {scenario: [] for scenario in SCENARIOS}
-    for (scenario, _), (held, alarmed) in answers.items():
-        found[scenario].append(account(held, alarmed=alarmed, chosen=chosen).ledger.amplifier)
-    return found
+    attribution = settings.attribution
+    probabilities: dict[str, list[float]] = {scenario: [] for scenario in SCENARIOS}
+    for (scenario, _), (evidence, alarmed) in answers.items():
+        probabilities[scenario].append(
+            account(evidence, alarmed=alarmed, attribution=attribution).ledger.amplifier
+        )
+    return probabilities
 
 
-def amplifier_lines(found: dict[str, list[float]], settings: Settings) -> list[str]:
-    """How often the amplifier is said to be at work, scenario by scenario."""
+def amplifier_lines(probabilities: dict[str, list[float]], settings: Settings) -> list[str]:
+    """The section on the amplifier's probability, by scenario."""
     bound = settings.attribution.amplifier_from
     return [
         "",
         "## The amplifier",
         "",
-        "Dealer and short-volatility feedback is scored beside the mechanisms. No scenario knows "
-        "its truth, so this is no confusion matrix: it shows that quiet markets do not raise it, "
-        "and how far volume, hours, options and the session after raise it where books are sold.",
+        "Dealer and short-volatility feedback is scored beside the mechanisms. No scenario has a "
+        "true value for it, so this is not a confusion matrix. It shows that quiet markets do not "
+        "raise it, and how far volume, hours, options and the session after raise it where books "
+        "are sold.",
         "",
         f"| scenario | median probability | share from {bound} |",
         "| --- | ---: | ---: |",
         *(
             f"| {scenario} | {float(np.median(values)):.2f} | "
             f"{float(np.mean([value >= bound for value in values])):.1%} |"
-            for scenario, values in found.items()
+            for scenario, values in probabilities.items()
         ),
     ]
 
 
 def sensitivity_lines(answers: Answers, real: RealAnswers, settings: Settings) -> list[str]:
     """Share right and wrong, and changed names, with each block doubled and removed."""
-    chosen = settings.attribution
+    attribution = settings.attribution
     lines = [
         "",
         "## Sensitivity to the weights",
@@ -215,7 +218,9 @@ def sensitivity_lines(answers: Answers, real: RealAnswers, settings: Settings) -
         "| --- | ---: | ---: | ---: | --- |",
         f"| as shipped | 1 | {_right_and_wrong(answers, settings)} | |",
     ]
-    for block in dict.fromkeys(item.block for item in chosen.indicators.values() if item.weight):
+    for block in dict.fromkeys(
+        item.block for item in attribution.indicators.values() if item.weight
+    ):
         for factor in (2.0, 0.0):
             other = reweighted(settings, block, factor)
             changed = changed_names(real, settings, other)
@@ -226,8 +231,8 @@ def sensitivity_lines(answers: Answers, real: RealAnswers, settings: Settings) -
 
 def _right_and_wrong(answers: Answers, settings: Settings) -> str:
     words = [
-        (PLANS[scenario].mechanism, said(held, alarmed, settings))
-        for (scenario, _), (held, alarmed) in answers.items()
+        (PLANS[scenario].mechanism, said(evidence, alarmed, settings))
+        for (scenario, _), (evidence, alarmed) in answers.items()
     ]
     right = np.mean([word == truth for truth, word in words])
     wrong = np.mean([word != truth and word in HYPOTHESES for truth, word in words])
@@ -235,7 +240,7 @@ def _right_and_wrong(answers: Answers, settings: Settings) -> str:
 
 
 def page(
-    told: dict[str, dict[str, Counter[str]]],
+    counts: dict[str, dict[str, Counter[str]]],
     markets: int,
     settings: Settings,
     *,
@@ -255,11 +260,11 @@ def page(
         "",
         "Each market is scored at one session with what was known two sessions later: the event "
         "session, and of fundamental_outflow, which has no one day, its last session. Option "
-        "chains and notes are left out: they speak for the amplifier. A cell is a number of "
+        "chains and notes are excluded: they are evidence of the amplifier. A cell is a number of "
         "markets. Right: the true mechanism, or ordinary where there is none. Wrong: any other "
         "name, ordinary among them.",
     ]
-    for name, scenarios in told.items():
+    for name, scenarios in counts.items():
         lines += [
             "",
             f"## {name[0].upper()}{name[1:]}",
@@ -285,28 +290,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attribution", description=__doc__)
     parser.add_argument("--markets", type=int, default=200, help="seeds of each scenario")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--evidence", type=Path, help="file that keeps what was gathered")
+    parser.add_argument("--evidence", type=Path, help="cache file of the evidence")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="folders of real days")
     parser.add_argument("--hours", type=Path, help="folder with hourly bars of the coin")
     parser.add_argument("--sensitivity", action="store_true", help="each block doubled, removed")
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     settings = load_settings()
     answers = gather(
-        chosen.markets, settings, workers=chosen.workers, kept=chosen.evidence,
-        first_seed=chosen.first_seed,
+        arguments.markets, settings, workers=arguments.workers, cache=arguments.evidence,
+        first_seed=arguments.first_seed,
     )  # fmt: skip
-    real = real_evidence(chosen.real, settings)
+    real = real_evidence(arguments.real, settings)
     beside = amplifier_lines(amplified(answers, settings), settings)
     beside += real_lines(real, settings) if real else []
-    beside += hours_lines(chosen.hours, settings) if chosen.hours else []
-    beside += sensitivity_lines(answers, real, settings) if chosen.sensitivity else []
+    beside += hours_lines(arguments.hours, settings) if arguments.hours else []
+    beside += sensitivity_lines(answers, real, settings) if arguments.sensitivity else []
     text = page(
-        confusion(answers, settings), chosen.markets, settings,
-        beside=beside, first_seed=chosen.first_seed,
+        confusion(answers, settings), arguments.markets, settings,
+        beside=beside, first_seed=arguments.first_seed,
     )  # fmt: skip
-    chosen.output.write_text(text, encoding="utf-8")
+    arguments.output.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
 

@@ -110,7 +110,7 @@ def real_lines(answers: RealAnswers, settings: Settings) -> list[str]:
         "| --- | --- | --- | ---: | --- | --- | --- | --- |",
     ]  # fmt: skip
     for day, (evidence, alarmed, base) in answers.items():
-        scored = account(evidence, alarmed=alarmed, chosen=settings.attribution)
+        scored = account(evidence, alarmed=alarmed, attribution=settings.attribution)
         finding = scored.finding
         named = WORDS[finding.named] if finding.named else "–"
         allowed = ", ".join(WORDS[name] for name in DAYS[day])
@@ -124,9 +124,11 @@ def real_lines(answers: RealAnswers, settings: Settings) -> list[str]:
 
 def _blocks(scored: Account) -> str:
     likeliest = str(scored.ledger.posterior.drop(ORDINARY).idxmax())
-    votes = block_contributions(scored.ledger, scored.indicators)[likeliest].sort_values()[::-1]
-    told = ", ".join(f"{block} {vote:+.1f}" for block, vote in votes.items() if abs(vote) >= 0.3)
-    return f"{WORDS[likeliest]}: {told or 'none'}"
+    sums = block_contributions(scored.ledger, scored.indicators)[likeliest].sort_values()[::-1]
+    blocks = ", ".join(
+        f"{block} {value:+.1f}" for block, value in sums.items() if abs(value) >= 0.3
+    )
+    return f"{WORDS[likeliest]}: {blocks or 'none'}"
 
 
 def hours_lines(folder: Path, settings: Settings) -> list[str]:
@@ -135,9 +137,9 @@ def hours_lines(folder: Path, settings: Settings) -> list[str]:
     Centre: the median share of falls of at least [hours] min_move. Scale: 1.4826 times the median
     distance from it. Medians give the few extreme falls no weight of their own.
     """
-    chosen = settings.hours
+    hours = settings.hours
     bars = pd.read_parquet(folder / "crypto_hourly.parquet")
-    bars = bars[bars["symbol"] == settings.clock.hourly[chosen.symbol]]
+    bars = bars[bars["symbol"] == settings.clock.hourly[hours.symbol]]
     bars["bar_start_utc"] = pd.to_datetime(bars["bar_start_utc"], utc=True)
     span = bars["bar_start_utc"].dt.tz_localize(None)
     sessions = all_sessions()
@@ -149,17 +151,17 @@ def hours_lines(folder: Path, settings: Settings) -> list[str]:
     split = session_split(
         bars, sessions=sessions, cuts=cut_instants(sessions), opens=opens, closes=closes
     )
-    shares = move_shares(split, min_move=chosen.min_move)
+    shares = move_shares(split, min_move=hours.min_move)
     whole = split["whole"]
-    ordinary = whole <= -chosen.min_move
+    ordinary = whole <= -hours.min_move
     parts = {
         "us_cash": shares["us_cash"], "asia": shares["asia"],
         "closed": shares["after_close"] + shares["weekend"],
     }  # fmt: skip
     lines = [
         "", "## Hours of ordinary falls", "",
-        f"Share of a part of the day in the move of {chosen.symbol} from 16:00 to 16:00 New York, "
-        f"in falls of at least {chosen.min_move:.0%}: median, and 1.4826 × median distance. "
+        f"Share of a part of the day in the move of {hours.symbol} from 16:00 to 16:00 New York, "
+        f"in falls of at least {hours.min_move:.0%}: median, and 1.4826 × median distance. "
         f"The settings take the estimate of the sessions to {ESTIMATED_TO}; later ones are the "
         "check. Earlier years have no hourly bars, and daily bars of the coin end at midnight UTC.",
         "",
@@ -182,28 +184,28 @@ def _after(share: pd.Series) -> pd.Series:
 
 def reweighted(settings: Settings, block: str, factor: float) -> Settings:
     """The settings with every weight of a block multiplied."""
-    chosen = settings.attribution
+    attribution = settings.attribution
     indicators = {
         name: item.model_copy(update={"weight": factor * item.weight}) if item.block == block
         else item
-        for name, item in chosen.indicators.items()
+        for name, item in attribution.indicators.items()
     }  # fmt: skip
     return settings.model_copy(
-        update={"attribution": chosen.model_copy(update={"indicators": indicators})}
+        update={"attribution": attribution.model_copy(update={"indicators": indicators})}
     )
 
 
 def names_of(answers: RealAnswers, settings: Settings) -> dict[date, str]:
-    """What is said of each real day."""
-    found = {}
+    """Name or verdict of each real day."""
+    names = {}
     for day, (evidence, alarmed, _) in answers.items():
-        finding = account(evidence, alarmed=alarmed, chosen=settings.attribution).finding
-        found[day] = finding.named or finding.verdict
-    return found
+        finding = account(evidence, alarmed=alarmed, attribution=settings.attribution).finding
+        names[day] = finding.named or finding.verdict
+    return names
 
 
 def changed_names(answers: RealAnswers, settings: Settings, other: Settings) -> str:
-    """Real days on which other settings say something else."""
+    """Real days whose name or verdict changes under other settings."""
     before, after = names_of(answers, settings), names_of(answers, other)
     return ", ".join(
         f"{day}: {before[day]} → {after[day]}" for day in answers if before[day] != after[day]

@@ -1,7 +1,7 @@
 """`python -m benchmarks.changes`: false alarms, power, delay and speed of the change-point models.
 
 Prints the tables that docs/methods.md quotes: the share of windows with a break of correlation, at
-a constant correlation and at a change; alarms a year of the online detectors on calm rows, their
+a constant correlation and at a change; alarms per year of the online detectors on calm rows, their
 delay, and their milliseconds for 2,500 rows.
 """
 
@@ -34,14 +34,14 @@ REFERENCE, MONITORED = 504, 504
 ROWS, BURN_IN = 504 + 21, 250
 
 
-def simulate(law: str, n: int, generator: np.random.Generator) -> Floats:
+def simulate(distribution: str, n: int, generator: np.random.Generator) -> Floats:
     """Draw n calm rows of unit variance."""
-    if law == "normal":
+    if distribution == "normal":
         return generator.standard_normal(n)
-    if law == "t4":
+    if distribution == "t4":
         return generator.standard_t(4, n) / np.sqrt(2)
-    if law.startswith("ar "):
-        memory = float(law.removeprefix("ar "))
+    if distribution.startswith("ar "):
+        memory = float(distribution.removeprefix("ar "))
         noise = np.sqrt(1 - memory**2) * generator.standard_normal(n + 200)
         return np.asarray(lfilter([1.0], [1.0, -memory], noise)[200:])
     rows, variance = generator.standard_t(6, n + 250) / np.sqrt(1.5), 1.0
@@ -107,9 +107,9 @@ def offline_rates(windows: int) -> None:
 
 
 def detectors() -> dict[str, Callable[[Floats], tuple[Alarm, ...]]]:
-    """Return the three watches at one stated alarm a year."""
-    chosen = {"start": REFERENCE, "alarms_per_year": 1.0}
-    resampled = chosen | {"draws": 39, "seed": 1}
+    """Return the three detectors at a target of one alarm per year."""
+    arguments = {"start": REFERENCE, "alarms_per_year": 1.0}
+    resampled = arguments | {"draws": 39, "seed": 1}
     return {
         "glr-cusum": partial(
             calibrated_alarms, detector=partial(glr_cusum, pre_change_mean=None), **resampled
@@ -117,31 +117,31 @@ def detectors() -> dict[str, Callable[[Floats], tuple[Alarm, ...]]]:
         "bocpd": partial(
             calibrated_alarms, detector=bayes_detector(expected_run=252.0), **resampled
         ),
-        "e-detector": partial(e_alarms, floor=-CAP, ceiling=CAP, min_reference=126, **chosen),
+        "e-detector": partial(e_alarms, floor=-CAP, ceiling=CAP, min_reference=126, **arguments),
     }
 
 
 def online_false_alarms(replications: int) -> None:
-    """Print alarms a year on calm rows, and the run length of the e-detector at a known mean."""
+    """Print alarms per year on calm rows, and the run length of the e-detector at a known mean."""
     years = replications * MONITORED / SESSIONS_PER_YEAR
-    for law in ("normal", "t4", "garch", "ar 0.2", "ar 0.5"):
+    for distribution in ("normal", "t4", "garch", "ar 0.2", "ar 0.5"):
         generator = np.random.default_rng(7)
         counts = dict.fromkeys(detectors(), 0)
         lengths = []
         for _ in range(replications):
-            rows = np.clip(simulate(law, REFERENCE + MONITORED, generator), -CAP, CAP)
-            for name, watch in detectors().items():
-                counts[name] += len(watch(rows))
-            long = np.clip(simulate(law, 3000, generator), -CAP, CAP)
+            rows = np.clip(simulate(distribution, REFERENCE + MONITORED, generator), -CAP, CAP)
+            for name, detect in detectors().items():
+                counts[name] += len(detect(rows))
+            long = np.clip(simulate(distribution, 3000, generator), -CAP, CAP)
             statistic, _ = e_detector(
                 long, lowest_mean=0.0, highest_mean=0.0, floor=-CAP, ceiling=CAP
             )
             over = np.flatnonzero(statistic >= SESSIONS_PER_YEAR)
             lengths.append(over[0] + 1 if len(over) else 3000)
-        told = ", ".join(f"{name} {count / years:.2f}" for name, count in counts.items())
+        rates = ", ".join(f"{name} {count / years:.2f}" for name, count in counts.items())
         print(
-            f"online, {law:<7} alarms a year at a stated 1: {told}; e-detector, mean known: "
-            f"{np.mean(lengths):.0f} rows (proven ≥ {SESSIONS_PER_YEAR})",
+            f"online, {distribution:<7} alarms per year at a target of 1: {rates}; "
+            f"e-detector, mean known: {np.mean(lengths):.0f} rows (proven ≥ {SESSIONS_PER_YEAR})",
             flush=True,
         )
 
@@ -154,11 +154,11 @@ def delays(replications: int) -> None:
         for _ in range(replications):
             rows = simulate("t4", REFERENCE + 252, generator)
             rows[REFERENCE + 126 :] += size
-            for name, watch in detectors().items():
-                seen = [a.first_seen - REFERENCE - 126 for a in watch(np.clip(rows, -CAP, CAP))]
+            for name, detect in detectors().items():
+                seen = [a.first_seen - REFERENCE - 126 for a in detect(np.clip(rows, -CAP, CAP))]
                 waits[name].append(min((s for s in seen if s >= 0), default=126))
-        told = ", ".join(f"{name} {np.median(wait):.0f}" for name, wait in waits.items())
-        print(f"delay after a shift of {size}σ, rows: {told}", flush=True)
+        medians = ", ".join(f"{name} {np.median(wait):.0f}" for name, wait in waits.items())
+        print(f"delay after a shift of {size}σ, rows: {medians}", flush=True)
 
 
 def speed() -> None:
@@ -187,11 +187,11 @@ def main() -> None:
         description="Rates, power and delay of the change-point models."
     )
     parser.add_argument("--replications", type=int, default=200)
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     speed()
-    delays(chosen.replications // 2)
-    online_false_alarms(chosen.replications)
-    offline_rates(5 * chosen.replications)
+    delays(arguments.replications // 2)
+    online_false_alarms(arguments.replications)
+    offline_rates(5 * arguments.replications)
 
 
 if __name__ == "__main__":

@@ -282,7 +282,7 @@ def conclude(
     }
     evidence = session_evidence(rows["mechanisms"], context, observe_next(market, context), verdict)
     scored = account(
-        evidence, alarmed=is_raised(verdict, context), chosen=context.settings.attribution
+        evidence, alarmed=is_raised(verdict, context), attribution=context.settings.attribution
     )
     rows["evidence"] = evidence_rows(scored, context)
     rows["attribution"] = attribution_rows(scored, context)

@@ -1,4 +1,4 @@
-"""Which mechanism fits: the ledger of evidence, and the finding."""
+"""Tables of the attribution: the ledger of evidence, and the finding."""
 
 from unwind.contract.columns import COUNT, DATE, REAL, TEXT, Column, declare
 from unwind.hypotheses import AMPLIFIER, MECHANISMS
@@ -15,11 +15,11 @@ EVIDENCE = declare(
         nullable=False,
     ),
     Column("indicator", TEXT, "", "what was read; [attribution] in the settings", nullable=False),
-    Column("block", TEXT, "", "correlated indicators that share a vote", nullable=False),
+    Column("block", TEXT, "", "correlated indicators, capped together", nullable=False),
     Column("expected", TEXT, "", "level or class that the hypothesis expects", nullable=False),
     Column("value", REAL, "the indicator's", "as read: z, share, probability or side"),
     Column("category", TEXT, "", "the class as read, where the indicator is one"),
-    Column("reading", REAL, "ordinary σ", "value less centre, over scale; null: says nothing"),
+    Column("reading", REAL, "ordinary σ", "(value − centre) / scale; null: no data, or a class"),
     Column("ratio", REAL, "nat", "ln of its density under the hypothesis over ordinary volatility"),
     Column("weight", REAL, "1", "of the indicator, before quality and caps", nullable=False),
     Column("contribution", REAL, "nat", "what it adds to the log-odds of the hypothesis"),
@@ -27,7 +27,7 @@ EVIDENCE = declare(
     Column(
         "quality", TEXT, "", "good, proxy, partial, conflicted, stale or missing", nullable=False
     ),
-    Column("reason", TEXT, "", "why it says nothing"),
+    Column("reason", TEXT, "", "why the indicator is missing"),
 )
 
 ATTRIBUTION = declare(
@@ -50,13 +50,13 @@ ATTRIBUTION = declare(
         "verdict",
         TEXT,
         "",
-        "NAMED, ORDINARY, MIXED, AMBIGUOUS or ABSTAIN: one a session",
+        "NAMED, ORDINARY, MIXED, AMBIGUOUS or ABSTAIN: one per session",
         nullable=False,
     ),
     Column("named", TEXT, "", "the hypothesis that is named, ordinary among them; null: none"),
     Column("margin", REAL, "probability", "posterior of the first less that of the second"),
     Column("blocks_observed", COUNT, "blocks", "with at least one reading", nullable=False),
-    Column("blocks_missing", TEXT, "", "blocks that say nothing"),
+    Column("blocks_missing", TEXT, "", "blocks without data"),
     Column("amplifier", REAL, "probability", "of dealer and short-volatility feedback"),
     Column("sentence", TEXT, "", "the finding in words", nullable=False),
     Column("reason", TEXT, "", "why it is that verdict", nullable=False),

@@ -44,59 +44,64 @@ class Account:
     finding: Finding
 
 
-def indicators_of(chosen: Attribution) -> dict[str, Indicator]:
+def indicators_of(attribution: Attribution) -> dict[str, Indicator]:
     """Indicators of the settings as the model takes them."""
     return {
         name: Indicator(
-            block=held.block,
-            weight=held.weight,
+            block=reading.block,
+            weight=reading.weight,
             expected={
-                str(story): tuple(map(str, levels)) for story, levels in held.expected.items()
+                str(story): tuple(map(str, levels)) for story, levels in reading.expected.items()
             },
-            classes=held.classes,
+            classes=reading.classes,
         )
-        for name, held in chosen.indicators.items()
+        for name, reading in attribution.indicators.items()
     }
 
 
-def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribution) -> Account:
+def account(
+    evidence: Mapping[str, Evidence], *, alarmed: bool, attribution: Attribution
+) -> Account:
     """Score the evidence by the settings; `alarmed` as in `models.attribution.apply_rules`."""
-    indicators = indicators_of(chosen)
+    indicators = indicators_of(attribution)
     readings = {
         name: scaled(
-            held, centre=chosen.indicators[name].centre, scale=chosen.indicators[name].scale,
-            classes=indicators[name].classes,
+            item, classes=indicators[name].classes,
+            centre=attribution.indicators[name].centre, scale=attribution.indicators[name].scale,
         )
-        for name, held in evidence.items()
+        for name, item in evidence.items()
     }  # fmt: skip
-    shares = {CONFLICTED: chosen.conflicted_share, STALE: chosen.stale_share}
-    held = build_ledger(
+    shares = {CONFLICTED: attribution.conflicted_share, STALE: attribution.stale_share}
+    ledger = build_ledger(
         readings,
         {name: shares.get(item.quality, 1.0) for name, item in evidence.items()},
         indicators,
-        priors={name: chosen.priors[name] for name in HYPOTHESES},
-        amplifier_prior=chosen.amplifier_prior,
+        priors={name: attribution.priors[name] for name in HYPOTHESES},
+        amplifier_prior=attribution.amplifier_prior,
         smoothing=Smoothing(
-            locations=chosen.locations, dof=chosen.dof, expert=chosen.expert, spread=chosen.spread
+            locations=attribution.locations,
+            dof=attribution.dof,
+            expert=attribution.expert,
+            spread=attribution.spread,
         ),
-        indicator_cap=chosen.indicator_cap,
-        block_cap=chosen.block_cap,
-        decisive_blocks=chosen.decisive,
-        min_required_evidence=chosen.decisive_vote,
+        indicator_cap=attribution.indicator_cap,
+        block_cap=attribution.block_cap,
+        decisive_blocks=attribution.decisive,
+        min_required_evidence=attribution.decisive_vote,
     )
     rules = Thresholds(
-        min_posterior=chosen.posterior, min_margin=chosen.margin, min_blocks=chosen.blocks,
-        required_blocks=chosen.decisive,
-        min_required_evidence=chosen.decisive_vote, block_cap=chosen.block_cap,
-        min_net_agreement=chosen.coherence,
-        missing_block_penalty=chosen.toll,
+        min_posterior=attribution.posterior, min_margin=attribution.margin,
+        min_blocks=attribution.blocks, required_blocks=attribution.decisive,
+        min_required_evidence=attribution.decisive_vote, block_cap=attribution.block_cap,
+        min_net_agreement=attribution.coherence,
+        missing_block_penalty=attribution.toll,
     )  # fmt: skip
     base_move = readings.get(BASE_MOVE)
-    shocked = isinstance(base_move, float) and abs(base_move) >= chosen.shock
+    shocked = isinstance(base_move, float) and abs(base_move) >= attribution.shock
     return Account(
-        evidence=evidence, indicators=indicators, readings=readings, ledger=held,
+        evidence=evidence, indicators=indicators, readings=readings, ledger=ledger,
         finding=apply_rules(
-            held,
+            ledger,
             indicators,
             rules=rules,
             alarmed=alarmed,
@@ -105,7 +110,7 @@ def account(evidence: Mapping[str, Evidence], *, alarmed: bool, chosen: Attribut
     )  # fmt: skip
 
 
-def evidence_rows(held: Account, context: RunContext) -> pd.DataFrame:
+def evidence_rows(result: Account, context: RunContext) -> pd.DataFrame:
     """Rows of the table `evidence`: one per hypothesis and indicator."""
     rows = [
         {
@@ -113,19 +118,19 @@ def evidence_rows(held: Account, context: RunContext) -> pd.DataFrame:
             "indicator": name,
             "block": indicator.block,
             "expected": "/".join(indicator.expected.get(hypothesis, ("as ordinary",))),
-            "value": held.evidence[name].value,
-            "category": held.evidence[name].category,
-            "reading": _number(held.readings[name]),
-            "ratio": held.ledger.ratios.loc[name, hypothesis],
+            "value": result.evidence[name].value,
+            "category": result.evidence[name].category,
+            "reading": _number(result.readings[name]),
+            "ratio": result.ledger.ratios.loc[name, hypothesis],
             "weight": indicator.weight,
-            "contribution": held.ledger.contributions.loc[name, hypothesis],
-            "describes": held.evidence[name].describes.date(),
-            "quality": held.evidence[name].quality,
-            "reason": held.evidence[name].reason,
-            "known_at": held.evidence[name].known_at,
+            "contribution": result.ledger.contributions.loc[name, hypothesis],
+            "describes": result.evidence[name].describes.date(),
+            "quality": result.evidence[name].quality,
+            "reason": result.evidence[name].reason,
+            "known_at": result.evidence[name].known_at,
         }
         for hypothesis in (*MECHANISMS, AMPLIFIER)
-        for name, indicator in held.indicators.items()
+        for name, indicator in result.indicators.items()
     ]
     return context.stamped(pd.DataFrame(rows))
 
@@ -134,29 +139,30 @@ def _number(reading: float | str | None) -> float:
     return float(reading) if isinstance(reading, float) else np.nan
 
 
-def attribution_rows(held: Account, context: RunContext) -> pd.DataFrame:
+def attribution_rows(result: Account, context: RunContext) -> pd.DataFrame:
     """Rows of the table `attribution`: one per hypothesis, and the amplifier's."""
-    chosen, finding, posterior = context.settings.attribution, held.finding, held.ledger.posterior
+    attribution = context.settings.attribution
+    finding, posterior = result.finding, result.ledger.posterior
     order = posterior.rank(ascending=False, method="first")
-    told = sentence(held, context)
-    known = [item.known_at for item in held.evidence.values() if item.quality != MISSING]
+    text = sentence(result, context)
+    known = [item.known_at for item in result.evidence.values() if item.quality != MISSING]
     missing = sorted(
-        {indicator.block for indicator in held.indicators.values()} - set(held.ledger.observed)
+        {indicator.block for indicator in result.indicators.values()} - set(result.ledger.observed)
     )
     rows = [
         {
             "hypothesis": name,
-            "prior": chosen.amplifier_prior if name == AMPLIFIER else chosen.priors[name],
-            "log_odds": held.ledger.log_odds[name],
-            "posterior": held.ledger.amplifier if name == AMPLIFIER else posterior[name],
+            "prior": attribution.amplifier_prior if name == AMPLIFIER else attribution.priors[name],
+            "log_odds": result.ledger.log_odds[name],
+            "posterior": result.ledger.amplifier if name == AMPLIFIER else posterior[name],
             "rank": np.nan if name == AMPLIFIER else order[name],
             "verdict": finding.verdict,
             "named": finding.named,
             "margin": finding.margin,
-            "blocks_observed": len(held.ledger.observed),
+            "blocks_observed": len(result.ledger.observed),
             "blocks_missing": ", ".join(missing) or None,
-            "amplifier": held.ledger.amplifier,
-            "sentence": told,
+            "amplifier": result.ledger.amplifier,
+            "sentence": text,
             "reason": finding.reason,
             "known_at": max(known, default=context.cutoff),
         }
@@ -165,9 +171,9 @@ def attribution_rows(held: Account, context: RunContext) -> pd.DataFrame:
     return context.stamped(pd.DataFrame(rows))
 
 
-def sentence(held: Account, context: RunContext) -> str:
+def sentence(result: Account, context: RunContext) -> str:
     """Write the finding, with the evidence blocks that support and contradict the leader."""
-    finding, posterior = held.finding, held.ledger.posterior
+    finding, posterior = result.finding, result.ledger.posterior
     prefix = "SIMULATED DATA. " if context.source.startswith("simulated") else ""
     ranked = posterior.sort_values(ascending=False, kind="stable").index
     first, second = (f"{WORDS[str(name)]} {posterior[name]:.2f}" for name in ranked[:2])
@@ -181,15 +187,15 @@ def sentence(held: Account, context: RunContext) -> str:
     head = heads.get(finding.verdict, "ordinary volatility explains the move")
     text = f"{prefix}{context.as_of}: {head}; posterior {first}, {second}"
     if finding.leader != ORDINARY:
-        sums = block_contributions(held.ledger, held.indicators)[finding.leader].sort_values()
+        sums = block_contributions(result.ledger, result.indicators)[finding.leader].sort_values()
         supports = [f"{name} {value:+.1f}" for name, value in sums[::-1].items() if value >= 0.5]
         contradicts = [f"{name} {value:+.1f}" for name, value in sums.items() if value <= -0.5]
         text += f"; supported by {', '.join(supports) or 'no block'}"
         text += f"; contradicted by {', '.join(contradicts)}" if contradicts else ""
-    if held.ledger.amplifier >= context.settings.attribution.amplifier_from:
-        text += f"; amplified by {WORDS[AMPLIFIER]} ({held.ledger.amplifier:.2f})"
-    n_blocks = len({item.block for item in held.indicators.values()})
-    n_missing = n_blocks - len(held.ledger.observed)
+    if result.ledger.amplifier >= context.settings.attribution.amplifier_from:
+        text += f"; amplified by {WORDS[AMPLIFIER]} ({result.ledger.amplifier:.2f})"
+    n_blocks = len({item.block for item in result.indicators.values()})
+    n_missing = n_blocks - len(result.ledger.observed)
     return text + (f"; no data for {n_missing} of {n_blocks} blocks." if n_missing else ".")
 
 

@@ -1,7 +1,7 @@
-"""What a session's rows say, indicator by indicator, before any hypothesis is asked.
+"""Evidence of a session: one reading per indicator, before any hypothesis is scored.
 
-A figure counts only where it describes the session itself: at 16:15 the newest flow is that of the
-session before, and says nothing of this one. Each reading keeps the clock of its input.
+A figure counts only if it describes the session itself. At 16:15 the latest flow describes the
+session before and is excluded. Each reading has the `known_at` of its input.
 """
 
 from collections.abc import Hashable, Mapping
@@ -26,7 +26,7 @@ from unwind.indicators.verdict import Verdict
 GROUP = "multi_strategy"
 SHORT, LONG = "short", "long"
 GAMMA_LEVEL = 3.0
-EVEN = float(np.log10(2))  # decades of a coin's toss: no sleeve lost more than usual
+EVEN = float(np.log10(2))  # −log₁₀ of one half: no sleeve lost more than usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Evidence:
     quality : str
         As in `unwind.indicators.block`.
     reason : str or None
-        Why it says nothing.
+        Why it is missing.
     """
 
     value: float
@@ -77,7 +77,7 @@ def session_evidence(
     dict of str to Evidence
         In the order of the settings.
     """
-    found = {
+    evidence = {
         **_from_rows(mechanisms, context),
         **_from_panel(context),
         "sleeves": _sleeves(context, verdict),
@@ -85,7 +85,7 @@ def session_evidence(
         **_rebound(context, following),
         "forced_sellers": _absent(context, "positions and leveraged funds are not given yet"),
     }
-    return {name: found[name] for name in context.settings.attribution.indicators}
+    return {name: evidence[name] for name in context.settings.attribution.indicators}
 
 
 def _absent(context: RunContext, reason: str) -> Evidence:
@@ -172,9 +172,9 @@ def _reading(
     return replace(plain, value=value)
 
 
-def _lowest(*held: Evidence) -> Evidence:
-    there = [one for one in held if one.quality != MISSING]
-    return min(there, key=lambda one: one.value) if there else held[0]
+def _lowest(*candidates: Evidence) -> Evidence:
+    observed = [one for one in candidates if one.quality != MISSING]
+    return min(observed, key=lambda one: one.value) if observed else candidates[0]
 
 
 def _sum(first: Evidence, second: Evidence) -> Evidence:
@@ -183,12 +183,12 @@ def _sum(first: Evidence, second: Evidence) -> Evidence:
     return replace(first, value=first.value + second.value)
 
 
-def _side(held: Evidence) -> Evidence:
-    """Dealers' side as a number; conventions that disagree say nothing either way: zero."""
-    if held.quality == MISSING:
-        return held
-    level = {SHORT: -GAMMA_LEVEL, LONG: GAMMA_LEVEL}.get(held.category or "", 0.0)
-    return replace(held, value=level, category=None)
+def _side(gamma: Evidence) -> Evidence:
+    """Dealers' side as a number; zero where the conventions disagree."""
+    if gamma.quality == MISSING:
+        return gamma
+    level = {SHORT: -GAMMA_LEVEL, LONG: GAMMA_LEVEL}.get(gamma.category or "", 0.0)
+    return replace(gamma, value=level, category=None)
 
 
 def _from_panel(context: RunContext) -> dict[str, Evidence]:
@@ -261,14 +261,14 @@ def _published(context: RunContext) -> Evidence:
     """The lowest that prime brokers published of the session or the one before."""
     published = context.inputs["published_zscores"]
     days = context.panel.sessions[-2:]
-    held = (
+    rows = (
         published[published["session"].isin(days) & (published["group"] == GROUP)]
         if len(published) else published
     )  # fmt: skip
-    held = held[held["zscore"].notna()] if len(held) else held
-    if held.empty:
+    rows = rows[rows["zscore"].notna()] if len(rows) else rows
+    if rows.empty:
         return _absent(context, "no prime broker's figure of the session or the one before")
-    lowest = held.sort_values("zscore", kind="stable").to_dict("records")[0]
+    lowest = rows.sort_values("zscore", kind="stable").to_dict("records")[0]
     return Evidence(
         value=float(lowest["zscore"]), describes=lowest["session"], known_at=lowest["known_at"],
         quality=GOOD,
@@ -281,10 +281,10 @@ def _rebound(context: RunContext, following: RunContext | None) -> dict[str, Evi
         reason = "the session after was not known by the cut-off"
         return {name: _absent(context, reason) for name in names}
     rows = rebound_block(following)
-    held = {row.indicator: row for row in rows}
+    by_indicator = {row.indicator: row for row in rows}
     answer = {}
     for name, (indicator, column) in names.items():
-        row = held[indicator]
+        row = by_indicator[indicator]
         value = float(getattr(row, column))
         answer[name] = (
             _absent(context, row.reason or "too few earlier sessions")
@@ -298,7 +298,7 @@ def _rebound(context: RunContext, following: RunContext | None) -> dict[str, Evi
 
 
 def scaled(evidence: Evidence, *, centre: float, scale: float, classes: bool) -> float | str | None:
-    """The reading as the ledger takes it: in ordinary σ, or a class; None where it says nothing."""
+    """The reading as the ledger takes it: in ordinary σ, or a class; None where missing."""
     if evidence.quality == MISSING:
         return None
     if classes:

@@ -19,19 +19,19 @@ def block_contributions(evidence: pd.DataFrame) -> pd.DataFrame:
     if evidence.empty:
         return pd.DataFrame()
     ordered = evidence.drop_duplicates("block")["block"].tolist()
-    votes = evidence.pivot_table(
+    sums = evidence.pivot_table(
         index="block", columns="hypothesis", values="contribution", aggfunc="sum"
     )
-    spoke = evidence.assign(spoke=evidence["quality"] != "missing").groupby("block")["spoke"].any()
-    kept: pd.DataFrame = votes.where(spoke, axis=0).reindex(
-        index=ordered, columns=[name for name in (*MECHANISMS, AMPLIFIER) if name in votes]
+    observed = (evidence["quality"] != "missing").groupby(evidence["block"]).any()
+    contributions: pd.DataFrame = sums.where(observed, axis=0).reindex(
+        index=ordered, columns=[name for name in (*MECHANISMS, AMPLIFIER) if name in sums]
     )
-    return kept
+    return contributions
 
 
 def attribution_grid(rows: pd.DataFrame) -> Grid:
     """Format prior and posterior by hypothesis, the likeliest first, the amplifier last."""
-    # The reason is that of the finding; it stands beside the table once.
+    # The reason belongs to the finding; the page shows it once, outside the table.
     ordered = sorted(
         records(rows.drop(columns="reason")),
         key=lambda row: (row["rank"] is None, row["rank"] or 0, row["hypothesis"]),
@@ -53,32 +53,33 @@ def attribution_grid(rows: pd.DataFrame) -> Grid:
 
 def vote_grid(evidence: pd.DataFrame) -> Grid:
     """Format what each block adds to each hypothesis."""
-    votes = block_contributions(evidence)
-    if votes.empty:
+    contributions = block_contributions(evidence)
+    if contributions.empty:
         return grid_of([], {Heading("Block"): lambda row: plain(row["block"])})
     headings: dict[Heading, Callable[[Row], str]] = {
         Heading("Block"): lambda row: plain(row["block"])
     }
     headings |= {
-        Heading(WORDS[name].capitalize(), numeric=True): _told(name) for name in votes.columns
+        Heading(WORDS[name].capitalize(), numeric=True): _signed(name)
+        for name in contributions.columns
     }
     reasons = (
         evidence[evidence["reason"].notna()].drop_duplicates("block").set_index("block")["reason"]
     )
     rows = [
-        {"block": str(block), "reason": reasons.get(block) if vote.isna().all() else None}
-        | {str(name): None if pd.isna(value) else float(value) for name, value in vote.items()}
-        for block, vote in votes.iterrows()
+        {"block": str(block), "reason": reasons.get(block) if values.isna().all() else None}
+        | {str(name): None if pd.isna(value) else float(value) for name, value in values.items()}
+        for block, values in contributions.iterrows()
     ]
     return grid_of(rows, headings)
 
 
-def _told(name: str) -> Callable[[Row], str]:
+def _signed(name: str) -> Callable[[Row], str]:
     return lambda row: number(row[name], decimals=2, signed=True)
 
 
 def attribution_markdown(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Write finding, posterior table and votes as markdown."""
+    """Write finding, posteriors and contributions as markdown."""
     rows = tables["attribution"]
     if rows.empty:
         return "## No attribution\n\nThis session was published before mechanisms were scored.\n"

@@ -51,7 +51,7 @@ class Reading(Section):
 
 
 class Attribution(Section):
-    """Which mechanism fits: priors, densities, caps, rules, and the table of expectations."""
+    """Priors, densities, caps, rules and expectations of the attribution."""
 
     priors: dict[str, Annotated[float, Field(gt=0, lt=1)]]
     amplifier_prior: float = Field(gt=0, lt=1)
@@ -94,10 +94,10 @@ class Attribution(Section):
                 f"{max(self.priors.values())}"
             )
         known = {reading.block for reading in self.indicators.values()}
-        if strangers := sorted(
-            {block for held in self.decisive.values() for block in held} - known
+        if unknown := sorted(
+            {block for blocks in self.decisive.values() for block in blocks} - known
         ):
-            raise ValueError(f"decisive names {strangers}, which no indicator is in")
+            raise ValueError(f"decisive names {unknown}, which no indicator is in")
         if without := sorted(set(MECHANISMS) - set(self.decisive)):
             raise ValueError(f"decisive must name blocks of {', '.join(without)}")
         if self.blocks > len(known):

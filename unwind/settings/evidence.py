@@ -34,7 +34,7 @@ class CorrelationTests(Section):
 
 
 class PairEvidence(Section):
-    """What stands beside each short-window correlation."""
+    """Statistics reported beside each short-window correlation."""
 
     baseline: int = Field(ge=60, le=2520)
     control: Symbol
@@ -183,7 +183,7 @@ class RegimeModels(Section):
 
 
 class Sigma(Section):
-    """How `unwind sigma` reads a sample."""
+    """Tail threshold, minimum sample and confidence of `unwind sigma`."""
 
     threshold_share: float = Field(gt=0, le=0.5)
     min_observations: int = Field(ge=20, le=100_000)

@@ -1,10 +1,10 @@
-"""Who trades in a simulated market: levels, usual volumes, and loadings on its factors."""
+"""Assets of a simulated market: levels, usual volumes and factor loadings."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# The close of the session before the event, as on 4 February 2026. Bitcoin and ether stand at
+# The close of the session before the event, as on 4 February 2026. Bitcoin and ether are as of
 # 16:00 New York, the close of IBIT and ETHA: 5.7e-4 and 7.6e-3 coins behind one share.
 LEVELS = {
     "IBIT": 41.6, "IGV": 82.0, "GLD": 455.0, "SPY": 686.0, "QQQ": 606.0, "SMH": 390.0,

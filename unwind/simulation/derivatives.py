@@ -92,12 +92,12 @@ def position_rows(path: Path) -> pd.DataFrame:
     total = _cme_coins(path)[tuesday]
     noise = path.stream("positions").standard_normal((len(path.weekdays), len(POSITION_SHARES)))
     wander = np.exp(autoregression(0.04 * noise[tuesday], persistence=0.9))
-    held = {
+    positions = {
         holder: np.round(total * share * wander[:, column], 1)
         for column, (holder, share) in enumerate(POSITION_SHARES.items())
     }
     return pd.DataFrame(
-        {"as_of": path.weekdays[tuesday], "open_interest_btc": total, **held, "venue": "CME"}
+        {"as_of": path.weekdays[tuesday], "open_interest_btc": total, **positions, "venue": "CME"}
     )
 
 

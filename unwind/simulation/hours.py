@@ -44,21 +44,21 @@ def hourly_factors(seed: int, days: pd.DatetimeIndex) -> HourlyFactors:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SessionHours:
-    """Which hour belongs to which session, and how a session's move spreads over its hours.
+    """Map of hours to sessions, and the share of a session's move in each hour.
 
     Attributes
     ----------
     hours : DatetimeIndex, UTC
         Starts of the hourly bars.
-    window : int array, one an hour
+    window : int array, one per hour
         The weekday row at whose 16:00 New York the hour's move is in.
-    closing : int array, one a weekday
+    closing : int array, one per weekday
         The hour that ends at 16:00 New York.
-    new_york : int array, one an hour
+    new_york : int array, one per hour
         The hour of the day in New York.
-    cash : bool array, one an hour
+    cash : bool array, one per hour
         Whether equities trade, holidays aside.
-    cash_weight : array, one an hour
+    cash_weight : array, one per hour
         Share of a weekday's equity news; adds to one over its hours.
     """
 

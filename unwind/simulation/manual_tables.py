@@ -1,4 +1,4 @@
-"""What people enter by hand: the tables `structured_notes` and `published_zscores`."""
+"""Manually entered tables: `structured_notes` and `published_zscores`."""
 
 import numpy as np
 import pandas as pd

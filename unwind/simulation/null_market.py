@@ -1,6 +1,6 @@
 """The market in which nothing ever happens: constant correlation, Student-t returns, no regimes.
 
-Volume is heavier on large moves, up or down, and persistent; it says nothing more about a fall.
+Volume is heavier on large moves, up or down, and persistent; it has no other relation to a fall.
 """
 
 from collections.abc import Mapping

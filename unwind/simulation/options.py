@@ -18,8 +18,8 @@ USUAL_OPEN_INTEREST = 31_000.0
 def option_rows(path: Path) -> pd.DataFrame:
     """Return IBIT's chains at 16:00: weekly in sixty sessions before the event, then daily."""
     offsets = np.array([*range(-60, -2, 5), *range(-2, 3)])
-    wanted = all_sessions()[path.event + offsets]
-    rows = np.flatnonzero(path.weekdays.isin(wanted))
+    chain_sessions = all_sessions()[path.event + offsets]
+    rows = np.flatnonzero(path.weekdays.isin(chain_sessions))
     sessions = path.weekdays[rows]
     spots = path.prices["IBIT"][rows]
     falls = 1 - spots / path.prices["IBIT"][np.maximum(rows - 1, 0)]
@@ -55,10 +55,10 @@ def _chain(
     expiries = fridays[fridays > today]
     tick = 0.5 if spot > 20 else 0.05
     ladder = np.unique((spot * np.exp(np.linspace(-0.45, 0.45, 21)) / tick).round() * tick)
-    # One row an expiry, right and strike, in the order of the contracts' names.
+    # One row per expiry, right and strike, in the order of the contracts' names.
     grid = np.meshgrid(range(len(expiries)), (1, -1), range(len(ladder)), indexing="ij")
-    place, sign, column = (axis.ravel() for axis in grid)
-    expiry, strike = expiries[place], ladder[column]
+    expiry_index, sign, column = (axis.ravel() for axis in grid)
+    expiry, strike = expiries[expiry_index], ladder[column]
     years = (expiry - today).astype("float64") / 365
 
     # In standard deviations the smiles of all expiries have about one shape.
@@ -72,11 +72,11 @@ def _chain(
     half_spread = 0.01 + 0.01 * value
     size = np.exp(-(distance**2) / 4)
     panic = np.where(sign < 0, 1 + 10 * fall, 1 + 4 * fall)
-    uneven = np.exp(0.6 * noise.standard_normal((len(place), 2)))
+    uneven = np.exp(0.6 * noise.standard_normal((len(expiry_index), 2)))
     days = [f"{day:%y%m%d}" for day in expiries.tolist()]
     names = [
         f"IBIT{days[i]}{'C' if call > 0 else 'P'}{price * 1000:08.0f}"
-        for i, call, price in zip(place, sign, strike, strict=True)
+        for i, call, price in zip(expiry_index, sign, strike, strict=True)
     ]
     return {
         "contract": np.array(names),

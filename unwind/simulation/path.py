@@ -1,4 +1,4 @@
-"""The path of a simulated market: what happens, before anything is printed.
+"""The path of a simulated market, before any table is written.
 
 Daily factors have GARCH(1,1) variances and Student-t innovations; bitcoin and ether move hour by
 hour on a crypto factor of their own. A scripted return replaces the ordinary one but for a small
@@ -39,29 +39,29 @@ TRACKING = 4e-4  # a trust's close against its coins
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Path:
-    """What happens, before anything is printed. Weekday rows stand at 16:00 New York.
+    """Path of a simulated market. Weekday rows are as of 16:00 New York.
 
     Attributes
     ----------
     plan : Scenario
     seed : int
     event : int
-        Place of the event in the exchange calendar.
+        Position of the event in the exchange calendar.
     days, weekdays : DatetimeIndex
-        Calendar days and weekdays; the last week lies beyond what is printed.
+        Calendar days and weekdays; the last week lies beyond the tables.
     hours : DatetimeIndex, UTC
         Starts of the hourly bars.
-    trades : bool array, one a weekday
+    trades : bool array, one per weekday
         Whether the exchange is open.
-    prices : mapping of symbol to array, one value a weekday
-        Before any income; BTC-USD and ETH-USD too stand at 16:00 New York here.
+    prices : mapping of symbol to array, one value per weekday
+        Before any income; BTC-USD and ETH-USD too are as of 16:00 New York here.
     starts : mapping of symbol to float
         The price before the first weekday, of what is traded on the exchange.
     bars : mapping of symbol to array of shape (hours, 4)
         Open, high, low and close of BTC-USD and ETH-USD.
-    market_variance, crypto_variance : array, one value a weekday and a day
+    market_variance, crypto_variance : array, one value per weekday and per day
         Conditional variance of the next step over its long-run mean.
-    volatility : array, one value a weekday
+    volatility : array, one value per weekday
         The scenario's multiplier.
     """
 
@@ -86,7 +86,7 @@ class Path:
 
     @property
     def before_event(self) -> int:
-        """How many sessions come before the event."""
+        """Number of sessions before the event."""
         return int(self.sessions.searchsorted(all_sessions()[self.event]))
 
     def closes(self, symbol: str) -> Floats:
@@ -98,7 +98,7 @@ class Path:
         return stream(self.seed, name)
 
     def scripts(self, on: pd.DatetimeIndex) -> dict[int, Day]:
-        """Return the scripts of the sessions that stand in `on`, by row."""
+        """Return the scripts of the sessions in `on`, by row."""
         return scripts_on(self.plan, self.event, on)
 
     def impulses(self, on: pd.DatetimeIndex, value: Callable[[Day], float]) -> Floats:
@@ -120,19 +120,19 @@ class Path:
 def simulate_path(plan: Scenario, *, seed: int, first: date, last: date, event: date) -> Path:
     """Draw the path of a scenario; arguments as in `unwind.simulation.source.simulate_market`."""
     sessions = all_sessions()
-    # To the event at least, which fixes the levels. A week more than is printed: the hours after
+    # To the event at least, which fixes the levels. A week more than the tables: the hours after
     # the last close belong to the next session.
     end = pd.Timestamp(max(last, event)) + pd.Timedelta(days=7)
     days = pd.date_range(first, end, unit="us")
     weekdays = days[days.day_of_week < 5]
     trades = np.asarray(weekdays.isin(sessions))
-    place = int(sessions.searchsorted(pd.Timestamp(event)))
-    anchor = int(weekdays.searchsorted(sessions[place - 1]))
-    scripts = scripts_on(plan, place, weekdays)
+    position = int(sessions.searchsorted(pd.Timestamp(event)))
+    anchor = int(weekdays.searchsorted(sessions[position - 1]))
+    scripts = scripts_on(plan, position, weekdays)
     previous = _previous_sessions(trades)
     volatility = np.ones(len(weekdays))
     if plan.stress is not None:
-        since = sessions.searchsorted(weekdays) - place
+        since = sessions.searchsorted(weekdays) - position
         volatility[(since >= plan.stress[0]) & (since <= plan.stress[1])] = plan.volatility
 
     shocks = student(stream(seed, "factors"), (len(weekdays), len(FACTORS)))
@@ -180,7 +180,7 @@ def simulate_path(plan: Scenario, *, seed: int, first: date, last: date, event: 
     return Path(
         plan=plan,
         seed=seed,
-        event=place,
+        event=position,
         days=days,
         weekdays=weekdays,
         hours=clock.hours,
@@ -197,8 +197,8 @@ def simulate_path(plan: Scenario, *, seed: int, first: date, last: date, event: 
 def _previous_sessions(trades: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return the row of the session before each weekday, −1 ahead of the first."""
     open_rows = np.flatnonzero(trades)
-    place = np.searchsorted(open_rows, np.arange(len(trades))) - 1
-    return np.append(open_rows, -1)[place]
+    position = np.searchsorted(open_rows, np.arange(len(trades))) - 1
+    return np.append(open_rows, -1)[position]
 
 
 def _loaded(factors: Floats, asset: Asset) -> Floats:

@@ -1,4 +1,4 @@
-"""What a scenario says: the script of each session around its event."""
+"""Scenario plans: the script of each session around the event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,7 +86,7 @@ class Scenario:
 
 
 def scripts_on(plan: Scenario, event: int, on: pd.DatetimeIndex) -> dict[int, Day]:
-    """Return the scripts of the sessions that stand in `on`, by row; `event` is a place."""
+    """Return the scripts of the sessions in `on`, by row; `event` is a calendar position."""
     sessions = all_sessions()
     rows = {int(on.searchsorted(sessions[event + offset])): offset for offset in sorted(plan.days)}
     return {

@@ -63,10 +63,10 @@ def _exchange_bars(path: Path, symbol: str) -> pd.DataFrame:
     # Income accrues evenly and leaves at each month's first session. Adjusted forward, from the
     # first row on: back-adjustment would rewrite every earlier row at each dividend.
     paid = dividend * np.cumsum(np.diff(sessions.month, prepend=sessions.month[0]) != 0)
-    held = dividend * 12 / 252 * np.arange(len(sessions)) - paid
-    # The level before the event is one of closes, what is held of income included.
-    offset = held[path.before_event - 1]
-    close = path.closes(symbol) * np.exp(held - offset)
+    accrual = dividend * 12 / 252 * np.arange(len(sessions)) - paid
+    # The level before the event is one of closes, accrued income included.
+    offset = accrual[path.before_event - 1]
+    close = path.closes(symbol) * np.exp(accrual - offset)
     adjusted = close * np.exp(paid)
     start = path.starts[symbol] * float(np.exp(-offset))
     bars = bars_around(close, start, path.stream(f"{symbol} bars"))
@@ -77,7 +77,7 @@ def _exchange_bars(path: Path, symbol: str) -> pd.DataFrame:
 def _trust_bars(path: Path, trust: str, coin: str) -> pd.DataFrame:
     close = path.closes(trust)
     last_bar = path.hours.searchsorted(cut_instants(path.sessions)) - 1
-    # Coins a share with the session's gap to the coin. 9:30 is the middle of the bar of 9:00.
+    # Coins per share with the session's gap to the coin. 9:30 is the middle of the bar of 9:00.
     scale = close / path.bars[coin][last_bar, 3]
     opening = scale * np.sqrt(path.bars[coin][last_bar - 6, 0] * path.bars[coin][last_bar - 6, 3])
     day = scale[:, None, None] * path.bars[coin][last_bar[:, None] + np.arange(-5, 1)]

@@ -62,13 +62,13 @@ def simulate_market(
         Not negative. Scenarios with one seed share every return that their scripts leave alone;
         where no script comes before the event, they share the rows before it.
     first, last : date
-        Calendar days printed, both included. Rows up to a day do not depend on `last`: a longer
-        simulation has the same rows and more.
+        Calendar days of the tables, both included. Rows up to a day do not depend on `last`: a
+        longer simulation has the same rows and more.
     event : date
         The NYSE session of the event; it may lie beyond `last`, but not before the second session
         from `first` on. Levels are anchored before it: the close of the session before is that of
         `unwind.simulation.assets.LEVELS` under every scenario and seed. The calm market
-        has no event, but its levels and option snapshots stand around this day.
+        has no event, but its levels and option snapshots lie around this day.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def simulate_market(
     Raises
     ------
     ValueError
-        Unknown scenario; `event` is no session, or has none before it from `first` on; `last`
+        Unknown scenario; `event` is not a session, or has none before it from `first` on; `last`
         before `first`; a day outside the exchange calendar; a negative seed.
     """
     _require_scenario(scenario)

@@ -1,4 +1,4 @@
-"""What a simulated market holds, for scoring those who look for it."""
+"""True mechanism and dates of a simulated market, for scoring detectors."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +11,7 @@ from unwind.simulation.plans import Scenario
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What a simulated market holds, for scoring those who look for it.
+    """True mechanism and dates of a simulated market, for scoring detectors.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class Truth:
 def truth_of(plan: Scenario, *, scenario: str, event: date) -> Truth:
     """Return the truth of a scenario that takes place around `event`."""
     sessions = all_sessions()
-    place = int(sessions.searchsorted(pd.Timestamp(event)))
+    position = int(sessions.searchsorted(pd.Timestamp(event)))
     stressed = (
-        None if plan.stress is None else [sessions[place + end].date() for end in plan.stress]
+        None if plan.stress is None else [sessions[position + end].date() for end in plan.stress]
     )
     return Truth(
         scenario=scenario,

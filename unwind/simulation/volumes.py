@@ -1,4 +1,4 @@
-"""What is traded: shares a session, coins an hour."""
+"""Simulated volumes: shares per session, coins per hour."""
 
 import numpy as np
 
@@ -9,15 +9,15 @@ from unwind.simulation.processes import Floats, autoregression, log_changes
 
 # The most of IBIT that any session trades before the event, near 21 November 2025 (168 M shares,
 # $8.1 bn). The event's 280 M shares at 36 dollars are a record in both.
-MOST_SHARES = 1.65e8
-MOST_DOLLARS = 9.0e9
+MAX_SHARES = 1.65e8
+MAX_DOLLARS = 9.0e9
 ETHA_SHARES = 1.9e7  # a usual session
 
 
 def activity(path: Path, symbol: str, close: Floats, *, annual: float) -> Floats:
     """Return volume over its usual: persistent, and rising with the size of the move.
 
-    `close` has one value a session and no jumps for dividends; `annual` is its usual volatility.
+    `close` has one value per session and no jumps for dividends; `annual` is its usual volatility.
     """
     noise = path.stream(f"{symbol} volume").standard_normal(len(path.weekdays))[path.trades]
     response = 0.35 * np.log1p((log_changes(close) / annual) ** 2 * 252) - 0.2
@@ -26,7 +26,7 @@ def activity(path: Path, symbol: str, close: Floats, *, annual: float) -> Floats
 
 
 def trust_shares(path: Path, trust: str, coin: str) -> Floats:
-    """Return shares of a trust a session; those of IBIT stand to its event as in February 2026."""
+    """Return a trust's shares per session; IBIT's relate to its event as in February 2026."""
     close = path.closes(trust)
     busy = activity(path, trust, close, annual=CRYPTO[coin].annual)
     if trust != "IBIT":
@@ -39,23 +39,23 @@ def trust_shares(path: Path, trust: str, coin: str) -> Floats:
 
 
 def _below_record(busy: Floats, close: Floats, *, level: float, past: slice) -> Floats:
-    """Scale volume so that the busiest session of the past has `MOST_SHARES`.
+    """Scale volume so that the busiest session of the past has `MAX_SHARES`.
 
     The dearer a share above `level`, the fewer are traded: so much fewer that no early session at
-    a multiple of that price has more than `MOST_DOLLARS`. The last session of the past closes at
+    a multiple of that price has more than `MAX_DOLLARS`. The last session of the past closes at
     `level`, where these shares are worth less than that; so it can always be done.
     """
     cheapness = np.minimum(1.0, level / close)
     shares = busy * cheapness
-    while (shares * close)[past].max() / MOST_DOLLARS > shares[past].max() / MOST_SHARES:
+    while (shares * close)[past].max() / MAX_DOLLARS > shares[past].max() / MAX_SHARES:
         shares *= cheapness**0.25
-    shares *= MOST_SHARES / shares[past].max()
-    # What would exceed it later does so by half, in logarithms: the event's record stands.
-    return np.where(shares > MOST_SHARES, np.sqrt(shares * MOST_SHARES), shares)
+    shares *= MAX_SHARES / shares[past].max()
+    # What would exceed it later does so by half, in logarithms: the event remains the record.
+    return np.where(shares > MAX_SHARES, np.sqrt(shares * MAX_SHARES), shares)
 
 
 def hourly_coins(path: Path, symbol: str) -> Floats:
-    """Return coins an hour on one venue."""
+    """Return coins per hour on one venue."""
     daily = path.stream(f"{symbol} daily volume").standard_normal(len(path.days))
     hourly = path.stream(f"{symbol} hourly volume").standard_normal(len(path.hours))
     active = np.where(path.days.day_of_week < 5, 1.0, 0.5)

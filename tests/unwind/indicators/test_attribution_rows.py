@@ -140,7 +140,7 @@ class TestScenarios:
     def test_permuted_readings_do_not_tell_the_story(self, held, settings: Settings) -> None:
         evidence, alarmed = held
         chosen = settings.attribution
-        plain = account(evidence, alarmed=alarmed, chosen=chosen)
+        plain = account(evidence, alarmed=alarmed, attribution=chosen)
         numeric = [name for name, value in plain.readings.items() if isinstance(value, float)]
         draw = np.random.default_rng(1)
         names = []

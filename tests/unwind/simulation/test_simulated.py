@@ -255,7 +255,7 @@ class TestSource:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"event": date(2026, 2, 7)}, "no NYSE session"),
+            ({"event": date(2026, 2, 7)}, "not an NYSE session"),
             ({"event": date(2025, 8, 29)}, "event must lie after a session that is simulated"),
             # A Saturday, and the Monday after it: the close before the event is not simulated.
             (
