@@ -129,7 +129,7 @@ def _local(sample: Floats) -> Floats:
 
 
 def _permuted(sample: Floats, generator: np.random.Generator, *, block: int, draws: int) -> bool:
-    """Whether permuted blocks of rows reject constancy; `block` divides their number."""
+    """Tell whether permuted blocks of rows reject constancy; `block` divides their number."""
     x, y = standardise(*np.ascontiguousarray(sample.T))
     statistic = _fluctuation(x, y)[0]
     count = 0
@@ -161,7 +161,7 @@ def constancy_forms(sample: Floats, seed: int, *, draws: int) -> dict[str, bool]
 
 
 def _elliptical(sample: Floats, seed: int, *, draws: int) -> bool:
-    """Whether radii in random directions reject, the volatility taken as known."""
+    """Tell whether radii in random directions reject, the volatility taken as known."""
     a, b = standardise(*np.ascontiguousarray(sample.T))
     r = float(np.mean(a * b))
     noise = _noise(a, b, r, null="elliptical", draws=draws, seed=seed)

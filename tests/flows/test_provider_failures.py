@@ -88,7 +88,7 @@ class TestProviderThatRaises:
         assert added["prices"] > 0
         assert not read_vintages(tmp_path, "prices").empty
         rejected = read_rejected(tmp_path)
-        rows = rejected[rejected["rule"] == "provider_failed"].set_index("table")
+        rows = rejected[rejected["rule"] == "provider_exception"].set_index("table")
         assert set(rows.index) == set(EXCEPTIONS)
         for table, name in EXCEPTIONS.items():
             row = rows.loc[table]
@@ -132,7 +132,7 @@ class TestDailyRun:
         snapshot = latest(lake)
         cutoff = read(snapshot, "regimes", as_of=SESSION)["cutoff"].item()
         quality = session_day(snapshot, as_of=SESSION, cutoff=cutoff).tables["quality"]
-        rows = quality[quality["rule"] == "provider_failed"].set_index("table")
+        rows = quality[quality["rule"] == "provider_exception"].set_index("table")
         assert set(rows.index) == set(EXCEPTIONS)
         for table, name in EXCEPTIONS.items():
             assert f"{name} while {table} was read" in str(rows.loc[table, "example"])
@@ -140,5 +140,5 @@ class TestDailyRun:
         assert rows["remedy"].str.contains("run again").all()
         outcome: Any = state.result()
         page = Path(outcome["report"]).read_text(encoding="utf-8")
-        assert "provider failed" in page
+        assert "provider exception" in page
         assert SECRET not in page

@@ -121,22 +121,22 @@ def _(folder: Path) -> None:
     prices().to_parquet(folder / "prices.parquet", index=False)
 
 
-@_add("a folder named prices.csv", REFUSED, "is no file")
+@_add("a folder named prices.csv", REFUSED, "is not a file")
 def _(folder: Path) -> None:
     (folder / "prices.csv").mkdir()
 
 
-@_add("a pipe that never ends", REFUSED, "is no file")
+@_add("a pipe that never ends", REFUSED, "is not a file")
 def _(folder: Path) -> None:
     os.mkfifo(folder / "prices.csv")
 
 
-@_add("a link to an endless device", REFUSED, "is no file")
+@_add("a link to an endless device", REFUSED, "is not a file")
 def _(folder: Path) -> None:
     (folder / "prices.csv").symlink_to("/dev/zero")
 
 
-@_add("a link that points nowhere", REFUSED, "is no file")
+@_add("a link that points nowhere", REFUSED, "is not a file")
 def _(folder: Path) -> None:
     (folder / "prices.csv").symlink_to(folder / "gone.csv")
 

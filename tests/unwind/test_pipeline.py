@@ -193,7 +193,7 @@ class TestLateListing:
         assert quality.loc["GLD", "rule"] == "missing_symbol"
         assert "IGV" not in quality.index[quality["rule"] == "missing_symbol"]
         links = tables["correlations"]
-        assert set(links.loc[links["asset"] == "GLD", "reason"]) == {"no price of GLD is on file"}
+        assert set(links.loc[links["asset"] == "GLD", "reason"]) == {"no price for GLD"}
 
 
 class TestShortHistory:

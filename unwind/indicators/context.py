@@ -96,7 +96,7 @@ class RunContext:
         return [max([*shared, instants.get(asset, self.cutoff)]) for asset in assets]
 
     def is_unconfirmed(self, symbol: str) -> bool:
-        """Whether the symbol's return of the session is set aside until it is confirmed."""
+        """Tell whether the symbol's return of the session is set aside until it is confirmed."""
         notes = self.panel.notes
         own = (notes["symbol"] == symbol) & (notes["rule"] == UNCONFIRMED)
         return bool((own & (notes["session"] == self.stamp)).any())
@@ -104,4 +104,4 @@ class RunContext:
     def no_price(self, symbol: str) -> str | None:
         """Reason that a symbol has no price at all by the session; None where it has one."""
         missing = self.panel.close.loc[: self.stamp, symbol].isna().all()
-        return f"no price of {symbol} is on file" if missing else None
+        return f"no price for {symbol}" if missing else None

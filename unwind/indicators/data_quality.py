@@ -19,7 +19,7 @@ STORE, N_EXAMPLES = "store", 3
 # Symbols that one row names.
 SHOWN_SYMBOLS = 12
 
-# Notes of the panel that are warnings, and what to do; the others are proxies that stand in daily.
+# Notes of the panel that are warnings, and what to do; the others are proxies of every day.
 WARNED = {
     "missing_price": "ask the vendor",
     UNCONFIRMED: "ask the vendor, or confirm the move with `unwind confirm`",
@@ -167,7 +167,7 @@ def _quarantined(context: RunContext, rejected: pd.DataFrame) -> pd.DataFrame:
                 "rule": rule,
                 "severity": first["severity"],
                 "count": len(group),
-                # The row's number stands in the quarantine log, not here: a number that shifts when
+                # The row's number is in the quarantine log, not here: a number that shifts when
                 # later rows are added to the file would make history depend on the future.
                 "example": _screened(group)
                 if first["origin"] == STORE

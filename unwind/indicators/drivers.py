@@ -26,7 +26,7 @@ def driver_history(
     shares : DataFrame of shape (n_sessions, n_assets)
         Volume in shares; an asset without a column has none.
     factors : DataFrame
-        Rows of `equity_factors_pct`, one a session; empty where the desk has none.
+        Rows of `equity_factors_pct`, one per session; empty where the desk has none.
     chosen : Verdict
 
     Returns

@@ -106,7 +106,7 @@ def is_two_sided(mirrored: pd.Series, settings: Settings) -> pd.Series:
 
 
 def is_raised(verdict: Verdict, context: RunContext) -> bool:
-    """Whether positions were being cut: raised or RELEASE. WATCH comes in quiet years."""
+    """Tell whether the state is DELEVERAGING, DEGROSSING or RELEASE."""
     return verdict.states["state"].loc[context.stamp] in (*RAISED, RELEASE)
 
 
@@ -176,7 +176,7 @@ def regime_rows(context: RunContext, verdict: Verdict) -> pd.DataFrame:
 
 
 def calibration_sample(context: RunContext) -> str:
-    """Whether the calibration's sample holds the session, or data later than it."""
+    """Position of the session relative to the calibration's sample."""
     limits, day = context.settings.calibrated, context.as_of
     if context.source.startswith("simulated") or day > limits.calibrated_to:
         return OUT_OF_SAMPLE

@@ -145,7 +145,7 @@ def read_calibrated(path: Path) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        The file is missing or is no JSON object.
+        The file is missing or is not a JSON object.
     """
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
@@ -161,7 +161,7 @@ def read_calibrated(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"calibration {path} is not valid JSON: {error}") from error
     if not isinstance(held, dict):
-        raise SettingsError(f"calibration {path} is no JSON object; calibrate again")
+        raise SettingsError(f"calibration {path} is not a JSON object; calibrate again")
     return held
 
 

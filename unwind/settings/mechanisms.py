@@ -135,7 +135,7 @@ class OrganicDemand(Section):
 
 
 class SessionHours(Section):
-    """Where on the clock a move was made."""
+    """Hours of a move."""
 
     symbol: Symbol
     window: int = Field(ge=10, le=504)
@@ -153,7 +153,7 @@ class Yen(Section):
 
 
 class Cash(Section):
-    """What is sold and bought in a dash for cash."""
+    """Assets sold and bought in a dash for cash."""
 
     havens: tuple[Symbol, ...] = Field(min_length=1)
     # Corporate bonds and Treasuries of their duration.
@@ -162,7 +162,7 @@ class Cash(Section):
 
 
 class Rebound(Section):
-    """What the losers regain on the session after."""
+    """Reversal of the losers on the next session."""
 
     min_assets: int = Field(ge=3, le=1000)
     min_fall: float = Field(gt=0, lt=1)

@@ -101,7 +101,7 @@ class Settings(Section):
         named = {*tests.tested, *(symbol for pair in tests.compared for symbol in pair)}
         if strangers := named - set(self.universe.counterparts):
             raise ValueError(
-                f"correlation_tests names {sorted(strangers)}, which are no counterparts; "
+                f"correlation_tests names {sorted(strangers)}, which are not counterparts; "
                 "add them to universe.counterparts"
                 + _nearest(strangers, self.universe.counterparts)
             )
@@ -112,7 +112,7 @@ class Settings(Section):
         """Twelve hexadecimal digits of the SHA-256 of the canonical JSON without two sections.
 
         `sources`: rows say themselves where they came from; an address or a patience changes no
-        figure. `scan`: its output stands beside the desk's tables and carries a key of its own.
+        figure. `scan`: its output is beside the desk's tables and carries a key of its own.
         """
         return digest_of(self.model_dump(mode="json"))
 

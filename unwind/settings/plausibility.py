@@ -8,7 +8,7 @@ from unwind.settings.shared import Section
 
 
 class Plausibility(Section):
-    """When a price is set aside until it is confirmed; moves are log changes."""
+    """Limits beyond which a price is set aside until confirmed; moves are log changes."""
 
     window: int = Field(ge=20, le=2520)
     min_observations: int = Field(ge=10, le=2520)

@@ -34,7 +34,7 @@ class Section(BaseModel):
 
 
 class Universe(Section):
-    """Who is measured against whom."""
+    """Base asset and its counterparts."""
 
     base: Symbol
     counterparts: tuple[Symbol, ...] = Field(min_length=1)
@@ -62,7 +62,7 @@ class Universe(Section):
 
 
 class Clock(Section):
-    """Which series are not exchange-traded, and where their 16:00 New York price comes from."""
+    """Series that are not exchange-traded, and the source of their 16:00 New York price."""
 
     crypto_daily: tuple[Symbol, ...]
     weekday: tuple[Symbol, ...]
@@ -79,7 +79,7 @@ class Publication(Section):
 
 
 class Lag(Section):
-    """When a row that carries no known_at counts as known."""
+    """Time at which a row without known_at counts as known."""
 
     days: int | None = Field(default=None, ge=0, le=60)
     sessions: int | None = Field(default=None, ge=0, le=20)
@@ -95,6 +95,6 @@ class Lag(Section):
 
 
 class Report(Section):
-    """What the desk report draws."""
+    """Settings of the desk report."""
 
     history: int = Field(ge=20, le=2520)

@@ -24,7 +24,7 @@ Name = Annotated[str, Field(pattern=r"^[\w.^=:/-]{1,32}$")]
 
 
 class Retry(Section):
-    """How often and how long a live provider is asked."""
+    """Retries and time limits of a live provider."""
 
     attempts: int = Field(ge=1, le=10)
     first_wait_seconds: float = Field(gt=0, le=60)

@@ -1,4 +1,4 @@
-"""Sections of the settings for the verdict and the calibration in force."""
+"""Sections of the settings for the verdict and its calibration."""
 
 import datetime
 from typing import Annotated, Self
@@ -32,7 +32,7 @@ class DriverWeights(Section):
 
 
 class Verdict(Section):
-    """What the verdict looks at; how it weighs that is calibrated (`Calibrated`)."""
+    """Inputs of the verdict; its scales and thresholds are calibrated (`Calibrated`)."""
 
     calibration: str = Field(min_length=1)
     window: int = Field(ge=20, le=2520)
@@ -75,7 +75,7 @@ class Verdict(Section):
 
 
 class Calibration(Section):
-    """How `unwind study calibrate` sets scales and thresholds."""
+    """Rules by which `unwind study calibrate` sets scales and thresholds."""
 
     deleveraging_entries: float = Field(gt=0, le=50)
     watch_entries: float = Field(gt=0, le=100)
@@ -97,7 +97,7 @@ class Calibration(Section):
 
 
 class DriverScale(Section):
-    """How often ordinary sessions reach a value of one driver (`models.verdict.score.Scale`)."""
+    """Tail frequency of one driver on ordinary sessions (`models.verdict.score.Scale`)."""
 
     knots: tuple[Knot, Knot, Knot]
     mean_excess: float = Field(gt=0, le=1e6)
@@ -162,7 +162,7 @@ class ScoreRarity(Section):
 
 
 class Statement(Section):
-    """What the calibration states of years to come, from years left out of it."""
+    """Statement of the calibration for years to come, from years left out of it."""
 
     rate: LongRunRate
     rarity: tuple[ScoreRarity, ...] = Field(min_length=2)

@@ -1,4 +1,4 @@
-"""Where observations come from: one provider a file, behind one small protocol.
+"""Providers of observations: one per file, behind one small protocol.
 
 - `unwind.contract.source`: what every provider offers
 - `unwind.sources.files`: the drop folder (Parquet or CSV)

@@ -30,7 +30,7 @@ Answer = TypeVar("Answer")
 ACCEPTED = "gzip"
 # Bytes that are unpacked before they are counted.
 STEP = 1 << 20
-# A library's own time-out speaks first, since it says more.
+# A library's own time-out comes first: its message is more precise.
 GRACE_SECONDS = 0.5
 
 

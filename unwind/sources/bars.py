@@ -18,7 +18,7 @@ DIGITS = 7
 
 
 def kind_of(symbol: str, clock: Clock) -> Kind:
-    """How a symbol's day ends: with the exchange, its index, UTC, or read at the session's cut."""
+    """End of a symbol's day: the exchange's, its index's, UTC, or the session's close."""
     if symbol in clock.crypto_daily:
         return "utc_day"
     if symbol in clock.weekday:
@@ -27,7 +27,7 @@ def kind_of(symbol: str, clock: Clock) -> Kind:
 
 
 def finished_at(days: pd.DatetimeIndex, kind: Kind, *, settle_minutes: int) -> pd.DatetimeIndex:
-    """When a day's bar is a close, in UTC.
+    """Time at which a day's bar is a close, in UTC.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Closes:
     Attributes
     ----------
     rows : DataFrame
-        One row a day, by date.
+        One row per day, by date.
     late : date or None
         The newest finished day, where the vendor does not have it yet.
     """
@@ -96,7 +96,7 @@ def finished(bars: pd.DataFrame, kind: Kind, *, now: pd.Timestamp, settle_minute
     Parameters
     ----------
     bars : DataFrame
-        Indexed by date without a zone; NaN closes are no bars.
+        Indexed by date without a zone; NaN closes are not bars.
     kind : str
     now : Timestamp, UTC
     settle_minutes : int

@@ -136,7 +136,7 @@ def positions(
     -------
     DataFrame, tuple of Fault
         Rows of `cftc_positions`. A week that lacks a contract which earlier weeks had, or in which
-        a figure is no number, is left out and named: a sum without one of its parts is a fall that
+        a figure is missing, is left out and named: a sum without one of its parts is a fall that
         did not happen. The order of the report does not matter.
     """
     columns = {name for row in report for name in row}

@@ -59,7 +59,7 @@ def option_book(book: Any, *, underlying: str, now: pd.Timestamp) -> tuple[pd.Da
 
 
 def _contract(name: object) -> dict[str, Any] | None:
-    """Read "BTC-27MAR26-70000-P"; None for what is no option of this form."""
+    """Read "BTC-27MAR26-70000-P"; None for anything else."""
     parts = name.split("-") if isinstance(name, str) and len(name) <= MAX_TEXT else []
     if len(parts) != 4 or parts[3] not in ("C", "P"):
         return None
@@ -74,7 +74,7 @@ def _contract(name: object) -> dict[str, Any] | None:
 
 
 def funding(payments: list[Any]) -> pd.DataFrame:
-    """Sum of the payments of each UTC day, by day; a payment that is no number voids its day."""
+    """Sum of the payments of each UTC day, by day; a payment that is not a number voids its day."""
     if not payments:
         return pd.DataFrame()
     at = pd.to_datetime([int(row["fundingTime"]) for row in payments], unit="ms", utc=True)
@@ -108,7 +108,7 @@ def open_interest(stamped: list[Any]) -> pd.DataFrame:
 
 
 def candles(rows: list[Any]) -> pd.DataFrame:
-    """Lay candles out by their start; what is no number is left for screening to name."""
+    """Lay candles out by their start; screening names what is not a number."""
     bars = pd.DataFrame(
         [[int(row[0]), *(scalar(row[place]) if len(row) > place else None for place in range(1, 6))]
          for row in rows],
@@ -119,7 +119,7 @@ def candles(rows: list[Any]) -> pd.DataFrame:
 
 
 def has_time(row: Any, stamp: str | int) -> bool:
-    """Whether a row, a list or an object, carries its time."""
+    """Tell whether a row, a list or an object, has its time."""
     form: type[Any] = dict if isinstance(stamp, str) else list
     if not isinstance(row, form):
         return False

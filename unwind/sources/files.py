@@ -1,4 +1,4 @@
-"""The drop folder: one Parquet or CSV file a table, read as it lies there."""
+"""The drop folder: one Parquet or CSV file per table, read in place."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ PROVISIONS = (
         table="every table",
         content="what lies in the drop folder: " + ", ".join(INPUT_TABLES),
         lag="as each row's known_at says, else by the lag rules of [known_at]",
-        limits="one Parquet or CSV file a table",
+        limits="one Parquet or CSV file per table",
     ),
 )
 SUFFIXES = (".parquet", ".csv")
@@ -45,10 +45,10 @@ class FilesSource:
                 self._strangers.append(path.name)
                 continue
             if not path.is_file():  # a pipe or a device would be read for ever
-                raise SourceError(f"{path.name} is no file; put a plain file in its place")
+                raise SourceError(f"{path.name} is not a file; put a plain file in its place")
             if path.stem in self._paths:
                 raise SourceError(
-                    f"{path.stem} stands in {folder} as {self._paths[path.stem].name} and as "
+                    f"{path.stem} is in {folder} as {self._paths[path.stem].name} and as "
                     f"{path.name}; keep one of them"
                 )
             self._paths[path.stem] = path
@@ -79,7 +79,7 @@ class FilesSource:
         SourceUnavailable
             The file cannot be read at this moment; the flow tries again.
         SourceError
-            It can be opened and is no Parquet or CSV, or exceeds a bound; trying again would not
+            It opens and is neither Parquet nor CSV, or exceeds a bound; trying again would not
             help.
         """
         path = self._paths[table]

@@ -22,7 +22,7 @@ _VENDOR = re.compile(r"^[\w.-]{1,32}$", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What an import changed in the drop folder."""
+    """Changes of an import in the drop folder."""
 
     path: Path
     added: int
@@ -79,7 +79,7 @@ def import_flow_table(
     ----------
     table : FlowTable
     drop : Path
-        Folder of the files source; its etf_flows.parquet is written whole or not at all, under a
+        Folder of the files source; its etf_flows.parquet is written atomically, under a
         lock. Rows that are there stay: a changed figure is added as a later vintage.
     vendor : str
         Flows count for the day on which they were traded; the name says whose figures they are.
@@ -101,7 +101,7 @@ def import_flow_table(
         raise FlowTableError(f"drop folder {drop} does not exist; name an existing folder")
     if (drop / f"{TABLE}.csv").exists():
         raise FlowTableError(
-            f"{TABLE}.csv stands in {drop}, and an import writes {TABLE}.parquet; "
+            f"{TABLE}.csv is in {drop}, and an import writes {TABLE}.parquet; "
             "convert it to Parquet first"
         )
     newest_day = table.rows["session"].max().tz_localize("UTC")
@@ -120,7 +120,7 @@ def import_flow_table(
         both = incoming.merge(newest, on=KEY, how="left", suffixes=("", "_held"), indicator=True)
         there = both["_merge"].eq("both").to_numpy()
         now, before = both["net_flow_usd_m"], both["net_flow_usd_m_held"]
-        # A dash says nothing: it takes no figure back, and alone it is not worth a row.
+        # A dash is not a figure: it takes no figure back, and alone it is not worth a row.
         same = ((now - before).abs() < 1e-9) | now.isna()
         changed = there & ~same.to_numpy()
         revised = changed & before.notna().to_numpy()

@@ -1,4 +1,4 @@
-"""Tables of fund flows as people save them from a vendor's page: a row a day, a column a fund.
+"""Tables of fund flows saved from a vendor's page: one row per day, one column per fund.
 
 Read from CSV, a saved HTML page or clipboard text; nothing is fetched and nothing is run. Dates
 like "05 Feb 2026", outflows in parentheses, "-" for a figure that is not there yet, totals and
@@ -70,7 +70,7 @@ def read_flow_table(content: bytes, *, millions: float) -> FlowTable:
     Raises
     ------
     FlowTableError
-        It is too large, is no text, holds no table with a date a row and a fund a column, holds
+        It is too large, is not text, holds no table with a date a row and a fund a column, holds
         a cell that is neither a figure nor a dash, or no total that is the sum of its funds.
     """
     if len(content) > MAX_BYTES:
@@ -209,7 +209,7 @@ def _flow_table(grid: list[list[str]], *, millions: float) -> FlowTable:
 
 
 def _funds(header: list[list[str]], *, width: int) -> dict[int, str]:
-    """Column → fund, from whichever header row names most; fees and issuers stand in others."""
+    """Column → fund, from whichever header row names most; fees and issuers are in others."""
     best: dict[int, str] = {}
     score = (0, 0)
     for row in header:
@@ -229,7 +229,7 @@ def _funds(header: list[list[str]], *, width: int) -> dict[int, str]:
             "a flow table must name its funds in a row above the first day, got "
             f"{header[-1][:6] if header else 'no header'!r}; copy the header too"
         )
-    # "Total" often stands in another header row than the tickers.
+    # "Total" is often in another header row than the tickers.
     for row in header:
         for place, name in enumerate(row):
             if place < width and name.strip().lower() == "total":

@@ -33,7 +33,7 @@ def main() -> None:
 def grids(content: bytes) -> Iterator[list[list[str]]]:
     """Yield each table's own rows; those of a table inside a cell are that table's.
 
-    A cell that spans columns or rows stands in each of them, as a browser lays a table out.
+    A cell that spans columns or rows counts in each of them, as a browser lays a table out.
     pandas.read_html does that too. It fills the memory on the spans of a hostile page (1,000
     columns by 60,000 rows a cell), and reads figures as numbers before their form was checked.
     """

@@ -1,4 +1,4 @@
-"""What every provider gives: for `unwind sources` and for docs/sources.md."""
+"""List of the providers, for `unwind sources` and for docs/sources.md."""
 
 from unwind.sources.registry import PROVIDERS, SIMULATED, SIMULATED_PROVISIONS
 

@@ -29,7 +29,7 @@ MIN_DATES = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statements:
-    """What the user states about a file; None leaves it to the file.
+    """Statements of the user about a file; None leaves it to the file.
 
     Attributes
     ----------
@@ -234,7 +234,7 @@ def _wide(
     heads = [names[column][depth - 1] for column in used]
     if not symbols or not all(symbols.values()):
         raise PriceFormError(
-            f"{sheet.label} has no close and is no table with one symbol per column, its columns "
+            f"{sheet.label} has no close and is not one with one symbol per column, its columns "
             f"being {_listed(heads)}; name the columns Date, Ticker, Close"
         )
     _refuse_repeated(symbols, names, sheet.label)

@@ -30,7 +30,7 @@ def provider_failed(label: str, table: str, error: Exception) -> Fault:
     _log.error("source %s failed at the table %s: %s", label, table, stack)
     return Fault(
         entity=label,
-        rule="provider_failed",
+        rule="provider_exception",
         severity="error",
         value=f"{type(error).__name__} while {table} was read",
         remedy="the other sources are not affected; report it with the stack in the run's log, "

@@ -179,7 +179,7 @@ def _once(names: Sequence[str], name: str) -> None:
 
 
 def _scalar(kind: pa.DataType) -> bool:
-    """Whether a type is a plain value of bounded size, or a dictionary of such values."""
+    """Tell whether a type is a plain value of bounded size, or a dictionary of such values."""
     if pa.types.is_dictionary(kind):
         return _scalar(kind.value_type)
     tests = (
@@ -219,7 +219,7 @@ def _cut(array: Any) -> Any:
 
 
 def _decoded_bytes(array: Any) -> int:
-    """Bytes that an array takes once each value stands in its own row."""
+    """Bytes that an array takes once each value has its own row."""
     if pa.types.is_dictionary(array.type):
         values = array.dictionary
         if not _text(values.type):
@@ -241,7 +241,7 @@ def _pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
     while block := file.read(PIECE):
         if b"\x00" in block:
             raise SourceError(
-                f"{name} cannot be read (it holds NUL bytes, so it is no text); "
+                f"{name} cannot be read (it holds NUL bytes, so it is not text); "
                 "write it again as Parquet or UTF-8 CSV"
             )
         block = rest + block

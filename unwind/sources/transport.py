@@ -28,7 +28,7 @@ class NoAnswer(Exception):
         self.wait_seconds = wait_seconds
 
 
-# After so many requests in a row that used up their attempts, a provider is down: each further one
+# After these failed requests in a row a provider is down: each further one
 # is tried once, until one is answered.
 LOST_IN_A_ROW = 3
 # Values of one answer, counted by the signs of JSON: about 100 bytes of memory each.
@@ -57,7 +57,7 @@ class Timekeeping:
     elapsed : callable
         Seconds on a clock that never goes back.
     sleep : callable
-        Waits so many seconds.
+        Waits a number of seconds.
     chance : callable
         A number in [0, 1): the jitter.
     """
@@ -70,7 +70,7 @@ class Timekeeping:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome(Generic[Answer]):
-    """An answer, or the fault that stands in its place."""
+    """An answer, or the fault in its place."""
 
     answer: Answer | None
     fault: Fault | None

@@ -23,7 +23,7 @@ Sessions = Mapping[date, SessionDay]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What the rows say of a claim.
+    """Finding of the rows on a claim.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def sessions_of(snapshot: Snapshot, days: Sequence[date]) -> dict[date, SessionD
 
 
 def row(sessions: Sessions, day: date, table: str, **named: object) -> Row:
-    """The one row of a session's table that has these values; a null one is no figure."""
+    """The one row of a session's table that has these values; a null is not a figure."""
     if day not in sessions:
         raise Absent(f"session {day} is not published")
     rows = sessions[day].tables[table]
@@ -127,7 +127,7 @@ def description(sessions: Sessions, day: date, table: str, **named: object) -> R
 
 
 def without(check: Callable[[], Row]) -> str | None:
-    """Why a row is not there; None where it is."""
+    """Reason why a row is missing; None where it is there."""
     try:
         check()
     except Absent as absent:
@@ -151,7 +151,7 @@ def claims_json(found: Sequence[tuple[Claim, Finding]]) -> list[dict[str, Any]]:
 
 
 def claims_markdown(found: Sequence[tuple[Claim, Finding]], sessions: Sessions) -> str:
-    """Return the page: a table of verdicts, and the cut-offs that they stand on."""
+    """Return the page: a table of verdicts, and the cut-offs that they use."""
     counts = [
         f"{sum(finding.verdict == verdict for _, finding in found)} {verdict}"
         for verdict in VERDICTS

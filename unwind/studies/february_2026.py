@@ -95,7 +95,7 @@ def _sigma(sessions: Sessions) -> Finding:
         verdict=CONFIRMED if rarer >= 9.5 else CONTESTED,
         value=f"under a normal {percent(2 * float(norm.sf(3.5)), decimals=4)} of sessions, "
         f"{number(rarer, decimals=1)} times rarer than 3σ; under a Student-t with "
-        f"{USUAL_DOF:.0f} degrees of freedom once in {student:.0f} sessions"
+        f"{USUAL_DOF:.0f} degrees of freedom 1 in {student:.0f} sessions"
         + "".join(f"; published: {figure}" for figure in published),
         rule="ten times rarer than 3σ, under a normal",
         missing=None

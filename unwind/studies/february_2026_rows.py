@@ -32,7 +32,7 @@ def mechanism(sessions: Sessions, day: date, indicator: str, item: str | None = 
     Raises
     ------
     Absent
-        No run has it; the command that may fill it is named where the session stands at an early
+        No run has it; the command that may fill it is named where the session has an early
         cut-off.
     """
     named = {"indicator": indicator} if item is None else {"indicator": indicator, "item": item}

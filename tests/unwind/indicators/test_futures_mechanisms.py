@@ -226,9 +226,7 @@ class TestMissingInput:
     ) -> None:
         moment = _moment(EVENT, settings, NEXT_MORNING[EVENT])
         rows = _rows(unwound, moment, settings, without=("crypto_hourly", "prices"))
-        assert rows["near_basis", "CME"].reason == (
-            "no spot price of 2026-02-06 00:00 UTC is on file"
-        )
+        assert rows["near_basis", "CME"].reason == ("no spot price of 2026-02-06 00:00 UTC")
         assert rows["calendar_basis", "CME"].quality == "good"
 
     def test_without_open_interest_no_class(self, unwound: Market, settings: Settings) -> None:

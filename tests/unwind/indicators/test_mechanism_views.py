@@ -124,4 +124,4 @@ class TestFebruary2026:
 
     def test_what_no_source_prints_is_said(self, real) -> None:
         assert real[0].gamma == "no option chain of IBIT was known by the cut-off"
-        assert "kept by hand" in real[0].barriers
+        assert "maintained manually" in real[0].barriers

@@ -105,10 +105,10 @@ class TestPricesAlone:
 
     def test_says_which_input_is_missing(self, plain_market: Market, settings: Settings) -> None:
         reasons = rows_of(plain_market, DAY, settings)["reason"]
-        assert reasons[("flow_surprise", "IBIT")] == "no ETF flows are on file"
-        assert reasons[("turnover", "IBIT")] == "no ETF flows are on file"
-        assert reasons[("put_share", "IBIT")] == "no option chain of IBIT is on file"
-        assert reasons[("move", "us_cash")] == "no hourly bar of BTC-USD is on file"
+        assert reasons[("flow_surprise", "IBIT")] == "no ETF flows"
+        assert reasons[("turnover", "IBIT")] == "no ETF flows"
+        assert reasons[("put_share", "IBIT")] == "no option chain for IBIT"
+        assert reasons[("move", "us_cash")] == "no hourly bar for BTC-USD"
         assert reasons[("published_zscore", "universe")] == "no published z-score was known"
 
     def test_prices_are_enough_for_volume_yen_and_rebound(
@@ -408,7 +408,7 @@ class TestYen:
         rows = table(inputs, blind, moment_of(DAY, settings), settings)
         held = rows[rows["block"] == "yen"]
         assert len(held) == 6
-        assert set(held["reason"]) == {"no price of USDJPY is on file"}
+        assert set(held["reason"]) == {"no price for USDJPY"}
 
 
 class TestOrganicDemand:
@@ -454,7 +454,7 @@ class TestOrganicDemand:
         ("name", "reason"),
         [
             ("basis", "no basis of CME is known"),
-            ("open_interest", "no open interest of CME is on file"),
+            ("open_interest", "no open interest for CME"),
         ],
     )
     def test_a_missing_series_is_said(

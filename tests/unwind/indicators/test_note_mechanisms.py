@@ -104,7 +104,7 @@ class TestStates:
         assert row.reason == "BITB is not in the universe, so it has no price here"
         assert rows[("barrier_distance", "empty")].reason == "barrier or notional is empty"
         strike = rows[("knock_in_delta", "too old")]
-        assert strike.reason == "no close of IBIT at issue is on file, so the strike is not known"
+        assert strike.reason == "no close of IBIT at issue, so the strike is not known"
         assert rows[("hitting_probability", "too old")].value > 0
 
 
@@ -172,7 +172,7 @@ class TestWithoutItsInputs:
         assert len(rows) == 5
         for row in rows.values():
             assert row.quality == MISSING
-            assert "the table is kept by hand" in row.reason
+            assert "the table is maintained manually" in row.reason
 
     def test_without_an_index_the_trailing_volatility_is_a_proxy(
         self, market: Market, settings: Settings

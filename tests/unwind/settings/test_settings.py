@@ -199,7 +199,7 @@ class TestCalibration:
             (None, "own.json does not exist; run `unwind study calibrate` or correct"),
             ("{", "own.json is not valid JSON"),
             (b"\xff\xfe{}", "own.json is not valid JSON"),
-            ("[1]", "own.json is no JSON object; calibrate again"),
+            ("[1]", "own.json is not a JSON object; calibrate again"),
             ("{}", "missing key calibrated.version; calibrate again"),
         ],
     )

@@ -347,7 +347,7 @@ class TestMerge:
     @pytest.mark.parametrize(
         ("prepare", "known", "said"),
         [
-            ("csv", None, "etf_flows.csv stands in"),
+            ("csv", None, "etf_flows.csv is in"),
             ("torn", None, "etf_flows.parquet cannot be read"),
             ("gone", None, "does not exist; name an existing folder"),
             ("", "2026-02-04T00:00Z", "known_at must not lie before the newest day"),

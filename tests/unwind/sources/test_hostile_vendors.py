@@ -190,5 +190,5 @@ class TestDocument:
                     parts = source.extract(table).parts
                     assert all(part.rows.empty and part.faults for part in parts)
         # Each is foreseen: none reached the boundary for exceptions.
-        assert "provider_failed" not in {fault.rule for part in parts for fault in part.faults}
+        assert "provider_exception" not in {fault.rule for part in parts for fault in part.faults}
         assert "failed at the table" not in caplog.text

@@ -54,7 +54,7 @@ class TestOutage:
         assert watch.slept == [1, 2, 3]
         assert outcome.answer is None
         assert outcome.fault is not None
-        assert outcome.fault.rule == "vendor answers without a server error"
+        assert outcome.fault.rule == "vendor: server_error"
         assert outcome.fault.value == "HTTP 503 (4 attempts)"
         assert outcome.fault.remedy == "run again later"
 
@@ -130,7 +130,7 @@ class TestTimeIsUsedUp:
         assert all(outcome.answer is None for outcome in outcomes)
         assert watch.seconds <= RETRY.total_seconds
         assert outcomes[-1].fault is not None
-        assert outcomes[-1].fault.rule == "vendor answers within the time allowed"
+        assert outcomes[-1].fault.rule == "vendor: time_limit_reached"
 
     def test_the_next_table_starts_anew(self) -> None:
         watch = Stopwatch(NOW)

@@ -90,7 +90,7 @@ class TestRule:
         # 2·Φ(−3.5) = 0.0465 %, Φ(−3)/Φ(−3.5) = 5.80; t₆ scaled to unit variance: 1 in 193.
         finding = claim(3).check({})
         assert finding.verdict == CONTESTED
-        for figure in ("0.0465 %", "5.8 times", "once in 193"):
+        for figure in ("0.0465 %", "5.8 times", "1 in 193"):
             assert figure in figures_of(finding)
 
 

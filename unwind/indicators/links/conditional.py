@@ -102,5 +102,5 @@ def _faded(pair: pd.DataFrame, fit: DccFit, settings: Settings) -> dict[str, obj
     return {
         "value": float(faded.iloc[-1]),
         "change": float(faded.iloc[-1] - faded.iloc[-2]),
-        "reason": f"{fit.reason}; EWMA of the residuals, half-life {half_life}, stands in",
+        "reason": f"{fit.reason}; EWMA of the residuals, half-life {half_life}, is used instead",
     }

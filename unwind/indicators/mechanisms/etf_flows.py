@@ -149,7 +149,7 @@ def _amounts(found: FundFlow, panel: Panel, base: str, chosen: Flows) -> list[Me
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Regressors:
-    """What a fund's flow is expected from: flow over its scale, and the columns beside it."""
+    """Regressors of a fund's flow: flow over its scale, and the columns beside it."""
 
     share: pd.Series
     design: pd.DataFrame
@@ -267,7 +267,7 @@ def _vendors(found: FundFlow, chosen: Flows) -> list[Mechanism]:
             or_missing(_row(found, name, np.nan, proxy=False), reason=reason)
             for name in ("vendor_conflict", "vendor_dating_lag")
         ]
-    # With more than two vendors, the widest gap speaks.
+    # With more than two vendors, the widest gap is used.
     told = {name: conflict_of(found.flow, found.others[name], chosen) for name in found.others}
     gaps = pd.Series({name: last["gap"] for name, last in told.items()}, dtype="float64").abs()
     name = str(gaps.idxmax()) if gaps.notna().any() else str(gaps.index[0])

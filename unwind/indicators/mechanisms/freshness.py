@@ -1,4 +1,4 @@
-"""Where an input stands: what its newest row describes, since when it was known, and its age."""
+"""Freshness of an input: session of its newest row, known_at and age in sessions."""
 
 from dataclasses import dataclass
 
@@ -113,5 +113,5 @@ def last_z(values: pd.Series, *, window: int, fewest: int) -> float:
 
 
 def baseline(values: pd.Series, *, window: int) -> int:
-    """How many of the `window` values before the last are there."""
+    """Number of values among the `window` before the last."""
     return int(values.iloc[-(window + 1) : -1].notna().sum())

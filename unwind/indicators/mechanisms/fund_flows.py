@@ -14,7 +14,7 @@ from unwind.settings.mechanisms import Flows
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FundFlow:
-    """What is known of one fund's flow, up to its newest session.
+    """Flow of one fund as known, up to its newest session.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class FundFlow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scale:
-    """What a flow is divided by: known before its session, USD m."""
+    """Divisor of a flow: known before its session, USD m."""
 
     before: pd.Series
     detail: str
@@ -91,12 +91,12 @@ def _level(frame: pd.DataFrame, name: str, *, level: int) -> pd.DataFrame:
 def fund_flow(
     flows: pd.DataFrame, known: pd.DataFrame, item: str, context: RunContext
 ) -> FundFlow | str:
-    """Lay a fund's flows over the sessions; a sentence where there are none to speak of."""
+    """Lay a fund's flows over the sessions; a sentence where there are none."""
     chosen, base = context.settings.flows, context.settings.universe.base
     if flows.empty:
-        return "no ETF flows are on file"
+        return "no ETF flows"
     if item not in flows.columns.get_level_values(0):
-        return f"no flow of {item} is on file"
+        return f"no flow for {item}"
     own = _level(flows, item, level=0)
     vendor = _vendor(own, chosen.vendor)
     newest = context.panel.sessions[own[vendor].notna()][-1]
@@ -135,7 +135,7 @@ def fund_flow(
 
 
 def assets_before(found: FundFlow, close: pd.Series, dollars: pd.Series, chosen: Flows) -> Scale:
-    """Assets of the fund before each session, or the volume that stands in for them."""
+    """Assets of the fund before each session, or the volume that is used instead."""
     anchor = chosen.anchors.get(found.item)
     start = None if anchor is None else pd.Timestamp(anchor.session)
     if anchor is not None and start in found.flow.index:

@@ -152,7 +152,7 @@ def _funding_rows(view: FuturesView) -> list[Mechanism]:
         stand.row(
             "funding_flips", chosen.offshore, f"changes of sign in {chosen.flip_window} days",
             now["flips"], missing=f"no {what}", n=chosen.flip_window,
-            detail=f"last on {flips[-1]:%Y-%m-%d}" if len(flips) else "none on file",
+            detail=f"last on {flips[-1]:%Y-%m-%d}" if len(flips) else "none",
         ),
     ]  # fmt: skip
 

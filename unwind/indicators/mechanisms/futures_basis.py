@@ -64,7 +64,7 @@ def _why_missing(view: FuturesView, name: str, at: pd.Timestamp) -> str:
     if name == CALENDAR:
         return f"one contract is fit for it, two are needed; {_left_out(view, at)}"
     if np.isnan(history.spot["price"][at]):
-        return f"no spot price of {history.clock[at]:%Y-%m-%d %H:%M} UTC is on file"
+        return f"no spot price of {history.clock[at]:%Y-%m-%d %H:%M} UTC"
     last = history.curve.days.loc[at].max()
     return f"no fit contract beyond {last:.0f} days; {_left_out(view, at)}"
 

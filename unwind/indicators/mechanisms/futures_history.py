@@ -89,7 +89,7 @@ class FuturesHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FuturesView:
-    """What the block `futures` reads: inputs, their histories, and where the run stands."""
+    """Inputs of the block `futures`, their histories, and the run's position."""
 
     held: Mapping[str, pd.DataFrame]
     history: FuturesHistory
@@ -109,7 +109,7 @@ class FuturesView:
         )
 
     def spot_known(self, at: pd.Timestamp) -> list[pd.Series]:
-        """When the spot prices up to a session were known."""
+        """Times at which the spot prices up to a session were known."""
         hourly, daily = self.held["hourly"], self.held["daily"]
         return [
             hourly.loc[hourly["bar_start_utc"] < self.history.clock[at], "known_at"],

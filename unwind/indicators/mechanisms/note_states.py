@@ -1,4 +1,4 @@
-"""Structured notes as they stand at a session: what is left of each, and its market."""
+"""Structured notes as of a session: state of each note, and its market."""
 
 from dataclasses import dataclass
 
@@ -82,7 +82,7 @@ def live_notes(held: pd.DataFrame, context: RunContext) -> pd.DataFrame:
 def standing_notes(
     held: pd.DataFrame, underlying: str, context: RunContext
 ) -> tuple[list[Note], str | None]:
-    """Notes of one underlying as they stand at the moment, or why they cannot be measured.
+    """Notes of one underlying as of the cut-off, or why they cannot be measured.
 
     `held` is the input table's rows of that underlying.
     """
@@ -167,7 +167,7 @@ def barrier_map(notes: list[Note], *, reach: float) -> pd.DataFrame:
 
 
 def touch_probability(note: Note, years: float, settings: Settings) -> float:
-    """Probability that the note's barrier is touched within so many years; 1 where it was."""
+    """Probability that the note's barrier is touched within the years; 1 where it was."""
     if note.barrier >= note.spot:
         return 1.0
     return float(

@@ -48,7 +48,7 @@ def notes_block(context: RunContext) -> Block:
     base = context.settings.universe.base
     held = live_notes(context.inputs["structured_notes"], context)
     if held.empty:
-        reason = "no structured note was known by the cut-off: the table is kept by hand"
+        reason = "no structured note was known by the cut-off: the table is maintained manually"
         return Block(
             rows=[
                 missing(BLOCK, name, base, context, unit=unit, reason=reason)
@@ -174,7 +174,7 @@ def _puts(note: Note, settings: Settings) -> list[KnockInPut]:
 
 def _greek_rows(plain: Mechanism, note: Note, puts: list[KnockInPut]) -> list[Mechanism]:
     if not puts:
-        reason = f"no close of {note.underlying} at issue is on file, so the strike is not known"
+        reason = f"no close of {note.underlying} at issue, so the strike is not known"
         return [
             replace(
                 plain, indicator=indicator, unit=unit, value=np.nan, quality=MISSING, reason=reason
@@ -262,7 +262,7 @@ def _issuer_rows(plain: Mechanism, priced: list[tuple[Note, list[KnockInPut]]]) 
     """Greeks of the puts that issuers own; signs as in gamma_exposure: they hold −delta."""
     struck = [(note, puts) for note, puts in priced if puts]
     if not struck:
-        reason = "no note has a strike: no close at issue is on file"
+        reason = "no note has a strike: no close at issue"
         return [
             replace(plain, indicator=name, unit=unit, quality=MISSING, reason=reason)
             for name, unit in TOTALS[2:]

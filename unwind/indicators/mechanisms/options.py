@@ -170,9 +170,7 @@ def _put_share_rows(
         value = float(shares.iloc[-1])
         if np.isnan(value):
             rows.append(
-                missing(
-                    BLOCK, indicator, base, context, unit=SHARE_UNIT, reason=f"no {what} on file"
-                )
+                missing(BLOCK, indicator, base, context, unit=SHARE_UNIT, reason=f"no {what}")
             )
             continue
         rows.append(
@@ -240,7 +238,7 @@ def _index_rows(implied: pd.DataFrame, context: RunContext) -> list[Mechanism]:
 
 
 def _unusable(held: pd.DataFrame, names: str, lag: int, context: RunContext) -> str | None:
-    """Say why the last value on file cannot stand; None where it can."""
+    """Reason why the last value cannot be used; None where it can."""
     if held.empty:
         return f"no {names} was known by the cut-off"
     old, allowed = age(context, held.index[-1]), context.settings.options.stale_sessions + lag

@@ -97,7 +97,7 @@ def organic_rows(
     )  # fmt: skip
     without = or_missing(plain, reason=f"no change of basis for {found.describes:%Y-%m-%d}")
     if open_interest is None:
-        reason = f"no open interest of {chosen.venue} is on file"
+        reason = f"no open interest for {chosen.venue}"
         return [or_missing(row, reason=reason), without]
     design = arbitrage_design(
         open_interest.reindex(index),

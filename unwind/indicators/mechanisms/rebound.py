@@ -1,6 +1,6 @@
 """Block "crowding": what the losers regain, and the z-scores that prime brokers publish.
 
-The sleeves of a multi-strategy book stand in the table `systemic`.
+The long–short spreads are in the table `systemic`.
 """
 
 from dataclasses import replace

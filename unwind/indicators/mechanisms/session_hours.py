@@ -30,7 +30,7 @@ def hours_block(context: RunContext) -> list[Mechanism]:
     cuts = cut_instants(sessions)
     held = bars[bars["bar_start_utc"] < cuts[-1]] if len(bars) else bars
     if held.empty:
-        return _none(f"no hourly bar of {chosen.symbol} is on file", context)
+        return _none(f"no hourly bar for {chosen.symbol}", context)
     newest = held["bar_start_utc"].max()
     if len(cuts) < 2 or newest < cuts[-2]:
         return _none(

@@ -141,7 +141,7 @@ def _options(chains: pd.DataFrame, context: RunContext) -> list[Mechanism]:
 
     own = chains[chains["underlying"] == base] if len(chains) else chains
     if own.empty:
-        return none(f"no option chain of {base} is on file")
+        return none(f"no option chain for {base}")
     activity = options_activity(own)
     day = (
         pd.DatetimeIndex(activity.index)

@@ -28,7 +28,7 @@ def yen_block(context: RunContext) -> list[Mechanism]:
                 item,
                 context,
                 unit=unit,
-                reason=f"no price of {symbol} is on file",
+                reason=f"no price for {symbol}",
             )
             for span in ("", "_slide")
             for name, item, unit in (

@@ -28,7 +28,7 @@ FIGURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Item:
-    """What is modelled: returns of the window and the session, and what the jump model sees."""
+    """Data of the models: returns of the window and the session, and features of the jump model."""
 
     name: str
     unit: str

@@ -293,7 +293,7 @@ def _crowding(context: RunContext) -> list[Measure]:
         ("degrossing", lost, "1 or 0", np.nan, few),
         (
             "rebound", book["rebound"], "standard deviations", np.nan,
-            "the session before was no degrossing session",
+            "the previous session was not a degrossing session",
         ),
     ]  # fmt: skip
     worst = book["worst_spread"]
