@@ -17,7 +17,7 @@ of one asset class or strategy (`cross_asset = no`) by DELEVERAGING or DEGROSSIN
 DELEVERAGING. Delay counts sessions from the acute start. Sessions outside [acute start − 3 days,
 end + 10 days] of every episode are ordinary: a stretch of alarms there, with gaps of at most ten
 sessions joined, counts one false alarm per ten sessions begun. Each session is judged on what was
-known at 16:15 New York. The labels were made by hand, after the fact.
+known at 16:15 New York. Episodes were labelled manually and in hindsight.
 
 ![The score over its history](track-record.svg)
 

@@ -36,6 +36,11 @@ NAMES = re.compile(
     r"(held|told|found|chosen|given|asked|kept|shown|passed|wanted|standing|stood|place|speaking|"
     r"strangers|rest|alike|moved|awaited)$|(FEWEST|MOST|LEAST)(_|$)|.*_A_YEAR$|.*_a_year$"
 )
+# Modules whose words are checked, and whose names are still to be changed.
+NAMES_PENDING = (
+    "unwind/indicators/", "unwind/sources/", "unwind/settings/", "unwind/studies/claims.py",
+    "unwind/studies/february_2026.py", "features/panel.py", "features/venues.py",
+)  # fmt: skip
 PATTERN = re.compile("|".join(WORDS), re.IGNORECASE)
 EXCUSE = "plain: ok"
 
@@ -82,7 +87,8 @@ def faults(path: Path) -> list[str]:
             first = (ast.get_docstring(node) or "").partition("\n")[0]
             if FIRST_WORD.match(first):
                 found.append(f"{where}:{getattr(node, 'lineno', 1)}: first line {first!r}")
-    found += [f"{where}:{line}: name {name}" for line, name in names(path) if NAMES.match(name)]
+    if not str(where).startswith(NAMES_PENDING):
+        found += [f"{where}:{line}: name {name}" for line, name in names(path) if NAMES.match(name)]
     return found
 
 

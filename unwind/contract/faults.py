@@ -49,7 +49,7 @@ FAULTS = {
     "unused_symbol": "no setting names these symbols",
     # providers
     "provider_failed": "a provider could not give a table; the others are used",
-    "provider_exception": "reading a provider's table ended with an exception; the stack is in the log",
+    "provider_exception": "reading a provider's table raised an exception; the log has it",
     "providers_disagree": "two providers report different values; the first is used",
     "fallback_provider_used": "the rows come from a provider of lower precedence",
     "request_timeout": "the provider did not answer in time",

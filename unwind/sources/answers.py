@@ -14,6 +14,7 @@ import pandas as pd
 
 from unwind.sources.transport import (
     ACCESS_DENIED,
+    CONNECTION_FAILED,
     INVALID_JSON,
     MAX_VALUES,
     RATE_LIMITED,
@@ -200,7 +201,7 @@ def fetch_json(
     except httpx.TimeoutException as error:
         raise NoAnswer(TIMEOUT, f"no answer after {seconds:.0f} s", passing=True) from error
     except httpx.HTTPError as error:
-        raise NoAnswer(TIMEOUT, f"no connection ({type(error).__name__})", passing=True) from error
+        raise NoAnswer(CONNECTION_FAILED, type(error).__name__, passing=True) from error
     text = body.decode("utf-8", errors="replace")
     check_status(status, headers.get("retry-after"), text, now=allowance.time.now())
     return parsed_json(text, headers.get("content-type", ""))

@@ -28,7 +28,7 @@ class NoAnswer(Exception):
         self.wait_seconds = wait_seconds
 
 
-# After these failed requests in a row a provider is down: each further one
+# Failed requests in sequence after which a provider counts as down: each further one
 # is tried once, until one is answered.
 LOST_IN_A_ROW = 3
 # Values of one answer, counted by the signs of JSON: about 100 bytes of memory each.

@@ -259,7 +259,7 @@ class TestOutage:
 
     def test_nobody_listens(self, settings: Settings) -> None:
         source, watch = _source("http://127.0.0.1:9", settings)
-        with pytest.raises(SourceError, match="no connection"):
+        with pytest.raises(SourceError, match="connection_failed"):
             source.extract("option_chains")
         assert watch.slept == [1, 2, 4]
 
