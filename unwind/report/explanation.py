@@ -108,7 +108,7 @@ def _rule(account: dict[str, Any]) -> list[str]:
     if account["false_alarms_per_year_bound"] is not None:
         lines.append(
             f"Stated rate: at most {number(account['false_alarms_per_year_bound'], decimals=2)} "
-            "false alarms per year (upper 90 % bound, leave-one-year-out)."
+            "false alarms per year (upper 90 % bound, leave-blocks-of-years-out)."
         )
     return lines
 

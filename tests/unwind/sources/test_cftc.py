@@ -166,7 +166,7 @@ class TestSite:
             (Reply([]), "no rows"),
             (Reply({"error": True, "message": "Invalid SoQL"}), "no list of rows"),
             (Reply("", status=500), "HTTP 500"),
-            (Reply([{"a": "1"}]), "has its columns"),
+            (Reply([{"a": "1"}]), "no column"),
         ],
     )
     def test_nothing_usable_is_one_sentence(

@@ -239,12 +239,12 @@ class TestOutage:
         ("reply", "said"),
         [
             (Reply(PAGE), "an HTML page came back"),
-            (Reply(PAGE, status=502), "without a server error"),
+            (Reply(PAGE, status=502), "server_error"),
             (Reply({"a": 1}), "dict where a list was expected"),
-            (Reply("[[1", headers={"Content-Length": "9"}), "the connection broke"),
+            (Reply("[[1", headers={"Content-Length": "9"}), "connection_failed"),
             (Reply(""), "came back"),
             (Reply([]), "no row of 2026-02-05 20:00 UTC yet"),
-            (Reply([[], None, "junk", [None], {"b": 2}]), "rows are whole"),
+            (Reply([[], None, "junk", [None], {"b": 2}]), "incomplete_row"),
         ],
     )
     def test_nothing_usable_is_one_sentence(

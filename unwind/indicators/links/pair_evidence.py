@@ -86,22 +86,23 @@ def _sentence(row: dict[str, object], *, base: str) -> str:
     if told("change"):
         moved = float(str(row["change"]))
         parts[0] += (
-            f", {'up' if moved >= 0 else 'down'} {number(abs(moved), decimals=2)} in a session"
+            f", {'up' if moved >= 0 else 'down'} {number(abs(moved), decimals=2)} from the previous session"
         )
     if told("explained_base") and told("explained_asset"):
         parts.append(
-            f"of the rise from {shown('baseline')} volatility alone explains "
-            f"{shown('explained_base')} ({base} as source) or {shown('explained_asset')} "
-            f"({row['asset']})"
+            f"share of the rise from the {shown('baseline')} baseline explained by higher "
+            f"volatility (Forbes–Rigobon): {shown('explained_base')} ({base} as source), "
+            f"{shown('explained_asset')} ({row['asset']})"
         )
     elif told("baseline"):
         parts.append(
-            f"no rise over the {row['baseline_window']} sessions before ({shown('baseline')})"
+            f"no rise from the {row['baseline_window']}-session baseline ({shown('baseline')})"
         )
     if told("partial"):
-        parts.append(f"given {row['control']} {shown('partial')}")
+        parts.append(f"partial correlation given {row['control']} {shown('partial')}")
     if told("downside"):
         parts.append(
-            f"joint falls {shown('downside')} (a normal would show {shown('downside_normal')})"
+            f"downside exceedance correlation {shown('downside')} "
+            f"({shown('downside_normal')} under normality)"
         )
     return "; ".join(parts) + "."
