@@ -86,7 +86,8 @@ def _sentence(row: dict[str, object], *, base: str) -> str:
     if told("change"):
         moved = float(str(row["change"]))
         parts[0] += (
-            f", {'up' if moved >= 0 else 'down'} {number(abs(moved), decimals=2)} from the previous session"
+            f", {'up' if moved >= 0 else 'down'} {number(abs(moved), decimals=2)} "
+            "from the previous session"
         )
     if told("explained_base") and told("explained_asset"):
         parts.append(
