@@ -25,5 +25,5 @@ TEXT
 cat docs/track-record-rule.md
 printf '\n## The record\n\n'
 "$bin/unwind" study evaluate --source files "$@" --episodes "$labels" \
-  --picture docs/track-record.svg | sed '/ episodes caught within 2 sessions, .* years left out$/,$d'
+  --picture docs/track-record.svg | sed '/ episodes detected within 2 sessions, .* years left out$/,$d'
 cat docs/track-record-discussion.md

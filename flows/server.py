@@ -203,7 +203,7 @@ def start(
 @app.command
 def stop() -> None:
     """Stop the server, worker and runs that `unwind server start` began on this machine."""
-    file = Path(os.environ.get("PREFECT_HOME", ".prefect")) / "serve.pid"
+    file = Path(os.environ.get("PREFECT_HOME", DECLARATIONS.parent / ".prefect")) / "serve.pid"
     try:
         os.kill(int(file.read_text(encoding="ascii")), signal.SIGTERM)
     except (OSError, ValueError) as error:
